@@ -1,0 +1,29 @@
+"""The exceptions a user can meet; each message names what was found, where, and what to do."""
+
+
+class EspnetError(Exception):
+    """A mistake in what was handed to this package: one sentence, fit to print without a traceback."""
+
+
+class ParameterError(EspnetError):
+    """A setting has a wrong name, type or range."""
+
+
+class LabelError(EspnetError):
+    """A label set or a label image does not say what it must."""
+
+
+class ImageError(EspnetError):
+    """A frame or image message cannot be read as an image."""
+
+
+class SourceError(EspnetError):
+    """A camera, video or folder of images cannot be opened or read."""
+
+
+class ModelError(EspnetError):
+    """A model card or weights file is missing, damaged, hostile or does not fit."""
+
+
+class EngineError(EspnetError):
+    """A network cannot be executed the way it was asked for on this machine."""
