@@ -1,0 +1,13 @@
+"""Fixtures that every part of the tests uses."""
+import pathlib
+
+import pytest
+
+
+@pytest.fixture(scope='session')
+def shared():
+    """Folder with the authors' weights, real images and reference results; the test is skipped without it."""
+    folder = pathlib.Path(__file__).resolve().parents[2] / 'shared'
+    if not (folder / 'DATA.md').is_file():
+        pytest.skip('needs the reference data folder shared/ beside the checkout')
+    return folder
