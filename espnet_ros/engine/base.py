@@ -1,0 +1,45 @@
+"""What every engine offers."""
+import abc
+import typing
+
+
+class EngineInfo(typing.NamedTuple):
+    """How an engine runs: backend, device and precision by name, seconds it took to build, state of its cache.
+
+    fallback: as in Engine.
+    """
+
+    backend: str
+    device: str
+    precision: str
+    build_seconds: float
+    cache: str = 'none'
+    fallback: str = ''
+
+
+class Engine(abc.ABC):
+    """A network at one input size, ready to run.
+
+    card: the ModelCard of the network. width, height: its input size in pixels. fallback: why it runs in place of
+    the engine that was asked for; empty when it is that engine.
+    """
+
+    fallback = ''
+
+    def __init__(self, card, width, height):
+        self.card = card
+        self.width = width
+        self.height = height
+
+    @abc.abstractmethod
+    def run(self, image, confidence=False):
+        """Segment one image of the engine's size.
+
+        image: BGR uint8 or float32 0..255 [height, width, 3]. Returns (labels, confidence), both uint8
+        [height, width]: class ids of the card's label set, 255 for background, and the top softmax probability
+        times 255, None unless asked for. Both belong to the caller.
+        """
+
+    @abc.abstractmethod
+    def describe(self):
+        """Return an EngineInfo."""

@@ -1,0 +1,74 @@
+"""Pictures from labels: colour map, overlay, category masks, legend."""
+import cv2
+import numpy as np
+
+from espnet_ros.errors import ImageError
+from espnet_ros.labels import UNLABELED
+
+
+def colorize(labels, palette):
+    """Colour each pixel by its id.
+
+    `labels` is uint8 [H, W]; `palette` uint8 [256, 3] holds the colour of each id. Returns uint8 [H, W, 3] in the
+    palette's channel order.
+    """
+    # A user's colour map is a plain table look-up, and twice as fast as cv2.LUT on three copies of the labels.
+    return cv2.applyColorMap(labels, np.ascontiguousarray(palette).reshape(256, 1, 3))
+
+
+def overlay(image, color, alpha, labels=None):
+    """Blend `color` over `image`; where `labels` are given and say 255 (unlabelled), the image stays as it is.
+
+    `image` and `color` are uint8 [H, W, 3] of one channel order, which the result keeps; `labels` is uint8 [H, W];
+    `alpha` in [0, 1] is the share of the colour. Returns a new array. Raises ImageError when the sizes differ.
+    """
+    if image.shape != color.shape or (labels is not None and labels.shape != image.shape[:2]):
+        raise ImageError('an overlay needs image, colours and labels of one size, not {}, {} and {}'.format(
+            *(None if a is None else 'x'.join(map(str, a.shape[1::-1])) for a in (image, color, labels))))
+    blend = cv2.addWeighted(image, 1.0 - alpha, color, alpha, 0.0)
+    if labels is None:
+        return blend
+    return cv2.copyTo(image, category_mask(labels, UNLABELED), blend)
+
+
+def categories(labels, table):
+    """Map ids to Cityscapes categoryIds: uint8 [H, W] by `table`, uint8 [256] (`LabelSet.category_table()`)."""
+    return cv2.LUT(labels, table)
+
+
+def category_mask(ids, wanted):
+    """Return 255 where `ids`, uint8 [H, W] of categories or labels, equals `wanted` (0..255), and 0 elsewhere."""
+    table = np.zeros(256, np.uint8)
+    table[wanted] = 255
+    return cv2.LUT(ids, table)
+
+
+def draw_legend(image, labels, label_set):
+    """Name the classes that occur in `labels` (uint8 [H, W], any size), by ascending id, in the top left corner.
+
+    `image` is BGR uint8 [H, W, 3]. Text and swatches grow with the image's height; a list that is too long goes on
+    in another column. Returns a new image, a plain copy where no class occurs.
+    """
+    picture = image.copy()
+    counts = np.bincount(labels.ravel(), minlength=256)
+    shown = [c for c in label_set.classes if counts[c.id]]
+    if not shown:
+        return picture
+    height = picture.shape[0]
+    line = 4 + height // 32  # pixels from one name to the next: 15 at 360, 36 at 1024
+    gap = line // 4
+    scale = line / 36.0  # letters of this font are 21 pixels high at scale 1
+    thickness = max(1, line // 18)
+    rows = max(1, (height - 2 * gap) // line)
+    widest = max(cv2.getTextSize(c.name, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)[0][0] for c in shown)
+    column = line + widest + 2 * gap
+    columns = -(-len(shown) // rows)
+    panel = picture[:gap + line * min(rows, len(shown)) + gap, :gap + column * columns]
+    panel[:] = cv2.convertScaleAbs(panel, alpha=0.35)
+    for i, c in enumerate(shown):
+        x, y = gap + column * (i // rows), gap + line * (i % rows)
+        side = line - gap
+        cv2.rectangle(picture, (x, y + gap // 2), (x + side - 1, y + gap // 2 + side - 1), c.color[::-1], cv2.FILLED)
+        cv2.putText(picture, c.name, (x + line, y + line - gap - gap // 2), cv2.FONT_HERSHEY_SIMPLEX, scale,
+                    (255, 255, 255), thickness, cv2.LINE_AA)
+    return picture

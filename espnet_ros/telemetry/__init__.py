@@ -1,0 +1,1 @@
+"""How the node and the machine feel."""
