@@ -86,6 +86,13 @@ class Segmenter:
         done = time.perf_counter()
         return Segmentation(labels, certainty, Timings(prepared - began, inferred - prepared, done - inferred))
 
+    def at_output_size(self, image):
+        """Return the image at the size of the labels that `segment` gives for it, to draw them over it."""
+        size = self.engine.width, self.engine.height
+        if self.output_size == 'camera' or (image.shape[1], image.shape[0]) == size:
+            return image
+        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+
     def _resize(self, image):
         size = self.engine.width, self.engine.height
         if (image.shape[1], image.shape[0]) == size:

@@ -1,0 +1,185 @@
+"""`espnet-ros demo`: camera, segmentation and diagnostics as real ROS nodes, watched for some seconds."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import cv2
+
+from espnet_ros.errors import EspnetError
+
+VIDEO_RATE = 15
+START_SECONDS = 120.0
+
+
+def add_arguments(parser):
+    """Declare the command's arguments."""
+    parser.add_argument('--source', default='street',
+                        help='street, street:SEED, a video, a folder of images, a webcam index or an RTSP address '
+                             '(default: %(default)s)')
+    parser.add_argument('--model', default='camvid-espnet-q8', help='model to run (default: %(default)s)')
+    parser.add_argument('--seconds', type=float, default=15.0, help='how long, from the first output on '
+                                                                    '(default: %(default)g)')
+    parser.add_argument('--width', type=int, default=640, help='camera width in pixels (default: %(default)s)')
+    parser.add_argument('--height', type=int, default=480, help='camera height in pixels (default: %(default)s)')
+    parser.add_argument('--rate', type=float, default=15.0, help='camera rate in Hz (default: %(default)g)')
+    parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('demo'),
+                        help='folder for pictures and logs (default: %(default)s)')
+
+
+def run(options):
+    """Run the demo; return the exit code."""
+    try:
+        import rclpy
+    except ImportError:
+        raise EspnetError('the demo needs ROS 2: source its setup.bash, or install the wheels in '
+                          'requirements/run.txt') from None
+    from espnet_ros.nodes.domain import private_domain, private_environment
+    (options.out / 'logs').mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        os.environ.update(private_environment(stack.enter_context(private_domain())))
+        rclpy.init(args=[])
+        stack.callback(rclpy.try_shutdown)
+        recorder = stack.enter_context(_Recorder(options.out))
+        watcher = _start_watcher(stack, recorder)
+        nodes = stack.enter_context(_Nodes(options.out / 'logs'))
+        nodes.start('diagnostics')
+        nodes.start('segmentation', model=options.model)
+        nodes.start('camera', source=options.source, width=options.width, height=options.height, rate=options.rate,
+                    loop=True)
+        _watch(watcher, nodes, options.seconds)
+    view = watcher.view()
+    print('{} frames segmented. Look at:\n  {}   the last frame\n  {}   all of them\n  {}   what the nodes said'.format(
+        view.frames, options.out / 'overlay.png', options.out / 'overlay.mp4', options.out / 'logs'))
+    print('On a robot: ros2 launch espnet_ros segment.launch.py image:=/your/camera/image_raw')
+    return 0
+
+
+def _start_watcher(stack, recorder):
+    from rclpy.executors import SingleThreadedExecutor
+
+    from espnet_ros.nodes.watcher import Watcher
+    watcher = Watcher('/espnet', recorder.add)
+    stack.callback(watcher.destroy_node)
+    executor = SingleThreadedExecutor()
+    executor.add_node(watcher)
+    ended = threading.Event()
+
+    def spin():
+        while not ended.is_set():
+            executor.spin_once(timeout_sec=0.2)
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(ended.set)
+    return watcher
+
+
+def _watch(watcher, nodes, seconds):
+    """Print a live line until `seconds` after the first output."""
+    began = time.monotonic()
+    first = None
+    while first is None or time.monotonic() < first + seconds:
+        time.sleep(0.5 if sys.stdout.isatty() else 1.0)
+        nodes.check()
+        view = watcher.view()
+        if first is None and view.frames:
+            first = time.monotonic()
+        if first is None and time.monotonic() > began + START_SECONDS:
+            raise EspnetError('no output after {:.0f} s; see the logs in {}'.format(START_SECONDS, nodes.logs))
+        _print_line(_line(view))
+    sys.stdout.write('\n' if sys.stdout.isatty() else '')
+
+
+def _line(view):
+    if not view.frames:
+        return 'engine: {}'.format(view.engine)
+    accuracy = '' if view.miou != view.miou else ' | category mIOU {:.1f}%'.format(100 * view.miou)
+    return '{:.1f} fps | latency {:.0f} ms | {} frames, {} dropped for newer ones{}'.format(
+        view.rate, 1000 * view.latency, view.frames, view.dropped, accuracy)
+
+
+def _print_line(text):
+    if sys.stdout.isatty():
+        sys.stdout.write('\r' + text.ljust(90))
+        sys.stdout.flush()
+    else:
+        print(text, flush=True)
+
+
+class _Nodes:
+    """Our nodes as processes; they end with the context."""
+
+    def __init__(self, logs):
+        self.logs = logs
+        self._processes = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process, _ in self._processes.values():
+            process.send_signal(signal.SIGINT)
+        for process, log in self._processes.values():
+            try:
+                process.wait(10.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.close()
+
+    def start(self, name, **parameters):
+        """Start the node `name` with ROS parameters; its output goes to a file of its own."""
+        command = [sys.executable, '-m', 'espnet_ros.nodes.' + name, '--ros-args']
+        for key, value in parameters.items():
+            # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.
+            text = "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value).lower()
+            command += ['-p', '{}:={}'.format(key, text)]
+        log = open(self.logs / (name + '.log'), 'w', encoding='utf-8')
+        # In a session of its own: Ctrl-C in the terminal is ours to pass on.
+        self._processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
+                                                 stdin=subprocess.DEVNULL, start_new_session=True), log
+
+    def check(self):
+        """Raise EspnetError when a node has ended."""
+        for name, (process, _) in self._processes.items():
+            if process.poll() is not None:
+                path = self.logs / (name + '.log')
+                last = path.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1:]
+                raise EspnetError('the {} node ended with code {}: {} (all in {})'.format(
+                    name, process.returncode, ' '.join(last), path))
+
+
+class _Recorder:
+    """Writes overlays to overlay.mp4 in real time, and the last one to overlay.png."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._writer = None
+        self._first = self._picture = None
+        self._written = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._writer is not None:
+            self._writer.release()
+            os.replace(self._folder / 'partial.mp4', self._folder / 'overlay.mp4')
+            cv2.imwrite(str(self._folder / 'overlay.png'), self._picture)
+
+    def add(self, seconds, picture):
+        """Show `picture` from `seconds` on; the one before it stays until then."""
+        if self._writer is None:
+            height, width = picture.shape[:2]
+            self._writer = cv2.VideoWriter(str(self._folder / 'partial.mp4'), cv2.VideoWriter_fourcc(*'mp4v'),
+                                           VIDEO_RATE, (width, height))
+            self._first = seconds
+        while self._picture is not None and self._written < round((seconds - self._first) * VIDEO_RATE):
+            self._writer.write(self._picture)
+            self._written += 1
+        self._picture = picture

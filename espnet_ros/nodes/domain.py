@@ -1,0 +1,39 @@
+"""A ROS domain of one's own on this machine, for demonstrations and tests."""
+import contextlib
+import fcntl
+import os
+import tempfile
+
+from espnet_ros.errors import ParameterError
+
+DOMAINS = range(1, 101)
+"""Higher domains reach into the ports that Linux gives to outgoing connections."""
+
+
+@contextlib.contextmanager
+def private_domain():
+    """Hold a domain id that no other holder on this machine has; yields it. Raises ParameterError when all are taken.
+
+    A lock goes with its process, however that ends.
+    """
+    for number in range(len(DOMAINS)):
+        domain = DOMAINS[(os.getpid() + number) % len(DOMAINS)]
+        path = os.path.join(tempfile.gettempdir(), 'espnet_ros_domain_{}.{}.lock'.format(domain, os.getuid()))
+        with open(path, 'w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield domain
+            return
+    raise ParameterError('each of the ROS domains {} to {} is held by another demo or test on this machine'.format(
+        DOMAINS[0], DOMAINS[-1]))
+
+
+def private_environment(domain):
+    """Return the environment variables that keep a process to `domain` and to this machine."""
+    values = {name: value for name, value in os.environ.items()
+              if name not in ('ROS_DISCOVERY_SERVER', 'ROS_STATIC_PEERS', 'ROS_SUPER_CLIENT')}
+    # The second name is for distributions before Iron.
+    values.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST', ROS_LOCALHOST_ONLY='1')
+    return values

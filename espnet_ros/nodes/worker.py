@@ -1,0 +1,121 @@
+"""The thread that does the segmentation node's work."""
+import threading
+import time
+
+from espnet_ros.errors import EngineError, ImageError
+from espnet_ros.nodes.image_input import OLD_SECONDS
+from espnet_ros.nodes.messages import stamp_to_seconds
+from espnet_ros.telemetry.latency import RateMeter, StageTimes
+from espnet_ros.telemetry.status import EngineState, OutputState
+
+
+class Worker(threading.Thread):
+    """Builds the engine, then takes the newest image, segments it and publishes, until told to stop.
+
+    build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes. image_input, outputs: where
+    images come from and results go. settings: returns the current SegmentationParameters.
+    """
+
+    def __init__(self, node, build, image_input, outputs, settings):
+        super().__init__(name='segmentation', daemon=True)
+        self.active = False
+        self.enabled = True
+        self.times = StageTimes()
+        self._node = node
+        self._build = build
+        self._input = image_input
+        self._outputs = outputs
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._began = time.time()
+        self._segmenter = None
+        self._engine_problem = ''
+        self._rate = RateMeter()
+        self._published = self._rested = self._failed = 0
+        self._failure = ''
+
+    def stop(self, timeout=1.0):
+        """End the thread; a build that goes on for longer is left to itself and publishes nothing."""
+        self.active = False
+        self._stopped.set()
+        self.join(timeout)
+
+    def run(self):
+        """Build the engine, then work."""
+        try:
+            segmenter = self._build()
+        except Exception as error:  # whatever a backend throws, the node lives on and says so
+            self._engine_problem = str(error) if isinstance(error, EngineError) else repr(error)
+            return
+        self._engine_problem = segmenter.engine.fallback
+        self._segmenter = segmenter
+        next_start = 0.0
+        while not self._stopped.wait(max(0.0, next_start - time.monotonic())):
+            message = self._input.slot.take(timeout=0.1)
+            if message is None:
+                continue
+            max_rate = self._settings().max_rate
+            next_start = time.monotonic() + 1.0 / max_rate if max_rate > 0 else 0.0
+            self._handle(message)
+
+    def engine_state(self):
+        """Return the EngineState for diagnostics."""
+        if self._segmenter is None:
+            phase = 'failed' if self._engine_problem else 'building'
+            return EngineState(phase, time.time() - self._began, self._engine_problem)
+        info = self._segmenter.engine.describe()
+        return EngineState('ready', info.build_seconds, self._engine_problem, (
+            ('backend', info.backend), ('device', info.device), ('precision', info.precision),
+            ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache)))
+
+    def output_state(self):
+        """Return the OutputState for diagnostics."""
+        now = self._now()
+        return OutputState(self.active, self.enabled, self._outputs.subscribers, self._rate.rate(now),
+                           self._published, self._rested, self._failed, self._failure)
+
+    def _handle(self, message):
+        if not self.enabled or not self.active or not self._outputs.subscribers:
+            self._rested += 1
+            return
+        try:
+            self._segment(message)
+        except ImageError as error:
+            self._input.refuse(str(error))
+        except Exception as error:  # one bad frame must not end the node
+            if self._stopped.is_set():
+                return  # the node is being taken down around this frame
+            self._failed += 1
+            self._failure = repr(error)
+            self._node.get_logger().error('an image could not be segmented: {!r}'.format(error),
+                                          throttle_duration_sec=5.0)
+
+    def _segment(self, message):
+        settings = self._settings()
+        header = message.header
+        began = time.perf_counter()
+        image = self._input.to_bgr(message)
+        converted = time.perf_counter()
+        result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
+        picture = self._segmenter.at_output_size(image)
+        segmented = time.perf_counter()
+        if not self.active:
+            self._rested += 1
+            return
+        self._outputs.publish(header, picture, result, settings.overlay_alpha, settings.jpeg_quality,
+                              self._input.camera_info_of(header))
+        done = time.perf_counter()
+        self._input.accept()
+        self._failure = ''
+        self._published += 1
+        now = self._now()
+        self._rate.add(now)
+        self.times.add(convert=converted - began, preprocess=result.timings.preprocess,
+                       inference=result.timings.inference, postprocess=result.timings.postprocess,
+                       publish=done - segmented, total=done - began)
+        age = now - stamp_to_seconds(header.stamp)
+        if abs(age) < OLD_SECONDS:  # else stamp and clock have nothing to do with each other: the input says so
+            self.times.add(**{'stamp to output': age})
+
+    def _now(self):
+        return self._node.get_clock().now().nanoseconds * 1e-9
