@@ -1,0 +1,4 @@
+"""A synthetic street with exact ground truth: the camera when there is none."""
+from espnet_ros.scene.street import Street, StreetFrame
+
+__all__ = ['Street', 'StreetFrame']

@@ -1,0 +1,106 @@
+"""A synthetic street, seen from a moving car, with its exact ground truth."""
+import math
+import numbers
+import typing
+
+import cv2
+import numpy as np
+
+from espnet_ros.errors import ParameterError
+from espnet_ros.scene.camera import Camera, View
+from espnet_ros.scene.canvas import Canvas
+from espnet_ros.scene.dice import Dice
+from espnet_ros.scene.layout import Layout
+from espnet_ros.scene.light import Light
+from espnet_ros.scene.road import Road
+from espnet_ros.scene.stage import Stage
+from espnet_ros.scene.textures import panorama
+from espnet_ros.scene.traffic import Traffic
+from espnet_ros.scene.vehicles import fleet
+
+SMALLEST, LARGEST = 32, 4096
+"""Limits of width and height in pixels."""
+
+LONGEST = 1e9
+"""Limit of the time in seconds, forwards and backwards."""
+
+_SERIES = 8
+"""Which family of streets the seeds number; chosen so that seed 0 is a lively one."""
+
+
+class StreetFrame(typing.NamedTuple):
+    """A picture and its ground truth.
+
+    `image` is BGR uint8 [H, W, 3]; `labels` is uint8 [H, W] with Cityscapes trainIds 0..18, every pixel labelled.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+
+
+class Street:
+    """An endless street in one light, driven along at constant speed; `seed` decides everything about it."""
+
+    def __init__(self, width=1024, height=512, seed=0):
+        """Build the street for pictures of width x height pixels (32..4096). Raises ParameterError."""
+        for name, value in (('width', width), ('height', height)):
+            if not _is_within(value, numbers.Integral, SMALLEST, LARGEST):
+                raise ParameterError('{} {!r} of a street must be a whole number of pixels from {} to {}'.format(
+                    name, value, SMALLEST, LARGEST))
+        if not _is_within(seed, numbers.Integral, -2**63, 2**63 - 1):
+            raise ParameterError('seed {!r} of a street must be a whole number of at most 63 bits'.format(seed))
+        dice = Dice(_SERIES, int(seed))
+        width, height = int(width), int(height)
+        self._camera = Camera(width, height, max(width, height) * dice.uniform(0.8, 1.1), (width - 1) / 2.0,
+                              height * dice.uniform(0.4, 0.5), dice.uniform(1.2, 1.5))
+        self.speed = dice.uniform(8.0, 10.0)
+        self._phase = dice.uniform(0.0, 1000.0)
+        self._light = Light(dice, self._camera)
+        self._road = Road(dice, self._camera, self._light)
+        vehicles = fleet(dice)
+        self._layout = Layout(dice, self._light, self._road, vehicles)
+        self._traffic = Traffic(dice, self._light, self._road, vehicles, self.speed)
+        self._pan = int(0.25 * self._camera.focal)
+        self._sky = panorama(dice, self._light, width + 2 * self._pan, self._road.ground_top, self._camera.focal)
+        self._canvas = Canvas(width, height)
+
+    @property
+    def camera_matrix(self):
+        """Intrinsic matrix K of the pinhole camera: float64 [3, 3], pixels."""
+        return self._camera.matrix
+
+    def frame(self, time):
+        """Return the StreetFrame at `time` seconds (at most 1e9 either way); the same time gives the same pixels.
+
+        Raises ParameterError. A street paints on one sheet: share it between threads only with a lock.
+        """
+        if not _is_within(time, numbers.Real, -LONGEST, LONGEST):
+            raise ParameterError('time {!r} of a street frame must be a number of seconds from {:.0f} to {:.0f}'.format(
+                time, -LONGEST, LONGEST))
+        time = float(time)
+        canvas = self.paint(time)
+        labels = cv2.extractChannel(canvas.pixels, 3)
+        return StreetFrame(self._light.develop(canvas.pixels, time), labels)
+
+    def paint(self, time):
+        """Paint the street at `time` without the camera's blur, tone and noise; return the canvas, reused later."""
+        canvas = self._canvas
+        path = self._road.path
+        s = self._phase + self.speed * time
+        view = View(self._camera, path, s, self._road.ego + 0.12 * math.sin(0.4 * time), time)
+        shift = int(round(self._camera.focal * path.slope(s)))
+        shift = self._pan + min(max(shift, -self._pan), self._pan)
+        canvas.pixels[:self._road.ground_top] = self._sky[:, shift:shift + canvas.width]
+        stage = Stage(view, self._light)
+        self._layout.add(view, stage)
+        self._traffic.add(view, stage)
+        self._road.paint(canvas, view)
+        self._road.texture(canvas, view, stage.shadows)
+        for _, paint in sorted(stage.things, key=lambda thing: -thing[0]):
+            paint(canvas)
+        return canvas
+
+
+def _is_within(value, kind, low, high):
+    """Whether `value` is a number of that kind, no bool, from `low` to `high`."""
+    return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
