@@ -5,12 +5,15 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import cv2
 
+from espnet_ros import models
 from espnet_ros.errors import EspnetError
+
+DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show how they do in one
+live line, and leave pictures. Nothing else on the network sees them."""
 
 VIDEO_RATE = 15
 START_SECONDS = 120.0
@@ -21,7 +24,7 @@ def add_arguments(parser):
     parser.add_argument('--source', default='street',
                         help='street, street:SEED, a video, a folder of images, a webcam index or an RTSP address '
                              '(default: %(default)s)')
-    parser.add_argument('--model', default='camvid-espnet-q8', help='model to run (default: %(default)s)')
+    parser.add_argument('--model', default=models.DEFAULT, help='model to run (default: %(default)s)')
     parser.add_argument('--seconds', type=float, default=15.0, help='how long, from the first output on '
                                                                     '(default: %(default)g)')
     parser.add_argument('--width', type=int, default=640, help='camera width in pixels (default: %(default)s)')
@@ -34,21 +37,21 @@ def add_arguments(parser):
 def run(options):
     """Run the demo; return the exit code."""
     try:
-        import rclpy
-    except ImportError:
-        raise EspnetError('the demo needs ROS 2: source its setup.bash, or install the wheels in '
-                          'requirements/run.txt') from None
-    from espnet_ros.nodes.domain import private_domain, private_environment
+        from espnet_ros.nodes.domain import private_domain, private_environment
+        from espnet_ros.nodes.watcher import watching
+    except ImportError as error:
+        raise EspnetError('the demo needs ROS 2, and {}: source its setup.bash, or install the wheels in '
+                          'requirements/run.txt'.format(error)) from None
     (options.out / 'logs').mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        os.environ.update(private_environment(stack.enter_context(private_domain())))
-        rclpy.init(args=[])
-        stack.callback(rclpy.try_shutdown)
+        environment = private_environment(stack.enter_context(private_domain()))
+        os.environ.clear()
+        os.environ.update(environment)
         recorder = stack.enter_context(_Recorder(options.out))
-        watcher = _start_watcher(stack, recorder)
+        watcher = stack.enter_context(watching('/espnet', recorder.add))
         nodes = stack.enter_context(_Nodes(options.out / 'logs'))
         nodes.start('diagnostics')
-        nodes.start('segmentation', model=options.model)
+        nodes.start('segmentation', remap='image:=image_raw', model=options.model)
         nodes.start('camera', source=options.source, width=options.width, height=options.height, rate=options.rate,
                     loop=True)
         _watch(watcher, nodes, options.seconds)
@@ -57,26 +60,6 @@ def run(options):
         view.frames, options.out / 'overlay.png', options.out / 'overlay.mp4', options.out / 'logs'))
     print('On a robot: ros2 launch espnet_ros segment.launch.py image:=/your/camera/image_raw')
     return 0
-
-
-def _start_watcher(stack, recorder):
-    from rclpy.executors import SingleThreadedExecutor
-
-    from espnet_ros.nodes.watcher import Watcher
-    watcher = Watcher('/espnet', recorder.add)
-    stack.callback(watcher.destroy_node)
-    executor = SingleThreadedExecutor()
-    executor.add_node(watcher)
-    ended = threading.Event()
-
-    def spin():
-        while not ended.is_set():
-            executor.spin_once(timeout_sec=0.2)
-    thread = threading.Thread(target=spin, daemon=True)
-    thread.start()
-    stack.callback(thread.join)
-    stack.callback(ended.set)
-    return watcher
 
 
 def _watch(watcher, nodes, seconds):
@@ -89,6 +72,8 @@ def _watch(watcher, nodes, seconds):
         view = watcher.view()
         if first is None and view.frames:
             first = time.monotonic()
+        if view.failed:
+            raise EspnetError('the segmentation node says: {}'.format(view.engine))
         if first is None and time.monotonic() > began + START_SECONDS:
             raise EspnetError('no output after {:.0f} s; see the logs in {}'.format(START_SECONDS, nodes.logs))
         _print_line(_line(view))
@@ -132,9 +117,10 @@ class _Nodes:
                 process.wait()
             log.close()
 
-    def start(self, name, **parameters):
+    def start(self, name, remap=None, **parameters):
         """Start the node `name` with ROS parameters; its output goes to a file of its own."""
         command = [sys.executable, '-m', 'espnet_ros.nodes.' + name, '--ros-args']
+        command += ['-r', remap] if remap else []
         for key, value in parameters.items():
             # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.
             text = "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value).lower()

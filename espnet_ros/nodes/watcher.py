@@ -1,12 +1,15 @@
 """A node that watches a segmentation node from outside: rates, latency, accuracy and pictures."""
 import collections
+import contextlib
 import json
 import threading
 import typing
 
 import cv2
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -25,7 +28,11 @@ _KEPT = 100
 
 
 class View(typing.NamedTuple):
-    """What has been seen so far. latency: median seconds from stamp to arrival; miou: category mIOU 0..1, or NaN."""
+    """What has been seen so far.
+
+    latency: median seconds from stamp to arrival. miou: category mIOU 0..1, NaN without ground truth. engine, failed:
+    what diagnostics says of the engine, and whether that is an error.
+    """
 
     frames: int
     rate: float
@@ -33,6 +40,7 @@ class View(typing.NamedTuple):
     dropped: int
     miou: float
     engine: str
+    failed: bool
 
 
 class Watcher(Node):
@@ -51,7 +59,7 @@ class Watcher(Node):
         self._rate = RateMeter()
         self._latencies = collections.deque(maxlen=300)
         self._frames = self._dropped = 0
-        self._engine = 'starting'
+        self._engine, self._failed = 'starting', False
         self._confusion = np.zeros((len(CATEGORIES) - 1, len(CATEGORIES)), np.int64)
         self._halves = {name: collections.OrderedDict() for name in ('labels', 'overlay', 'categories', 'truth')}
         self._label_set = None
@@ -67,7 +75,7 @@ class Watcher(Node):
         with self._lock:
             return View(self._frames, self._rate.rate(self._now()),
                         float(np.median(self._latencies)) if self._latencies else float('nan'),
-                        self._dropped, mean_iou(self._confusion), self._engine)
+                        self._dropped, mean_iou(self._confusion), self._engine, self._failed)
 
     def _now(self):
         return self.get_clock().now().nanoseconds * 1e-9
@@ -124,7 +132,32 @@ class Watcher(Node):
                 lost = values['lost in transport']
                 self._dropped = int(values['dropped for a newer image']) + (int(lost) if lost.isdigit() else 0)
             elif status.name == self._target.lstrip('/') + ': Engine':
-                self._engine = status.message
+                self._engine, self._failed = status.message, status.level == DiagnosticStatus.ERROR
+
+
+@contextlib.contextmanager
+def watching(target, on_overlay):
+    """Run a Watcher in a thread of its own; yields it. Initialises ROS for as long."""
+    rclpy.init(args=[])
+    watcher = Watcher(target, on_overlay)
+    executor = SingleThreadedExecutor()
+    executor.add_node(watcher)
+    ended = threading.Event()
+
+    def spin():
+        with contextlib.suppress(ExternalShutdownException):  # Ctrl-C
+            while not ended.is_set():
+                executor.spin_once(timeout_sec=0.2)
+    thread = threading.Thread(target=spin, name='watcher', daemon=True)
+    thread.start()
+    try:
+        yield watcher
+    finally:
+        ended.set()
+        thread.join()
+        watcher.destroy_node()
+        if rclpy.ok():
+            rclpy.shutdown()
 
 
 def _plane(message):

@@ -1,0 +1,57 @@
+"""The command line `espnet-ros`."""
+import argparse
+import importlib
+import os
+import sys
+
+from espnet_ros import __version__
+from espnet_ros.errors import EspnetError
+
+COMMANDS = {
+    'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
+    'models': 'list the known models, fetch their weights, show a model card',
+    'predict': 'segment images and videos',
+}
+"""Each command and what it does; the module of its name here holds DESCRIPTION, add_arguments(parser), run(options)."""
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+"""Exit codes; argparse leaves with 2 when a command is written wrongly."""
+
+
+def main(argv=None):
+    """Run a command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog='espnet-ros', formatter_class=argparse.RawDescriptionHelpFormatter, usage='%(prog)s COMMAND ...',
+        description='Semantic segmentation with ESPNet: labels, colours and overlays of street scenes.',
+        epilog='commands:\n' + ''.join('  {:<10}{}\n'.format(*item) for item in COMMANDS.items()) +
+        '\nespnet-ros COMMAND --help explains a command.')
+    parser.add_argument('--version', action='version', version='%(prog)s ' + __version__)
+    parser.add_argument('command', metavar='COMMAND', nargs='?', choices=COMMANDS, help='one of those below')
+    parser.add_argument('arguments', nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(argv)
+    if chosen.command is None:
+        parser.print_help()
+        return DONE
+    try:
+        code = _run(chosen.command, chosen.arguments)
+        sys.stdout.flush()
+        return code
+    except EspnetError as error:
+        print('espnet-ros: error: ' + ' '.join(str(error).split()), file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print('espnet-ros: interrupted', file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough; Python must not flush the rest at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _run(name, arguments):
+    # Only now, and only this one: PyTorch takes seconds to import.
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')  # read at its import; our errors say what users need
+    command = importlib.import_module('espnet_ros.cli.' + name)
+    parser = argparse.ArgumentParser(prog='espnet-ros ' + name, description=command.DESCRIPTION,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments))

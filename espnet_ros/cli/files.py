@@ -1,0 +1,105 @@
+"""Files that commands take and leave: images and videos."""
+import contextlib
+import glob
+import os
+import pathlib
+
+import cv2
+
+from espnet_ros.capture import IMAGE_SUFFIXES
+from espnet_ros.errors import ParameterError, SourceError
+
+
+def is_image(path):
+    """Return whether the path's suffix is that of an image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def pictures_at(text):
+    """Return the paths of one file, of the images in a folder, or of the files that match a pattern, sorted.
+
+    Raises SourceError when there are none.
+    """
+    path = pathlib.Path(os.path.expanduser(text))
+    try:
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if is_image(p) and p.is_file() and not p.name.startswith('.'))
+            if not found:
+                raise SourceError("the folder '{}' holds no images ({}); name videos one by one or by a pattern".format(
+                    path, ', '.join(IMAGE_SUFFIXES)))
+            return found
+        found = [path] if path.is_file() else [
+            pathlib.Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if os.path.isfile(p)]
+    except OSError as error:
+        raise SourceError("cannot read '{}': {}".format(path, error.strerror or error))
+    if not found:
+        raise SourceError("there is no file '{}'".format(path))
+    return found
+
+
+def write_image(path, picture):
+    """Encode an image as the suffix of `path` says; an older file stays whole until the new one is complete.
+
+    Raises ParameterError when it cannot be written.
+    """
+    _, content = cv2.imencode(path.suffix, picture)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.tobytes())
+
+
+@contextlib.contextmanager
+def writing_video(path, rate):
+    """Yield a function that adds a BGR frame to an MP4 of `rate` frames per second; it appears when it is complete.
+
+    All frames have the first one's size. Raises ParameterError when it cannot be written.
+    """
+    with replacing(path) as temporary, contextlib.ExitStack() as stack:
+        writer = cv2.VideoWriter()
+        stack.callback(writer.release)
+        count = 0
+
+        def write(frame):
+            nonlocal count
+            if count == 0 and not writer.open(
+                    str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), rate, frame.shape[1::-1]):
+                raise ParameterError("OpenCV cannot write the video '{}'".format(path))
+            writer.write(frame)
+            count += 1
+
+        yield write
+        writer.release()
+        # OpenCV says nothing when a disk is full.
+        check = cv2.VideoCapture(str(temporary))
+        stack.callback(check.release)
+        written = int(check.get(cv2.CAP_PROP_FRAME_COUNT))
+        if written != count:
+            raise ParameterError("the video '{}' took {} of {} frames; is there room on the disk?".format(
+                path, written, count))
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yield a temporary path that takes the place of `path` when all went well. Raises ParameterError."""
+    temporary = path.with_name('.{}-{}{}'.format(path.stem, os.getpid(), path.suffix))
+    try:
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+    except OSError as error:
+        raise _unwritable(path, error)
+
+
+def make_folder(path):
+    """Make the folder and those above it. Raises ParameterError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error)
+
+
+def _unwritable(path, error):
+    return ParameterError("cannot write '{}': {}; free it or choose another folder with --out".format(
+        path, error.strerror or error))

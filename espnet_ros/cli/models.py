@@ -1,0 +1,98 @@
+"""`espnet-ros models`: what can be given to --model."""
+import json
+import os
+
+import tqdm
+import yaml
+
+from espnet_ros import models
+from espnet_ros.network import build, parameter_count
+from espnet_ros.network.card import card_to_dict
+
+DESCRIPTION = """Models known by name. Those that are not shipped with this package are fetched
+once, from their authors, to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros, else
+~/.cache/espnet_ros, and checked by SHA-256."""
+
+
+def add_arguments(parser):
+    actions = parser.add_subparsers(metavar='ACTION', required=True)
+    action = actions.add_parser('list', help='the known models and where they are')
+    action.add_argument('--json', action='store_true', help='for programs')
+    action.set_defaults(action=_list)
+
+    action = actions.add_parser(
+        'fetch', help='get the weights of models', description='Get the weights of models. A transfer that was cut '
+        'goes on where it ended. Proxies are taken from https_proxy and no_proxy.')
+    action.add_argument('names', metavar='NAME', nargs='*', help='a name of `espnet-ros models list`')
+    action.add_argument('--all', action='store_true', help='all known models')
+    action.add_argument('--from', dest='from_file', metavar='FILE',
+                        help='take the weights of the one model from this file, for machines without internet')
+    action.set_defaults(action=_fetch, usage_error=action.error)
+
+    action = actions.add_parser('show', help='the card of a model', description='Print the card of a model as YAML.')
+    action.add_argument('model', metavar='MODEL', help='name, model card (.yaml) or weights file')
+    action.set_defaults(action=_show)
+
+
+def run(options):
+    options.action(options)
+    return 0
+
+
+def _list(options):
+    entries = models.available()
+    if options.json:
+        print(json.dumps([_described(e) for e in entries], indent=2))
+        return
+    rows = [('NAME', 'CLASSES', 'INPUT', 'PARAMETERS', 'STATE', 'MIOU', 'CATEGORIES', 'MEASURED ON')]
+    rows += [_row(_described(e)) for e in entries]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _described(entry):
+    card = entry.card
+    return {
+        'name': card.name, 'description': card.description, 'state': entry.state, 'card': entry.card_path,
+        'weights': entry.weights_path or None, 'label_set': card.label_set.name, 'classes': list(card.label_set.names),
+        'input': {'width': card.input_width, 'height': card.input_height},
+        'parameters': parameter_count(build(card.architecture)), 'license': card.license, 'source': card.source,
+        'results': card.results}
+
+
+def _row(model):
+    measured, result = next(((name, r) for name, r in model['results'].items() if isinstance(r, dict)), ('', {}))
+    return (model['name'], str(len(model['classes'])), '{width}x{height}'.format(**model['input']),
+            '{:,}'.format(model['parameters']), model['state'], str(result.get('class mIOU', '-')),
+            str(result.get('category mIOU', '-')), measured or '-')
+
+
+def _fetch(options):
+    if options.all == bool(options.names):
+        options.usage_error('give the names of models, or --all')
+    if options.from_file and len(options.names) != 1:
+        options.usage_error('--from goes with one name')
+    # All names first: a mistake in the last should not show after the first has come.
+    entries = [models.entry(name) for name in options.names] or models.available()
+    for entry in entries:
+        name = entry.card.name
+        with tqdm.tqdm(desc=name, unit='B', unit_scale=True, disable=None, leave=False) as bar:
+            model = models.fetch(name, lambda done, total, bar=bar: _advance(bar, done, total), options.from_file)
+        print('{}: {}'.format(name, model.weights_path))
+
+
+def _advance(bar, done, total):
+    bar.total = total
+    bar.update(done - bar.n)
+
+
+def _show(options):
+    if os.path.isfile(options.model):
+        model = models.find(options.model)
+        card, where = model.card, 'weights: ' + os.path.abspath(model.weights_path)
+    else:
+        entry = models.entry(options.model)
+        card, where = entry.card, 'card: {}\n# weights: {}'.format(entry.card_path, entry.weights_path or entry.state)
+    print('# {}\n{}'.format(where, yaml.safe_dump(
+        card_to_dict(card), sort_keys=False, width=110, allow_unicode=True)), end='')

@@ -1,0 +1,193 @@
+"""`espnet-ros predict`: labels, colours and overlays of images and videos."""
+import argparse
+import itertools
+import pathlib
+import statistics
+import sys
+import typing
+
+import cv2
+import tqdm
+
+from espnet_ros import capture, models, render
+from espnet_ros.cli.files import is_image, make_folder, pictures_at, write_image, writing_video
+from espnet_ros.engine import BACKENDS, PRECISIONS, build_engine
+from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.segmenter import OUTPUT_SIZES, Segmenter, Timings, input_size
+
+DESCRIPTION = """Segment images and videos. For each image, DIR gets
+  <stem>_labels.png    class ids of the model's label set, 255 where unlabelled
+  <stem>_color.png     the classes in their colours
+  <stem>_overlay.jpg   the colours over the image
+and for each video <stem>_overlay.mp4. Older files of these names are replaced.
+Where two inputs have one stem, the later one's files are called <folder>_<stem>.
+Images are taken as the sensor saw them, without the EXIF orientation; 16 bits become
+8, transparency is dropped. Inputs that cannot be read are named and left out, and the
+exit code is then 1."""
+
+IMAGE_ENDINGS = ('_labels.png', '_color.png', '_overlay.jpg')
+VIDEO_ENDING = '_overlay.mp4'
+VIDEO_RATE = 25.0
+"""Frames per second of a video that does not say so itself."""
+
+
+def add_arguments(parser):
+    def add(flag, text, **settings):
+        parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
+
+    parser.add_argument('inputs', metavar='IMAGE_OR_VIDEO', nargs='+',
+                        help="a file, a folder of files, or a quoted pattern such as 'drive/*.png'")
+    add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
+        default=models.DEFAULT)
+    add('--out', 'folder for the results', metavar='DIR', default='predictions')
+    add('--output-size', "size of the results: the input's or the network's", choices=OUTPUT_SIZES, default='camera')
+    add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
+    add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
+    add('--confidence-threshold', 'pixels less certain than this, 0 to 1, become unlabelled', type=_share, default=0.0,
+        metavar='SHARE')
+    add('--alpha', 'opacity of the colours in overlays, 0 to 1', type=_share, default=0.5, metavar='SHARE')
+    parser.add_argument('--legend', action='store_true', help='name the classes in overlays')
+    parser.add_argument('--every', type=_natural, metavar='N',
+                        help='of every Nth video frame, also write what an image gets, to <stem>_frames/<number>_*')
+    add('--backend', 'what runs the network', choices=BACKENDS, default='auto')
+    add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
+    add('--precision', 'of the computation', choices=PRECISIONS, default='auto')
+
+
+def run(options):
+    model = models.find(options.model)
+    width, height = input_size(model.card, options.width, options.height)
+    folder = pathlib.Path(options.out)
+    jobs = jobs_for(options.inputs, folder)
+    make_folder(folder)
+    engine = build_engine(
+        model.card, models.load(model), width, height, options.backend, options.device, options.precision)
+    if engine.fallback:
+        print('espnet-ros: warning: {}; running PyTorch instead'.format(engine.fallback), file=sys.stderr)
+    predictor = Predictor(Segmenter(engine, options.output_size), options)
+    bad = 0
+    with tqdm.tqdm(total=len(jobs), unit='frame', disable=None) as bar:
+        for job in jobs:
+            try:
+                problems = (predictor.image if is_image(job.path) else predictor.video)(job, bar)
+            except (ImageError, SourceError) as error:
+                problems = [error]
+            bad += bool(problems)
+            for problem in problems:
+                bar.write('espnet-ros: error: {}'.format(problem), file=sys.stderr)
+    if predictor.timings:
+        print(_summary(predictor, len(jobs), bad, folder))
+    return 1 if bad else 0
+
+
+class Job(typing.NamedTuple):
+    """An input file and the path that its results' names begin with."""
+
+    path: pathlib.Path
+    target: pathlib.Path
+
+
+def jobs_for(inputs, folder):
+    """Return the Jobs of files, folders and patterns, in order, each file once.
+
+    Raises SourceError when one matches nothing, ParameterError when a result would replace an input.
+    """
+    paths = list(dict.fromkeys(itertools.chain.from_iterable(map(pictures_at, inputs))))
+    sources = {path.resolve() for path in paths}
+    taken: set[str] = set()
+    jobs = []
+    for path in paths:
+        longer = '{}_{}'.format(path.resolve().parent.name, path.stem)
+        names = itertools.chain([path.stem, longer], ('{}_{}'.format(longer, n) for n in itertools.count(2)))
+        stem = next(name for name in names if name.casefold() not in taken)
+        taken.add(stem.casefold())
+        for ending in IMAGE_ENDINGS if is_image(path) else (VIDEO_ENDING,):
+            if (folder / (stem + ending)).resolve() in sources:
+                raise ParameterError("the result '{}' would replace an input; choose another folder with --out".format(
+                    folder / (stem + ending)))
+        jobs.append(Job(path, folder / stem))
+    return jobs
+
+
+class Predictor:
+    """Segments images and videos and writes what the options ask for; `timings` has an entry for every frame."""
+
+    def __init__(self, segmenter, options):
+        self.segmenter = segmenter
+        self.timings: list[Timings] = []
+        self._options = options
+        self._label_set = segmenter.engine.card.label_set
+        self._palette = self._label_set.palette()[:, ::-1]
+
+    def image(self, job, bar):
+        """Write the three pictures of an image. Raises ImageError, SourceError or ParameterError."""
+        _write(job.target, self._segment(capture.read_image(str(job.path))))
+        bar.update()
+        return ()
+
+    def video(self, job, bar):
+        """Write the overlay of a video, and the three pictures of every Nth frame. Raises as `image` does.
+
+        Returns a sentence for whatever is wrong with the video.
+        """
+        frames = _named(job.target, '_frames')
+        with capture.open_source(job.path.absolute()) as source:
+            bar.total += max(0, source.count - 1)
+            with writing_video(_named(job.target, VIDEO_ENDING), source.rate or VIDEO_RATE) as write:
+                for number, shot in enumerate(source):
+                    pictures = self._segment(shot.image)
+                    write(pictures[-1])
+                    if self._options.every and number % self._options.every == 0:
+                        make_folder(frames)
+                        _write(frames / '{:06d}'.format(number), pictures)
+                    bar.update()
+        return source.problems
+
+    def _segment(self, image):
+        """Return labels, colours and overlay of a BGR image, in the order of IMAGE_ENDINGS."""
+        result = self.segmenter.segment(image, threshold=self._options.confidence_threshold)
+        self.timings.append(result.timings)
+        labels = result.labels
+        if labels.shape != image.shape[:2]:
+            image = cv2.resize(image, labels.shape[::-1], interpolation=cv2.INTER_AREA)
+        color = render.colorize(labels, self._palette)
+        overlay = render.overlay(image, color, self._options.alpha, labels)
+        if self._options.legend:
+            overlay = render.draw_legend(overlay, labels, self._label_set)
+        return labels, color, overlay
+
+
+def _write(target, pictures):
+    for ending, picture in zip(IMAGE_ENDINGS, pictures):
+        write_image(_named(target, ending), picture)
+
+
+def _named(target, ending):
+    return target.with_name(target.name + ending)
+
+
+def _summary(predictor, inputs, bad, folder):
+    engine = predictor.segmenter.engine
+    info = engine.describe()
+    medians = ['{} {:.1f} ms'.format(stage, 1000 * statistics.median(seconds))
+               for stage, seconds in zip(Timings._fields, zip(*predictor.timings))]
+    return '{} of {} inputs, {} frames: {}\nmodel {} at {}x{}, {} in {} on {}\nmedian of a frame: {}'.format(
+        inputs - bad, inputs, len(predictor.timings), folder, engine.card.name, engine.width, engine.height,
+        info.backend, info.precision, info.device, ', '.join(medians))
+
+
+def _share(text):
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError('{} is not between 0 and 1'.format(text))
+    return value
+
+
+def _natural(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError('{} is not 1 or more'.format(text))
+    return value
+
+
+_share.__name__, _natural.__name__ = 'number', 'whole number'  # what argparse calls them in its messages

@@ -1,0 +1,187 @@
+"""Models by name, card or weights file: where they are, and whether they are what they say."""
+import difflib
+import os
+import typing
+
+from espnet_ros.errors import ModelError
+from espnet_ros.network.card import ModelCard, read_card
+from espnet_ros.network.checkpoint import MAX_BYTES, load_network, sha256_of
+
+DEFAULT = 'camvid-espnet-q8'
+"""Name of the model that is used when none is asked for."""
+
+SHIPPED, CACHED, NOT_FETCHED = 'shipped', 'cached', 'not fetched'
+
+CACHE_REMEDY = 'set ESPNET_ROS_CACHE to a folder in which this user may write'
+
+_CARD_SUFFIXES = ('.yaml', '.yml')
+
+
+class Model(typing.NamedTuple):
+    """A model that can be loaded: its card, and the path of its weights, whose SHA-256 is the card's."""
+
+    card: ModelCard
+    weights_path: str
+
+
+class Entry(typing.NamedTuple):
+    """A model that this package knows by name.
+
+    card_path: of the card. state: SHIPPED, CACHED or NOT_FETCHED. weights_path: of the weights, '' when NOT_FETCHED.
+    """
+
+    card: ModelCard
+    card_path: str
+    state: str
+    weights_path: str
+
+
+def models_directory():
+    """Return the folder of the models that come with this package: of the checkout, or of the installation.
+
+    An installation is a prefix, a virtual environment's or colcon's, with share/espnet_ros/models somewhere above the
+    package. Raises ModelError.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    above = os.path.dirname(package)
+    if os.path.isfile(os.path.join(above, 'package.xml')):
+        return os.path.join(above, 'models')
+    while above != os.path.dirname(above):
+        folder = os.path.join(above, 'share', 'espnet_ros', 'models')
+        if os.path.isdir(folder):
+            return folder
+        above = os.path.dirname(above)
+    raise ModelError("there is no folder share/espnet_ros/models above '{}'; install espnet_ros again".format(package))
+
+
+def cache_directory():
+    """Return the folder for fetched models: $ESPNET_ROS_CACHE, else espnet_ros in $XDG_CACHE_HOME or ~/.cache.
+
+    It need not exist yet. Raises ModelError when this user has no home.
+    """
+    own, base = os.environ.get('ESPNET_ROS_CACHE'), os.environ.get('XDG_CACHE_HOME', '')
+    if own:
+        return os.path.abspath(_expand(own))
+    if not os.path.isabs(base):  # such a value is to be ignored, says the XDG specification
+        base = os.path.join(_expand('~'), '.cache')
+    if not os.path.isabs(base):
+        raise ModelError('this user has no home folder to keep models in; ' + CACHE_REMEDY)
+    return os.path.join(base, 'espnet_ros')
+
+
+def available():
+    """Return an Entry for every model known by name, in the order of names. Raises ModelError."""
+    folder = models_directory()
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_CARD_SUFFIXES))
+    except OSError as error:
+        raise ModelError("cannot read the folder of models '{}': {}".format(folder, error.strerror or error))
+    return [_entry(os.path.join(folder, name)) for name in names]
+
+
+def entry(name):
+    """Return the Entry of that name; ModelError suggests similar names."""
+    known = {e.card.name: e for e in available()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    raise ModelError("no model is called '{}'{}; known are {}; or give the path of a model card (.yaml) or weights "
+                     'file'.format(name, ' (did you mean {}?)'.format(' or '.join(near)) if near else '',
+                                   ', '.join(known) or 'none'))
+
+
+def find(name_or_path):
+    """Return the Model of a known name, of a model card (.yaml), or of a weights file.
+
+    A card's weights lie beside it; those of a known model may be in the cache. A weights file is known by its SHA-256,
+    whatever it is called, or by a card of the same stem beside it. Raises ModelError, also when the weights are not
+    those of the card.
+    """
+    text = str(name_or_path)
+    path = _expand(text)
+    if any(text == e.card.name for e in available()) or not _is_path(path):
+        return _verified(entry(text))
+    if not os.path.isfile(path):
+        raise ModelError("'{}' is {}; give a model's name (espnet-ros models list), model card (.yaml) or weights file"
+                         .format(path, 'a folder' if os.path.isdir(path) else 'no file'))
+    return _by_card(path) if path.endswith(_CARD_SUFFIXES) else _by_weights(path)
+
+
+def load(model):
+    """Return the network of a Model in evaluation mode. Raises ModelError."""
+    return load_network(model.card.architecture, model.weights_path)
+
+
+def _is_path(path):
+    return os.sep in path or path.endswith(_CARD_SUFFIXES + ('.pth', '.pt')) or os.path.isfile(path)
+
+
+def _expand(path):
+    try:
+        return os.path.expanduser(path)
+    except KeyError:  # Python 3.6 for a user that /etc/passwd does not name
+        return path
+
+
+def _entry(card_path):
+    card = read_card(card_path)
+    beside = _beside(card, card_path)
+    if os.path.isfile(beside):
+        return Entry(card, card_path, SHIPPED, beside)
+    try:
+        cached = os.path.join(cache_directory(), card.weights)
+    except ModelError:
+        cached = ''  # nothing can have been fetched; shipped models work all the same
+    if os.path.isfile(cached):
+        return Entry(card, card_path, CACHED, cached)
+    return Entry(card, card_path, NOT_FETCHED, '')
+
+
+def _beside(card, card_path):
+    return os.path.join(os.path.dirname(card_path), card.weights)
+
+
+def _verified(known):
+    fetch = 'espnet-ros models fetch ' + known.card.name
+    if known.state == NOT_FETCHED:
+        raise ModelError('the weights of {} are not on this machine; fetch them: {}'.format(known.card.name, fetch))
+    return _checked(known.card, known.weights_path,
+                    'fetch them again: ' + fetch if known.state == CACHED else 'install espnet_ros again')
+
+
+def _checked(card, weights_path, remedy):
+    actual = sha256_of(weights_path)
+    if actual != card.sha256:
+        raise ModelError("the weights '{}' are damaged or another model's: their SHA-256 is {}, that of {} is {}; {}"
+                         .format(weights_path, actual, card.name, card.sha256, remedy))
+    return Model(card, weights_path)
+
+
+def _by_card(path):
+    card = read_card(path)
+    weights_path = _beside(card, path)
+    if not os.path.isfile(weights_path):
+        known = [e for e in available() if e.card.sha256 == card.sha256]
+        if not known:
+            raise ModelError("the model card '{}' has no weights beside it; put '{}' there".format(path, card.weights))
+        weights_path = _verified(known[0]).weights_path
+    return _checked(card, weights_path, 'use the files that belong together')
+
+
+def _by_weights(path):
+    try:
+        size = os.path.getsize(path)
+    except OSError as error:
+        raise ModelError("cannot read the weights '{}': {}".format(path, error.strerror or error))
+    if size > MAX_BYTES:
+        raise ModelError("the weights '{}' have {} MB; no ESPNet has more than {}".format(
+            path, size >> 20, MAX_BYTES >> 20))
+    actual = sha256_of(path)
+    for known in available():
+        if known.card.sha256 == actual:
+            return Model(known.card, path)
+    card_path = os.path.splitext(path)[0] + '.yaml'
+    if not os.path.isfile(card_path):
+        raise ModelError("the weights '{}' (SHA-256 {}) are no known model's; put their model card beside them as '{}'"
+                         .format(path, actual, os.path.basename(card_path)))
+    return _checked(read_card(card_path), path, 'use the card that belongs to them')

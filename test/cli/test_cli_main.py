@@ -1,0 +1,89 @@
+"""What all commands share: help, exit codes, errors in one line."""
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import espnet_ros
+from espnet_ros import cli
+from espnet_ros.cli import main
+from espnet_ros.errors import ModelError
+
+PROGRAM = [sys.executable, '-c', 'import sys; from espnet_ros.cli import main; sys.exit(main())']
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(['--help'])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    for name, summary in cli.COMMANDS.items():
+        assert '  {:<10}{}\n'.format(name, summary) in text
+    assert main([]) == 0 and capsys.readouterr().out == text
+
+
+@pytest.mark.parametrize('name', sorted(cli.COMMANDS))
+def test_every_command_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([name, '--help'])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith('usage: espnet-ros ' + name)
+    assert importlib.import_module('espnet_ros.cli.' + name).DESCRIPTION in text
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(['--version'])
+    assert left.value.code == 0 and capsys.readouterr().out == 'espnet-ros {}\n'.format(espnet_ros.__version__)
+
+
+@pytest.mark.parametrize('arguments', [['prdict'], ['--verbose'], ['models'], ['models', 'list', 'x'], ['predict']])
+def test_wrong_usage_is_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert left.value.code == 2 and error.startswith('usage: espnet-ros') and 'error: ' in error.splitlines()[-1]
+
+
+def fail(error):
+    def run(*_):
+        raise error
+    return run
+
+
+def test_errors_of_the_user_are_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(cli, '_run', fail(ModelError('the card\n  is bad')))
+    assert main(['models', 'list']) == 1
+    assert capsys.readouterr() == ('', 'espnet-ros: error: the card is bad\n')
+
+
+def test_ctrl_c_is_130(monkeypatch, capsys):
+    monkeypatch.setattr(cli, '_run', fail(KeyboardInterrupt()))
+    assert main(['models', 'list']) == 130
+    assert capsys.readouterr().err == 'espnet-ros: interrupted\n'
+
+
+def test_our_own_mistakes_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(cli, '_run', fail(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        main(['models', 'list'])
+
+
+def test_help_does_not_wait_for_pytorch():
+    program = 'import sys; from espnet_ros import cli; cli.main([]); sys.exit("torch" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', program], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_reader_that_leaves_is_no_error():
+    process = subprocess.Popen([*PROGRAM, 'models', 'list', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()  # before anything is written: importing takes longer than this
+    assert process.stderr.read() == b'' and process.wait(60) == 1
+
+
+def test_a_user_sees_no_traceback():
+    result = subprocess.run([*PROGRAM, 'predict', 'nowhere.png', '--model', 'nothing'], capture_output=True, text=True)
+    assert result.returncode == 1 and result.stdout == ''
+    assert result.stderr.startswith("espnet-ros: error: no model is called 'nothing'; known are ")
+    assert result.stderr.count('\n') == 1

@@ -1,0 +1,88 @@
+"""espnet-ros models."""
+import json
+import re
+
+import pytest
+import yaml
+
+from espnet_ros import models
+from espnet_ros.cli import main
+from espnet_ros.models import catalog
+from espnet_ros.network.card import card_from_dict
+
+
+@pytest.fixture
+def weights(shared):
+    return str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth')
+
+
+def row(name, text):
+    return next(cells for cells in (re.split('  +', line) for line in text.splitlines()) if cells[0] == name)
+
+
+def test_list(capsys):
+    assert main(['models', 'list']) == 0
+    text = capsys.readouterr().out
+    assert row('NAME', text) == [
+        'NAME', 'CLASSES', 'INPUT', 'PARAMETERS', 'STATE', 'MIOU', 'CATEGORIES', 'MEASURED ON']
+    assert row('cityscapes-espnet-q8', text) == [
+        'cityscapes-espnet-q8', '19', '1024x512', '364,569', 'not fetched', '60.34', '82.18', 'Cityscapes test']
+    assert len(text.splitlines()) == 1 + len(models.available())
+
+
+def test_list_for_programs(capsys):
+    assert main(['models', 'list', '--json']) == 0
+    found = {m['name']: m for m in json.loads(capsys.readouterr().out)}
+    assert list(found) == [e.card.name for e in models.available()]
+    model = found['camvid-espnet-q8-authors']
+    assert (model['state'], model['weights'], model['input'], model['parameters'], len(model['classes'])) == (
+        'not fetched', None, {'width': 480, 'height': 360}, 354_517, 11)
+
+
+def test_a_model_that_was_not_measured_is_listed(tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.setattr(catalog, 'models_directory', lambda: str(tmp_path / 'tiny'))
+    assert main(['models', 'list']) == 0
+    assert row('tiny', capsys.readouterr().out)[-4:] == ['shipped', '-', '-', '-']
+
+
+def test_fetch_from_file(weights, cache, capsys):
+    assert main(['models', 'fetch', 'cityscapes-espnet-q8', '--from', weights]) == 0
+    assert capsys.readouterr() == ('cityscapes-espnet-q8: {}\n'.format(cache / 'cityscapes-espnet-q8.pth'), '')
+    assert models.find('cityscapes-espnet-q8').weights_path == str(cache / 'cityscapes-espnet-q8.pth')
+    assert main(['models', 'list']) == 0
+    assert row('cityscapes-espnet-q8', capsys.readouterr().out)[4] == 'cached'
+
+
+def test_fetch_of_another_file(weights, cache, capsys):
+    assert main(['models', 'fetch', 'cityscapes-espnet-q5', '--from', weights]) == 1
+    assert '(that of cityscapes-espnet-q8)' in capsys.readouterr().err
+    assert not cache.exists()
+
+
+def test_no_name_is_fetched_when_one_is_wrong(cache, capsys):
+    assert main(['models', 'fetch', 'cityscapes-espnet-q8', 'cityscapes-espnet-q9']) == 1
+    assert "no model is called 'cityscapes-espnet-q9' (did you mean cityscapes-espnet-q8" in capsys.readouterr().err
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize('arguments', [[], ['--all', 'x'], ['a', 'b', '--from', 'f'], ['--all', '--from', 'f']])
+def test_fetch_used_wrongly(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(['models', 'fetch', *arguments])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith('usage: espnet-ros models fetch')
+
+
+def test_show_by_name(capsys):
+    assert main(['models', 'show', 'cityscapes-espnet-c-q3']) == 0
+    text = capsys.readouterr().out
+    entry = models.entry('cityscapes-espnet-c-q3')
+    assert text.startswith('# card: {}\n# weights: not fetched\nname: '.format(entry.card_path))
+    assert card_from_dict(yaml.safe_load(text), 'printed') == entry.card
+
+
+def test_show_by_path(tiny, capsys):
+    for path in (tiny, tiny.replace('.yaml', '.pth')):
+        assert main(['models', 'show', path]) == 0
+        text = capsys.readouterr().out
+        assert text.startswith('# weights: {}\nname: tiny\n'.format(tiny.replace('.yaml', '.pth')))

@@ -1,0 +1,274 @@
+"""espnet-ros predict."""
+import pathlib
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from espnet_ros import labels, models
+from espnet_ros.cli import main
+from espnet_ros.cli.predict import IMAGE_ENDINGS, jobs_for
+from espnet_ros.engine import build_engine
+from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.render import overlay
+from espnet_ros.segmenter import Segmenter
+
+PALETTE = labels.CAMVID.palette()[:, ::-1]
+
+
+def picture(seed=0, width=120, height=70):
+    small = np.random.default_rng(seed).integers(0, 256, (7, 12, 3), dtype=np.uint8)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def read(path):
+    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def write(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imencode(path.suffix, image)[1].tofile(path)
+    return str(path)
+
+
+def write_video(path, frames, rate=12.0):
+    height, width = frames[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), rate, (width, height))
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    return str(path)
+
+
+def frames_of(path):
+    video = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        read, frame = video.read()
+        if not read:
+            return frames, video.get(cv2.CAP_PROP_FPS)
+        frames.append(frame)
+
+
+def names_in(folder):
+    return sorted(p.name for p in pathlib.Path(folder).iterdir())
+
+
+@pytest.fixture
+def segment(tiny):
+    """What the segmenter says of an image."""
+    model = models.find(tiny)
+    engine = build_engine(model.card, models.load(model), 96, 64)
+    return lambda image, size='camera', **options: Segmenter(engine, size).segment(image, **options).labels
+
+
+def test_an_image_becomes_three(tiny, segment, capsys):
+    image = picture()
+    assert main(['predict', write(pathlib.Path('x.png'), image), '--model', tiny, '--alpha', '0.25']) == 0
+    assert names_in('predictions') == ['x_color.png', 'x_labels.png', 'x_overlay.jpg']
+    found, color, over = [read('predictions/x' + ending) for ending in IMAGE_ENDINGS]
+    np.testing.assert_array_equal(found, segment(image))
+    assert found.dtype == np.uint8 and len(np.unique(found)) > 2
+    np.testing.assert_array_equal(color, PALETTE[found])
+    assert np.abs(over.astype(int) - overlay(image, color, 0.25)).mean() < 4  # JPEG
+    out, err = capsys.readouterr()
+    assert err == '' and out.splitlines()[0] == '1 of 1 inputs, 1 frames: predictions'
+    assert out.splitlines()[1].startswith('model tiny at 96x64, torch in fp32 on ')
+    assert out.splitlines()[2].startswith('median of a frame: preprocess ')
+
+
+def test_results_at_the_networks_size(tiny, segment):
+    image = picture()
+    arguments = ['predict', write(pathlib.Path('x.png'), image), '--model', tiny, '--output-size', 'network']
+    assert main(arguments) == 0
+    np.testing.assert_array_equal(read('predictions/x_labels.png'), segment(image, 'network'))
+    assert [read('predictions/x' + ending).shape[:2] for ending in IMAGE_ENDINGS] == [(64, 96)] * 3
+    assert main([*arguments, '--width', '128', '--height', '72']) == 0
+    assert read('predictions/x_overlay.jpg').shape == (72, 128, 3)
+
+
+def test_uncertain_pixels_become_unlabelled(tiny, segment):
+    image = picture()
+    path = write(pathlib.Path('x.png'), image)
+    assert main(['predict', path, '--model', tiny, '--confidence-threshold', '0.9', '--legend']) == 0
+    found = read('predictions/x_labels.png')
+    assert 0 < (found == 255).mean() < 1
+    np.testing.assert_array_equal(found, segment(image, threshold=0.9))
+
+
+@pytest.mark.parametrize('image, equal', [
+    (picture()[..., 1], lambda image: cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)),
+    (np.dstack([picture(), picture(1)[..., 0]]), lambda image: np.ascontiguousarray(image[..., :3])),
+    (picture().astype(np.uint16) * 257, lambda image: (image // 257).astype(np.uint8))],
+    ids=['grayscale', 'transparent', '16 bits'])
+def test_kinds_of_images(tiny, segment, image, equal):
+    path = write(pathlib.Path('Straße 1/ö ä.png'), image)
+    assert main(['predict', path, '--model', tiny, '--out', 'Bilder 1/ü']) == 0
+    np.testing.assert_array_equal(read('Bilder 1/ü/ö ä_labels.png'), segment(equal(image)))
+
+
+def test_folders_and_patterns(tiny):
+    for name in ('a/1.png', 'a/2.JPG', 'a/sub/3.png', 'b/4.png', 'b/5.png'):
+        write(pathlib.Path(name.lower()), picture())
+    pathlib.Path('a/2.jpg').rename('a/2.JPG')
+    pathlib.Path('a/notes.txt').write_text('no image')
+    assert main(['predict', 'a', 'b/*.png', 'b/4.png', '--model', tiny]) == 0
+    assert [n for n in names_in('predictions') if n.endswith('_labels.png')] == [
+        '1_labels.png', '2_labels.png', '4_labels.png', '5_labels.png']
+
+
+def test_inputs_with_one_stem_do_not_replace_each_other():
+    for name in ('left/x.png', 'right/x.png', 'right/X.jpg', 'right/x.bmp', 'right_x.png'):
+        write(pathlib.Path(name), picture())
+    stems = [job.target.name for job in jobs_for(
+        ['left/x.png', 'right', 'right_x.png'], pathlib.Path('out'))]
+    assert stems == ['x', 'right_X', 'right_x_2', 'right_x_3', 'work_right_x']
+    assert len({stem.lower() for stem in stems}) == 5
+
+
+def test_results_never_replace_inputs(tiny, capsys):
+    write(pathlib.Path('x.png'), picture())
+    write(pathlib.Path('x_labels.png'), picture(1))
+    before = pathlib.Path('x_labels.png').read_bytes()
+    assert main(['predict', '.', '--model', tiny, '--out', '.']) == 1
+    assert capsys.readouterr().err == ("espnet-ros: error: the result 'x_labels.png' would replace an input; choose "
+                                       'another folder with --out\n')
+    assert pathlib.Path('x_labels.png').read_bytes() == before and len(names_in('.')) == 2
+
+
+def test_older_results_are_replaced(tiny):
+    path = write(pathlib.Path('x.png'), picture())
+    assert main(['predict', path, '--model', tiny]) == 0
+    first = read('predictions/x_labels.png')
+    write(pathlib.Path('x.png'), picture(5))
+    assert main(['predict', path, '--model', tiny]) == 0
+    assert (read('predictions/x_labels.png') != first).any()
+    assert len(names_in('predictions')) == 3
+
+
+def test_bad_images_are_named_and_left_out(tiny, capsys):
+    write(pathlib.Path('in/a.png'), picture())
+    write(pathlib.Path('in/z.png'), picture())
+    whole = pathlib.Path(write(pathlib.Path('whole.jpg'), picture())).read_bytes()
+    pathlib.Path('in/cut.jpg').write_bytes(whole[:len(whole) // 2])
+    pathlib.Path('in/empty.png').touch()
+    pathlib.Path('in/text.png').write_text('no image')
+    assert main(['predict', 'in', '--model', tiny]) == 1
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert len(lines) == 3 and all(line.startswith('espnet-ros: error: ') for line in lines)
+    assert ['cut.jpg' in lines[0], 'empty.png' in lines[1], 'text.png' in lines[2]] == [True] * 3
+    assert out.startswith('2 of 5 inputs, 2 frames: predictions\n')
+    assert names_in('predictions') == sorted(stem + ending for stem in 'az' for ending in IMAGE_ENDINGS)
+
+
+def test_video(tiny, segment, capsys):
+    path = write_video('a drive.avi', [picture(seed, 122, 70) for seed in range(7)])
+    assert main(['predict', path, '--model', tiny, '--every', '3']) == 0
+    assert names_in('predictions') == ['a drive_frames', 'a drive_overlay.mp4']
+    assert names_in('predictions/a drive_frames') == sorted(
+        '{:06d}{}'.format(n, ending) for n in (0, 3, 6) for ending in IMAGE_ENDINGS)
+    sources, _ = frames_of(path)
+    overlays, rate = frames_of('predictions/a drive_overlay.mp4')
+    assert len(overlays) == 7 and rate == pytest.approx(12)
+    for source, shown in zip(sources, overlays):
+        found = segment(source)
+        expected = overlay(source, np.ascontiguousarray(PALETTE[found]), 0.5, found)
+        assert np.abs(shown.astype(int) - expected).mean() < 10  # MPEG-4
+    np.testing.assert_array_equal(read('predictions/a drive_frames/000003_labels.png'), segment(sources[3]))
+    assert capsys.readouterr().out.startswith('1 of 1 inputs, 7 frames: predictions\n')
+
+
+def test_bad_videos_leave_nothing(tiny, capsys):
+    whole = pathlib.Path(write_video('whole.mp4', [picture()] * 5)).read_bytes()
+    pathlib.Path('cut.mp4').write_bytes(whole[:len(whole) // 2])
+    pathlib.Path('empty.avi').touch()
+    assert main(['predict', 'cut.mp4', 'empty.avi', '--model', tiny]) == 1
+    out, err = capsys.readouterr()
+    assert out == '' and ['cut.mp4' in err, 'empty.avi' in err, err.count('\n')] == [True, True, 2]
+    assert names_in('predictions') == []
+
+
+def test_a_video_that_breaks_off_is_named(tiny, capsys):
+    whole = pathlib.Path(write_video('whole.avi', [picture(seed) for seed in range(30)])).read_bytes()
+    pathlib.Path('cut.avi').write_bytes(whole[:len(whole) // 2])
+    assert main(['predict', 'cut.avi', '--model', tiny]) == 1
+    assert 'cut.avi breaks off after' in capsys.readouterr().err
+    assert 5 < len(frames_of('predictions/cut_overlay.mp4')[0]) < 25
+
+
+@pytest.mark.parametrize('arguments, error', [
+    (['nowhere.png'], "there is no file 'nowhere.png'"),
+    (['*.png'], "there is no file '*.png'"),
+    (['x.jpg', '--out', 'x.jpg'], "cannot write 'x.jpg': File exists; free it or choose another folder with --out"),
+    (['x.jpg', '--out', 'x.jpg/out'], "cannot write 'x.jpg/out': Not a directory"),
+    (['x.jpg', '--width', '100'], 'input_width is 100; it must be a multiple of 8'),
+    (['.', 'folder'], "the folder 'folder' holds no images"),
+    (['x.jpg', '--model', 'x.jpg'], "the weights 'x.jpg' (SHA-256 ")])
+def test_mistakes_are_one_line(tiny, capsys, arguments, error):
+    write(pathlib.Path('x.jpg'), picture())
+    pathlib.Path('folder').mkdir()
+    assert main(['predict', '--model', tiny, *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out == '' and err.startswith('espnet-ros: error: ' + error) and err.count('\n') == 1
+
+
+def test_a_result_that_cannot_be_written(tiny, capsys):
+    write(pathlib.Path('x.png'), picture())
+    pathlib.Path('predictions/x_labels.png').mkdir(parents=True)
+    assert main(['predict', 'x.png', '--model', tiny]) == 1
+    assert capsys.readouterr().err == ("espnet-ros: error: cannot write 'predictions/x_labels.png': Is a directory; "
+                                       'free it or choose another folder with --out\n')
+    assert names_in('predictions') == ['x_labels.png']
+
+
+@pytest.mark.parametrize('arguments', [
+    ['--alpha', '1.1'], ['--alpha', 'nan'], ['--alpha', 'x'], ['--confidence-threshold', '-0.1'], ['--every', '0'],
+    ['--output-size', 'big'], ['--backend', 'x'], ['--width', '1.5']])
+def test_wrong_options(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(['predict', 'x.png', *arguments])
+    assert left.value.code == 2
+    assert 'error: argument ' + arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
+def test_falling_back_is_said(tiny, capsys):
+    assert main(['predict', write(pathlib.Path('x.png'), picture()), '--model', tiny, '--device', 'cuda']) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("espnet-ros: warning: device 'cuda' is not there") and error.count('\n') == 1
+
+
+def test_jobs_raise_our_errors(tmp_path):
+    with pytest.raises(SourceError):
+        jobs_for([str(tmp_path / '\udcff')], tmp_path)
+    write(tmp_path / 'x_overlay.jpg', picture())
+    write(tmp_path / 'x.png', picture())
+    with pytest.raises(ParameterError):
+        jobs_for([str(tmp_path)], tmp_path)
+
+
+@pytest.mark.parametrize('name, weights, golden', [
+    ('cityscapes-espnet-q8', 'espnet/espnet_p_2_q_8.pth', 'espnet_q8'),
+    ('cityscapes-espnet-c-q3', 'espnet_c/espnet_p_2_q_3.pth', 'espnet_c_q3')])
+def test_the_authors_models_label_as_their_code_does(shared, capsys, name, weights, golden):
+    assert main(['models', 'fetch', name, '--from', str(shared / 'weights' / weights)]) == 0
+    samples = shared / 'data' / 'cityscapes_samples'
+    assert main(['predict', str(samples), '--model', name, '--output-size', 'network', '--out', 'out']) == 0
+    paths = sorted(samples.glob('*.png'))
+    assert len(paths) == 2
+    for path in paths:
+        expected = read(shared / 'golden' / '{}_{}_labels.png'.format(golden, path.stem.replace('_leftImg8bit', '')))
+        expected[expected == 19] = 255  # the authors' background
+        found = read('out/{}_labels.png'.format(path.stem))
+        assert found.shape == expected.shape == (512, 1024)
+        assert (found == expected).mean() >= 0.999
+
+
+def test_a_weights_file_is_known_by_its_content(shared, tmp_path, capsys):
+    shutil.copy(shared / 'weights/espnet_c/espnet_p_2_q_3.pth', tmp_path / 'net.pth')
+    write(pathlib.Path('x.png'), picture())
+    assert main(['predict', 'x.png', '--model', str(tmp_path / 'net.pth'), '--width', '128', '--height', '64']) == 0
+    assert 'model cityscapes-espnet-c-q3 at 128x64' in capsys.readouterr().out
