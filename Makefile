@@ -1,0 +1,85 @@
+# The two ways to see it work without a ROS 2 installation; `make` alone explains them.
+
+PYTHON ?= python3
+SOURCE ?=
+SECONDS ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/lock.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# The wheels of ROS 2 find themselves through the environment's prefix, and talk to this machine only.
+export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)
+export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
+export RMW_IMPLEMENTATION := rmw_fastrtps_cpp
+export SOURCE
+# A ROS 2 sourced in this shell would mix its modules, libraries and discovery with the wheels'.
+unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH COLCON_PREFIX_PATH ROS_DISTRO ROS_VERSION
+unexport ROS_LOCALHOST_ONLY ROS_STATIC_PEERS ROS_DISCOVERY_SERVER ROS_SUPER_CLIENT
+unexport FASTRTPS_DEFAULT_PROFILES_FILE FASTDDS_DEFAULT_PROFILES_FILE
+
+define HELP
+make demo    camera, segmentation and diagnostics as ROS 2 nodes for some seconds; leaves pictures in demo/
+             SOURCE=video.mp4   in place of the synthetic street: video, folder of images, webcam index, RTSP address
+             SECONDS=20         how long
+make test    everything: layers, Python 3.6 floor, lint, types, units, nodes over real DDS
+             ARGS='-k labels'   arguments for pytest
+make lint    the first four of these only
+make env     only the environment, in .venv
+make clean   remove .venv and all else that these commands made
+
+They need Python 3.10 to 3.14 on x86-64 Linux; PYTHON=python3.12 chooses one (make clean before a change).
+PyTorch comes as pip finds it: by default with CUDA, a download of gigabytes. For its CPU build, let PIP_EXTRA_INDEX_URL
+name PyTorch's index of CPU wheels.
+endef
+export HELP
+
+define CHECK_PYTHON
+import platform, sys
+found = '$(PYTHON) is Python {}.{} on {} {}'.format(*sys.version_info[:2], platform.system(), platform.machine())
+if not (3, 10) <= sys.version_info[:2] <= (3, 14):
+    sys.exit(found + '; the ROS 2 wheels exist for Python 3.10 to 3.14: name one of them, as in PYTHON=python3.12')
+if (platform.system(), platform.machine()) != ('Linux', 'x86_64'):
+    sys.exit(found + '; the ROS 2 wheels exist for x86-64 Linux only: install ROS 2 and build with colcon')
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit(found + ' and has no venv module: install it (Debian, Ubuntu: sudo apt install python3-venv)')
+endef
+export CHECK_PYTHON
+
+.PHONY: help demo test lint env clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "$$HELP"
+
+demo: $(VENV)/run.stamp
+	$(BIN)/espnet-ros demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SOURCE),--source "$$SOURCE")
+
+test: env
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: env
+	$(BIN)/python -m pytest test/test_rules.py $(ARGS)
+
+env: $(VENV)/test.stamp
+
+clean:
+	rm -rf $(VENV) build demo dist install log *.egg-info .cache .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is written last, so an interrupted installation is taken up again.
+$(VENV)/run.stamp: requirements/build.txt requirements/run.txt $(LOCK) setup.py setup.cfg
+	@command -v "$(PYTHON)" >/dev/null || { echo 'There is no $(PYTHON); install Python 3.10 to 3.14.' >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { "$(PYTHON)" -c "$$CHECK_PYTHON" && "$(PYTHON)" -m venv --clear $(VENV); }
+	$(PIP) install -q -c $(LOCK) -r requirements/build.txt
+	$(PIP) install --no-build-isolation -c $(LOCK) -r requirements/run.txt
+	$(PIP) install -q --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
+	$(PIP) install -q --no-build-isolation -c $(LOCK) -r requirements/test.txt
+	@touch $@
