@@ -1,0 +1,367 @@
+"""Pictures from anywhere: webcam, network stream, video, folder, image file or the synthetic street."""
+import glob
+import math
+import os
+import re
+import typing
+
+import cv2
+import numpy as np
+
+from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.scene import Street
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
+LARGEST = 8192
+"""Limit of width and height in pixels."""
+STREET_SIZE = (1024, 512)
+STREET_RATE = 10.0
+TIMEOUT = 5.0
+"""Seconds for a network stream to answer, and between its pictures; before OpenCV 4.5 it is 30."""
+
+
+class Capture(typing.NamedTuple):
+    """A picture.
+
+    image: BGR uint8 [H, W, 3], as the sensor took it: an EXIF orientation is ignored. name: file name, or source and
+    number. labels: Cityscapes trainIds uint8 [H, W], or None where nobody knows them.
+    """
+
+    image: np.ndarray
+    name: str
+    labels: typing.Optional[np.ndarray] = None
+
+
+class Source:
+    """Pictures from one place, to iterate over; iterating anew begins anew, and connects anew to a camera.
+
+    live: pictures come at their own pace and wait for nobody. labelled: they have labels. size: (width, height) of all
+    pictures, None when unknown or different. rate: pictures per second, 0 when unknown. count: pictures in all, 0 when
+    unknown. camera_matrix: K float64 [3, 3] in pixels, or None. problems: a sentence for each thing passed over
+    because it could not be read. Iterating raises SourceError when nothing can be read, and when a live source is lost.
+    """
+
+    live = False
+    labelled = False
+
+    def __init__(self, width, height, loop=False):
+        self.size = (width, height) if width and height else None
+        self.rate = 0.0
+        self.count = 0
+        self.camera_matrix = None
+        self.problems = []
+        self._width = width
+        self._height = height
+        self._loop = loop
+        self._captures = iter(())
+
+    def __iter__(self):
+        self.close()
+        self._captures = self._all()
+        return self._captures
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Let go of the camera or file; in the thread that iterates."""
+        getattr(self._captures, 'close', lambda: None)()
+
+    def _all(self):
+        while True:
+            for capture in self._once():
+                yield capture._replace(image=_resize(capture.image, self._width, self._height))
+            if not self._loop:
+                return
+
+    def _once(self):
+        """Yield each Capture, at least one, or raise SourceError."""
+        raise NotImplementedError
+
+    def _note(self, problem):
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def open_source(address, width=0, height=0, rate=0.0, loop=False):
+    """Return the Source at `address`. Raises SourceError, ParameterError.
+
+    address: street or street:SEED (synthetic, endless, with labels), a webcam's index or /dev path, an rtsp:// or
+    http:// stream, a video file, an image file, or a folder of images (in natural order of their names).
+
+    width, height: pixels of every picture. 0 and 0 leave it as it comes, one of them keeps the aspect ratio, both
+    stretch it. rate: pictures per second of the street's time or asked of a webcam; 0 for their own. loop: files
+    start again at their end.
+    """
+    address = str(address)
+    for name, value in (('width', width), ('height', height)):
+        if not 0 <= value <= LARGEST:
+            raise ParameterError('{} is {}; it must be from 0 (as it comes) to {} pixels'.format(name, value, LARGEST))
+    if not 0 <= rate < math.inf:
+        raise ParameterError('rate is {}; it must be 0 (as it comes) or more pictures per second'.format(rate))
+    for pattern, kind in _LIVE_KINDS:
+        if re.fullmatch(pattern, address):
+            return kind(address, width, height, rate)
+    path = os.path.abspath(address)
+    if os.path.isdir(path):
+        return _Files(_images_in(path), width, height, loop)
+    if not os.path.isfile(path):
+        raise SourceError('there is no file or folder {}; a source is street, street:SEED, a webcam index, a video, an '
+                          'image, a folder of images, or an rtsp:// address'.format(_public(address)))
+    if path.lower().endswith(IMAGE_SUFFIXES):
+        read_image(path)
+        return _Files([path], width, height, loop)
+    return _Video(path, width, height, loop)
+
+
+def read_image(path):
+    """Return an image file as BGR uint8 [H, W, 3]; 16 bits become 8, alpha is dropped. Raises SourceError."""
+    try:
+        data = np.fromfile(path, np.uint8)  # cv2.imread takes no file names that are not UTF-8, and hides why it fails
+    except OSError as error:
+        raise SourceError('cannot read {}: {}'.format(_shown(path), error.strerror))
+    image = None
+    if _is_whole(data.tobytes()):
+        try:
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        except (cv2.error, MemoryError):
+            pass
+    if image is None:
+        raise SourceError('{} ({} bytes) is no image, or a damaged one; copy it again or take it away'.format(
+            _shown(path), data.size))
+    return image
+
+
+class _Street(Source):
+    """Endless: picture i is the street at i / rate seconds."""
+
+    labelled = True
+
+    def __init__(self, address, width, height, rate):
+        size = _target_size(STREET_SIZE, width, height)
+        super().__init__(*size)
+        self._street = Street(size[0], size[1], int(address.partition(':')[2] or 0))
+        self.rate = float(rate or STREET_RATE)
+        self.camera_matrix = self._street.camera_matrix
+
+    def _once(self):
+        number = 0
+        while True:
+            frame = self._street.frame(number / self.rate)
+            yield Capture(frame.image, 'street_{:06d}'.format(number), frame.labels)
+            number += 1
+
+
+class _Files(Source):
+    """Image files; broken ones are passed over."""
+
+    def __init__(self, paths, width, height, loop):
+        super().__init__(width, height, loop)
+        self.count = len(paths)
+        self._paths = paths
+
+    def _once(self):
+        good = 0
+        for path in self._paths:
+            try:
+                image = read_image(path)
+            except SourceError as error:
+                self._note(str(error))
+                continue
+            good += 1
+            yield Capture(image, os.path.basename(path))
+        if not good:
+            raise SourceError('none of the {} images can be read; the first: {}'.format(
+                self.count, self.problems[0]))
+
+
+class _Video(Source):
+    """A video file; one that breaks off counts up to there."""
+
+    def __init__(self, path, width, height, loop):
+        super().__init__(width, height, loop)
+        self._path = path
+        video = self._open()
+        self.rate = _sane(video.get(cv2.CAP_PROP_FPS), 1000.0)
+        self.count = int(_sane(video.get(cv2.CAP_PROP_FRAME_COUNT), 1e9))
+        size = tuple(int(video.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        self.size = _target_size(size, width, height) if min(size) > 0 else self.size
+        video.release()
+
+    def _open(self):
+        for backend in (cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER):
+            video = _open_capture(self._path, backend)
+            if video is not None:
+                return video
+        raise SourceError('{} is no video that OpenCV can read here; convert it, for instance to MP4 with H.264'.format(
+            _shown(self._path)))
+
+    def _once(self):
+        stem = os.path.splitext(os.path.basename(self._path))[0]
+        number = 0
+        for image in _read_all(self._open()):
+            yield Capture(image, '{}_{:06d}'.format(stem, number))
+            number += 1
+        if number == 0:
+            raise SourceError('{} holds no picture that can be read; it is empty or damaged'.format(
+                _shown(self._path)))
+        if number < 0.95 * self.count - 1:  # the count in the file is an estimate
+            self._note('{} breaks off after {} of {} pictures; it is damaged or was cut short'.format(
+                _shown(self._path), number, self.count))
+
+
+class _Webcam(Source):
+    live = True
+
+    def __init__(self, address, width, height, rate):
+        super().__init__(width, height)
+        self._path = os.path.realpath(address if address.startswith('/') else '/dev/video' + address)
+        self._rate = rate
+        self._index()
+
+    def _index(self):
+        """Number of the video device, once it is there."""
+        found = re.fullmatch('/dev/video([0-9]{1,4})', self._path)
+        if found is None or not os.path.exists(self._path):
+            cameras = sorted(glob.glob('/dev/video*'), key=_natural)
+            raise SourceError('there is no camera {}; {}'.format(self._path, (
+                'plug it in, or choose one of ' + ', '.join(cameras)) if cameras else 'no camera is plugged in'))
+        return int(found.group(1))
+
+    def _once(self):
+        camera = _open_capture(self._index(), cv2.CAP_V4L2)
+        if camera is None:
+            raise SourceError('cannot open camera {}; see that no other program uses it and that you may (group video)'
+                              .format(self._path))
+        for key, value in ((cv2.CAP_PROP_FRAME_WIDTH, self._width), (cv2.CAP_PROP_FRAME_HEIGHT, self._height),
+                           (cv2.CAP_PROP_FPS, self._rate)):
+            if value:
+                camera.set(key, value)
+        for number, image in enumerate(_read_all(camera)):
+            yield Capture(image, '{}_{:06d}'.format(os.path.basename(self._path), number))
+        raise SourceError('camera {} gives no more pictures; plug it in again'.format(self._path))
+
+
+class _Stream(Source):
+    live = True
+
+    def __init__(self, address, width, height, rate):
+        super().__init__(width, height)
+        self._address = address
+
+    def _once(self):
+        stream = _open_capture(self._address, cv2.CAP_FFMPEG, _TIMEOUTS)
+        if stream is None:
+            raise SourceError('cannot open the stream {}; see that the address is right and the camera on'.format(
+                _public(self._address)))
+        for number, image in enumerate(_read_all(stream)):
+            yield Capture(image, 'stream_{:06d}'.format(number))
+        raise SourceError('the stream {} gives no more pictures'.format(_public(self._address)))
+
+
+_LIVE_KINDS = (
+    ('street(:[0-9]{1,18})?', _Street),
+    ('[0-9]{1,4}|/dev/.+', _Webcam),
+    ('(rtsp|rtsps|rtmp|http|https|udp)://.+', _Stream),
+)
+
+_TIMEOUTS = [value for name in ('CAP_PROP_OPEN_TIMEOUT_MSEC', 'CAP_PROP_READ_TIMEOUT_MSEC') if hasattr(cv2, name)
+             for value in (getattr(cv2, name), int(1000 * TIMEOUT))]
+
+
+def _open_capture(what, backend, settings=()):
+    """Return an open cv2.VideoCapture, or None."""
+    # Both print what only programmers of OpenCV understand; users get a sentence instead.
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    logging = getattr(getattr(cv2, 'utils', None), 'logging', None)
+    if logging is not None:
+        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        capture = cv2.VideoCapture(what, backend, list(settings)) if settings else cv2.VideoCapture(what, backend)
+    except (cv2.error, UnicodeError):
+        return None
+    if not capture.isOpened():
+        return None
+    if hasattr(cv2, 'CAP_PROP_ORIENTATION_AUTO'):
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+    return capture
+
+
+def _read_all(capture):
+    """Yield BGR images until there are no more, then release the cv2.VideoCapture."""
+    try:
+        while True:
+            try:
+                done, image = capture.read()
+            except (cv2.error, MemoryError):
+                return
+            if not done:
+                return
+            yield image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    finally:
+        capture.release()
+
+
+def _images_in(folder):
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise SourceError('cannot read the folder {}: {}'.format(_shown(folder), error.strerror))
+    paths = [os.path.join(folder, name) for name in sorted(names, key=_natural)
+             if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')]
+    if not paths:
+        raise SourceError('the folder {} holds no images ({})'.format(_shown(folder), ', '.join(IMAGE_SUFFIXES)))
+    return paths
+
+
+def _natural(name):
+    """Sort key that puts frame 9 before frame 10."""
+    return [(int(part) if part.isdecimal() else 0, part) for part in re.split('([0-9]+)', name)]
+
+
+# OpenCV fills up what is missing from a file that was cut short, and calls it an image.
+_FILE_ENDS = ((b'\xff\xd8\xff', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
+
+
+def _is_whole(data):
+    """Whether a file has its end, in the latter half: a preview at its beginning may have one of its own."""
+    end = next((end for begin, end in _FILE_ENDS if data.startswith(begin)), b'')
+    return len(data) > 0 and data.rfind(end) >= len(data) // 2
+
+
+def _target_size(size, width, height):
+    """Size (width, height) in pixels that open_source's width and height make of a picture's."""
+    if width and height:
+        return width, height
+    if width:
+        return width, max(1, int(round(size[1] * width / size[0])))
+    if height:
+        return max(1, int(round(size[0] * height / size[1]))), height
+    return size
+
+
+def _resize(image, width, height):
+    size = image.shape[1::-1]
+    target = _target_size(size, width, height)
+    if target == size:
+        return image
+    shrinks = target[0] < size[0] and target[1] < size[1]
+    return cv2.resize(image, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _sane(value, limit):
+    """What a video says of itself, or 0 where that cannot be."""
+    return float(value) if 0 < value <= limit else 0.0
+
+
+def _public(address):
+    """The address without user, password and query."""
+    return _shown(re.sub('[?].*', '?...', re.sub('//.*@', '//', address)) if '://' in address else address)
+
+
+def _shown(path):
+    """A path fit to print: file names may hold bytes that are no text, and line breaks."""
+    return ''.join(c if c.isprintable() else '?' for c in path)
