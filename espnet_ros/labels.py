@@ -1,4 +1,5 @@
 """Label sets: which class each id means, its Cityscapes category, its colour."""
+import reprlib
 import typing
 
 import numpy as np
@@ -174,6 +175,36 @@ def cityscapes_to_camvid():
     return table
 
 
+YAML_CHARACTERS = 1 << 17
+"""A longer YAML file is refused: the largest label set takes a fifth of it."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Refuses aliases: with them a small file can stand for an endless or a gigantic value."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError('aliases (*name) are not allowed')
+        return super().compose_node(parent, index)
+
+
+def read_yaml(path, what, error_class):
+    """Return the plain data in a YAML file. Raises error_class; `what` names the file's kind in the sentence."""
+    try:
+        with open(str(path), encoding='utf-8') as stream:
+            text = stream.read(YAML_CHARACTERS + 1)
+    except UnicodeDecodeError as error:
+        raise error_class("{} '{}' is not text: {}".format(what, path, error))
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise error_class("cannot read {} '{}': {}".format(what, path, getattr(error, 'strerror', None) or error))
+    if len(text) > YAML_CHARACTERS:
+        raise error_class("{} '{}' is longer than {} characters".format(what, path, YAML_CHARACTERS))
+    try:
+        return yaml.load(text, _PlainLoader)
+    except Exception as error:  # PyYAML also lets KeyError, ValueError and more out, for dates and tags that are none
+        raise error_class("{} '{}' is not YAML: {}".format(what, path, ' '.join(str(error).split())[:200]))
+
+
 def get_label_set(name):
     """Return the built-in label set of that name, or the one in a YAML file when `name` is a path to one.
 
@@ -193,13 +224,7 @@ def load_label_set(path):
     The file holds `name` and `classes`, a list of `{id, name, category, color}`; `category` is the name of a
     Cityscapes category and may be left out, `color` is [R, G, B] with 0..255.
     """
-    try:
-        with open(str(path), encoding='utf-8') as stream:
-            data = yaml.safe_load(stream)
-    except OSError as error:
-        raise LabelError("cannot read the label set '{}': {}".format(path, error.strerror or error))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LabelError("the label set '{}' is not YAML: {}".format(path, ' '.join(str(error).split())))
+    data = read_yaml(path, 'the label set', LabelError)
     return label_set_from_dict(data, str(path))
 
 
@@ -207,6 +232,8 @@ def label_set_from_dict(data, where='label set'):
     """Check a label set given as plain data (see `load_label_set`) and return it. Raises LabelError."""
     if not isinstance(data, dict) or set(data) != {'name', 'classes'}:
         raise LabelError('{}: a label set has exactly the keys name and classes'.format(where))
+    if not isinstance(data['name'], str) or not data['name']:
+        raise LabelError('{}: name must be a word, not {}'.format(where, reprlib.repr(data['name'])))
     if not isinstance(data['classes'], list) or not data['classes']:
         raise LabelError('{}: classes must be a list with at least one class'.format(where))
     classes = [_label_class(entry, where) for entry in data['classes']]
@@ -214,8 +241,8 @@ def label_set_from_dict(data, where='label set'):
         values = [getattr(c, field) for c in classes]
         twice = sorted({v for v in values if values.count(v) > 1})
         if twice:
-            raise LabelError('{}: two classes share the {} {!r}'.format(where, field, twice[0]))
-    return LabelSet(str(data['name']), tuple(sorted(classes, key=lambda c: c.id)))
+            raise LabelError('{}: two classes share the {} {}'.format(where, field, reprlib.repr(twice[0])))
+    return LabelSet(data['name'], tuple(sorted(classes, key=lambda c: c.id)))
 
 
 def label_set_to_dict(label_set):
@@ -231,21 +258,22 @@ def _is_byte(value):
 
 def _label_class(entry, where):
     if not isinstance(entry, dict):
-        raise LabelError('{}: a class is a mapping with id, name, category and color, not {!r}'.format(where, entry))
+        raise LabelError('{}: a class is a mapping with id, name, category and color, not {}'.format(
+            where, reprlib.repr(entry)))
     unknown = set(entry) - {'id', 'name', 'category', 'color'}
     if unknown:
-        raise LabelError('{}: a class has no key {!r}'.format(where, sorted(map(str, unknown))[0]))
+        raise LabelError('{}: a class has no key {}'.format(where, reprlib.repr(sorted(map(str, unknown))[0])))
     if not _is_byte(entry.get('id')) or entry['id'] == UNLABELED:
-        raise LabelError('{}: class id {!r} must be a whole number 0..254 (255 means unlabelled)'.format(
-            where, entry.get('id')))
+        raise LabelError('{}: class id {} must be a whole number 0..254 (255 means unlabelled)'.format(
+            where, reprlib.repr(entry.get('id'))))
     if not isinstance(entry.get('name'), str) or not entry['name']:
         raise LabelError('{}: class {} needs a name'.format(where, entry['id']))
     category = entry.get('category', 'void')
     if category not in CATEGORIES:
-        raise LabelError('{}: class {!r} has category {!r}; it must be one of {}'.format(
-            where, entry['name'], category, ', '.join(CATEGORIES)))
+        raise LabelError('{}: class {} has category {}; it must be one of {}'.format(
+            where, reprlib.repr(entry['name']), reprlib.repr(category), ', '.join(CATEGORIES)))
     color = entry.get('color')
     if not isinstance(color, list) or len(color) != 3 or not all(_is_byte(v) for v in color):
-        raise LabelError('{}: class {!r} needs a color [R, G, B] of whole numbers 0..255, not {!r}'.format(
-            where, entry['name'], color))
+        raise LabelError('{}: class {} needs a color [R, G, B] of whole numbers 0..255, not {}'.format(
+            where, reprlib.repr(entry['name']), reprlib.repr(color)))
     return LabelClass(entry['id'], entry['name'], CATEGORIES.index(category), tuple(color))

@@ -7,10 +7,9 @@ import numpy as np
 
 from espnet_ros.errors import ImageError, ParameterError
 from espnet_ros.labels import UNLABELED
+from espnet_ros.network.card import SIDES
 
 OUTPUT_SIZES = ('camera', 'network')
-STRIDE = 8
-"""Network input sides are multiples of this."""
 
 
 class Timings(typing.NamedTuple):
@@ -36,13 +35,13 @@ class Segmentation(typing.NamedTuple):
 def input_size(card, width=0, height=0):
     """Return the network's input size (width, height) in pixels: the card's where 0 is given.
 
-    Raises ParameterError when a side is not a multiple of 8 between 64 and 4096.
+    Raises ParameterError when a side is none of network.card.SIDES.
     """
     size = width or card.input_width, height or card.input_height
     for name, side in zip(('input_width', 'input_height'), size):
-        if side % STRIDE or not 64 <= side <= 4096:
-            raise ParameterError('{} is {}; it must be a multiple of {} from 64 to 4096, or 0 for the size in the '
-                                 'model card'.format(name, side, STRIDE))
+        if side not in SIDES:
+            raise ParameterError('{} is {}; it must be a multiple of {} from {} to {}, or 0 for the size in the '
+                                 'model card'.format(name, side, SIDES.step, SIDES[0], SIDES[-1]))
     return size
 
 
@@ -66,10 +65,10 @@ class Segmenter:
         image: BGR uint8 [H, W, 3] of any size. confidence: whether to compute it. threshold: pixels whose
         confidence is below it (0..1) become unlabelled. Raises ImageError.
         """
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or (
-                image.size == 0):
-            raise ImageError('an image must be uint8 [H, W, 3], not {}'.format(
-                '{} {}'.format(image.dtype, list(image.shape)) if isinstance(image, np.ndarray) else type(image)))
+        if not isinstance(image, np.ndarray):
+            raise ImageError('an image must be uint8 [H, W, 3], not a {}'.format(type(image).__name__))
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ImageError('an image must be uint8 [H, W, 3], not {} {}'.format(image.dtype, list(image.shape)))
         began = time.perf_counter()
         resized = self._resize(image)
         prepared = time.perf_counter()

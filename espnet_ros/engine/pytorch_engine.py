@@ -1,4 +1,6 @@
 """PyTorch on the CPU or an NVIDIA GPU."""
+import copy
+import re
 import time
 
 import numpy as np
@@ -21,8 +23,9 @@ class PyTorchEngine(Engine):
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
         try:
-            self.deployed = Deployed(network, card).eval().to(
-                device=self.device, dtype=_DTYPES[self.precision], memory_format=torch.channels_last)
+            # A copy: in half precision the caller's weights would lose digits that a fallback needs.
+            network = copy.deepcopy(network).to(_DTYPES[self.precision])
+            self.deployed = Deployed(network, card).eval().to(device=self.device, memory_format=torch.channels_last)
             # The first run allocates and picks kernels: better now than on the first frame.
             self.run(np.zeros((height, width, 3), np.uint8), confidence=True)
         except RuntimeError as error:
@@ -32,7 +35,8 @@ class PyTorchEngine(Engine):
 
     def run(self, image, confidence=False):
         # From [H, W, 3] bytes to a channels_last [1, 3, H, W] view: no copy on the CPU.
-        tensor = torch.from_numpy(image).to(self.device).permute(2, 0, 1).unsqueeze(0)
+        # PyTorch takes neither negative strides nor, without a warning, what is read-only.
+        tensor = torch.from_numpy(np.require(image, requirements='CW')).to(self.device).permute(2, 0, 1).unsqueeze(0)
         with torch.inference_mode():
             labels, certainty = self.deployed(tensor, confidence)
         return labels[0].cpu().numpy(), certainty[0].cpu().numpy() if confidence else None
@@ -46,19 +50,19 @@ class PyTorchEngine(Engine):
 def _device(wanted):
     if wanted == 'auto':
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise EngineError("device {!r} is not one of auto, cpu, cuda, cuda:N".format(wanted))
-    if device.type not in ('cpu', 'cuda'):
-        raise EngineError("device {!r} is not one of auto, cpu, cuda, cuda:N".format(wanted))
-    if device.type == 'cuda' and not torch.cuda.is_available():
-        raise EngineError("device {!r} is not there: PyTorch {} finds no NVIDIA GPU; use cpu, or a PyTorch built for "
+    match = re.match(r'cpu\Z|cuda(?::([0-9]{1,3}))?\Z', str(wanted))
+    if not match:
+        raise EngineError('device {!r} is not one of auto, cpu, cuda, cuda:N'.format(wanted))
+    if wanted == 'cpu':
+        return torch.device('cpu')
+    if not torch.cuda.is_available():
+        raise EngineError('device {!r} is not there: PyTorch {} finds no NVIDIA GPU; use cpu, or a PyTorch built for '
                           'this GPU'.format(wanted, torch.__version__))
-    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
+    index = int(match.group(1) or 0)
+    if index >= torch.cuda.device_count():
         raise EngineError('device {!r} is not there: this machine has {} GPU(s), counted from 0'.format(
             wanted, torch.cuda.device_count()))
-    return device
+    return torch.device('cuda', index)
 
 
 def _precision(wanted, device):

@@ -1,23 +1,26 @@
 """The model card: what a weights file is, in a YAML file beside it."""
-import math
 import os
 import re
-import tempfile
+import reprlib
 import typing
 
 import yaml
 
 from espnet_ros.errors import LabelError, ModelError
-from espnet_ros.labels import LABEL_SETS, UNLABELED, LabelSet, label_set_from_dict, label_set_to_dict
+from espnet_ros.labels import LABEL_SETS, UNLABELED, LabelSet, label_set_from_dict, label_set_to_dict, read_yaml
 from espnet_ros.network.espnet import NetworkConfig, check
+from espnet_ros.network.files import write_file
+
+SIDES = range(64, 4097, 8)
+"""Widths and heights in pixels that a network's input may have."""
 
 
 class ModelCard(typing.NamedTuple):
     """A model in words and numbers.
 
     architecture: the network. label_set: the classes it publishes. outputs: for each network output the class id it
-    stands for, 255 for background. input_width, input_height: the size it was trained for, in pixels, multiples of
-    8. mean, std: per channel in B, G, R order on the scale 0..255; the network sees (x - mean) / std / divisor.
+    stands for, 255 for background. input_width, input_height: the size it was trained for, in pixels, of SIDES.
+    mean, std: per channel in B, G, R order on the scale 0..255; the network sees (x - mean) / std / divisor.
     training, results: plain data for people. weights: file name, beside the card. sha256: of that file.
     """
 
@@ -41,6 +44,7 @@ class ModelCard(typing.NamedTuple):
 
 _KEYS = {'name': str, 'description': str, 'architecture': dict, 'outputs': list, 'input': dict, 'normalization': dict,
          'license': str, 'source': str, 'training': dict, 'results': dict, 'weights': dict}
+_KINDS = {str: 'text', dict: 'a mapping', list: 'a list'}
 
 
 def card_from_dict(data, where):
@@ -53,16 +57,16 @@ def card_from_dict(data, where):
     _exact_keys(data, set(_KEYS) | {'label_set'}, wrong, 'the card')
     for key, kind in _KEYS.items():
         if not isinstance(data[key], kind):
-            raise wrong('{} must be {}, not {!r}'.format(key, kind.__name__, data[key]))
-    if not re.match(r'^[a-z0-9][a-z0-9._-]*$', data['name']):
-        raise wrong('name {!r} may hold a-z, 0-9, dot, dash and underscore alone'.format(data['name']))
+            raise wrong('{} must be {}, not {}'.format(key, _KINDS[kind], reprlib.repr(data[key])))
+    if not re.match(r'[a-z0-9][a-z0-9._-]{0,99}\Z', data['name']):
+        raise wrong('name {} must be up to 100 of a-z, 0-9, dot, dash and underscore'.format(reprlib.repr(data['name'])))
     unknown = set(data['architecture']) - set(NetworkConfig._fields)
     if unknown:
-        raise wrong('architecture has no field {!r}'.format(sorted(map(str, unknown))[0]))
+        raise wrong('architecture has no field {}'.format(reprlib.repr(sorted(map(str, unknown))[0])))
     architecture = NetworkConfig(**data['architecture'])
     try:
         check(architecture)
-        label_set = _label_set(data['label_set'], where)
+        label_set = _label_set(data['label_set'])
     except (ModelError, LabelError) as error:
         raise wrong(error)
     outputs = tuple(data['outputs'])
@@ -72,21 +76,27 @@ def card_from_dict(data, where):
     _exact_keys(data['input'], {'width', 'height'}, wrong, 'input')
     for side in ('width', 'height'):
         value = data['input'][side]
-        if type(value) is not int or not 8 <= value <= 8192 or value % 8:
-            raise wrong('input {} is {!r}; it must be a multiple of 8 from 8 to 8192'.format(side, value))
+        if type(value) is not int or value not in SIDES:
+            raise wrong('input {} is {}; it must be a multiple of {} from {} to {}'.format(
+                side, reprlib.repr(value), SIDES.step, SIDES[0], SIDES[-1]))
     _exact_keys(data['normalization'], {'mean', 'std', 'divisor'}, wrong, 'normalization')
     numbers = data['normalization']
     for key in ('mean', 'std'):
-        value = numbers[key]
-        if not isinstance(value, list) or len(value) != 3 or not all(_is_number(v) for v in value):
-            raise wrong('normalization {} must be three numbers in B, G, R order, not {!r}'.format(key, value))
-    if not _is_number(numbers['divisor']) or not all(v > 0 for v in numbers['std'] + [numbers['divisor']]):
-        raise wrong('normalization std and divisor must be above 0')
+        if not isinstance(numbers[key], list) or len(numbers[key]) != 3 or not all(map(_is_number, numbers[key])):
+            raise wrong('normalization {} must be three numbers in B, G, R order, not {}'.format(
+                key, reprlib.repr(numbers[key])))
+    if not all(0 <= v <= 255 for v in numbers['mean']):
+        raise wrong('normalization mean is {}; it stands on the scale 0..255'.format(numbers['mean']))
+    for value in numbers['std'] + [numbers['divisor']]:
+        if not _is_number(value) or not 1e-3 <= value <= 1e6:  # beyond that it drowns in float32
+            raise wrong('normalization std and divisor must be numbers from 0.001 to 1000000, not {}'.format(
+                reprlib.repr(value)))
     _exact_keys(data['weights'], {'file', 'sha256'}, wrong, 'weights')
     file, sha256 = data['weights']['file'], data['weights']['sha256']
-    if not isinstance(file, str) or not file or os.path.basename(file) != file:
-        raise wrong('weights file {!r} must be the name of a file beside the card'.format(file))
-    if not isinstance(sha256, str) or not re.match(r'^[0-9a-f]{64}$', sha256):
+    if not isinstance(file, str) or os.path.basename(file) != file or file in ('', '.', '..') or (
+            not file.isprintable()):
+        raise wrong('weights file {} must be the name of a file beside the card'.format(reprlib.repr(file)))
+    if not isinstance(sha256, str) or not re.match(r'[0-9a-f]{64}\Z', sha256):
         raise wrong('weights sha256 must be 64 hexadecimal digits')
     return ModelCard(
         data['name'], data['description'], architecture, label_set, outputs, data['input']['width'],
@@ -115,36 +125,28 @@ def card_to_dict(card):
 
 def read_card(path):
     """Read a card from a YAML file. Raises ModelError."""
-    try:
-        with open(str(path), encoding='utf-8') as stream:
-            data = yaml.safe_load(stream)
-    except OSError as error:
-        raise ModelError("cannot read the model card '{}': {}".format(path, error.strerror or error))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError("the model card '{}' is not YAML: {}".format(path, ' '.join(str(error).split())[:200]))
-    return card_from_dict(data, str(path))
+    return card_from_dict(read_yaml(path, 'the model card', ModelError), str(path))
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes a value that occurs twice twice: `read_yaml` takes no aliases."""
+
+    def ignore_aliases(self, data):
+        return True
 
 
 def write_card(card, path):
-    """Write a card as YAML; an older file stays whole until the new one is complete."""
-    folder = os.path.dirname(os.path.abspath(str(path)))
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix='.partial')
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as stream:
-            yaml.safe_dump(card_to_dict(card), stream, sort_keys=False, width=110, allow_unicode=True)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, str(path))
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a card as YAML; an older file stays whole until the new one is complete. Raises ModelError."""
+    text = yaml.dump(card_to_dict(card), None, _PlainDumper, sort_keys=False, width=110, allow_unicode=True)
+    write_file(path, text.encode('utf-8'))
 
 
-def _label_set(data, where):
+def _label_set(data):
     if isinstance(data, str):
         if data not in LABEL_SETS:
-            raise LabelError('label_set {!r} is none of {}'.format(data, ', '.join(sorted(LABEL_SETS))))
+            raise LabelError('label_set {} is none of {}'.format(reprlib.repr(data), ', '.join(sorted(LABEL_SETS))))
         return LABEL_SETS[data]
-    return label_set_from_dict(data, where)
+    return label_set_from_dict(data)
 
 
 def _exact_keys(data, keys, wrong, what):
@@ -152,7 +154,7 @@ def _exact_keys(data, keys, wrong, what):
     if missing:
         raise wrong('{} lacks {}'.format(what, ', '.join(sorted(missing))))
     if unknown:
-        raise wrong('{} has no key {!r}'.format(what, sorted(unknown)[0]))
+        raise wrong('{} has no key {}'.format(what, reprlib.repr(sorted(unknown)[0])))
 
 
 def _hashable(value):
@@ -160,4 +162,4 @@ def _hashable(value):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) < 1e300  # no NaN, no infinity, no integer beyond a float

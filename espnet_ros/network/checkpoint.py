@@ -1,20 +1,19 @@
 """Weights as data: read safely, checked, renamed where they are the authors', put into a network."""
 import collections
 import hashlib
-import inspect
 import io
 import os
-import pickle
 import re
-import tempfile
 
 import torch
 
 from espnet_ros.errors import ModelError
 from espnet_ros.network.espnet import build
+from espnet_ros.network.files import write_file
+from espnet_ros.network.tensor_file import read_tensors
 
-MAX_BYTES = 512 * 1024 * 1024
-"""Larger files are refused unread: the largest ESPNet has under 2 MB."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Larger files are refused unread: the paper's networks have under 2 MB, the widest and deepest one has 53."""
 
 # The authors' module names and ours, in the order in which they are applied to a key.
 _AUTHORS_NAMES = tuple((re.compile(pattern), ours) for pattern, ours in (
@@ -50,58 +49,45 @@ def sha256_of(path):
         with open(str(path), 'rb') as stream:
             for block in iter(lambda: stream.read(1 << 20), b''):
                 digest.update(block)
-    except OSError as error:
-        raise ModelError("cannot read the weights '{}': {}".format(path, error.strerror or error))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error)
     return digest.hexdigest()
 
 
 def read_weights(path):
-    """Return a weights file's content: an ordered dict from name to CPU tensor. Raises ModelError.
+    """Return a weights file's content: an ordered dict from name to CPU tensor, finite. Raises ModelError.
 
-    Only tensors come out of it; whatever else a pickle may ask for is refused before it runs.
+    Only tensors come out of it; nothing in the file can run (network.tensor_file).
     """
     path = str(path)
     try:
-        size = os.path.getsize(path)
-        if size > MAX_BYTES:
-            raise ModelError("the weights '{}' have {} MB; no ESPNet has more than {}".format(
-                path, size >> 20, MAX_BYTES >> 20))
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise ModelError("the weights '{}' are not a file".format(path))
         with open(path, 'rb') as stream:
-            content = stream.read()
-    except OSError as error:
-        raise ModelError("cannot read the weights '{}': {}".format(path, error.strerror or error))
+            content = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error)
+    if len(content) > MAX_BYTES:
+        raise ModelError("the weights '{}' have more than {} MB; no ESPNet is as large".format(path, MAX_BYTES >> 20))
     if not content:
         raise ModelError("the weights '{}' are an empty file; fetch or copy them again".format(path))
     try:
-        state = _load(io.BytesIO(content))
-    except MemoryError:
-        raise ModelError("the weights '{}' ask for more memory than there is; the file is damaged".format(path))
+        state = read_tensors(content)
     except Exception as error:  # a damaged pickle can fail in any way; each means the same to the user
         raise ModelError("the weights '{}' are not a PyTorch state dict, are cut off or damaged, or hold something "
                          "that is not a tensor ({}); fetch or copy them again".format(path, _first_line(error)))
-    if not isinstance(state, dict) or not state or not all(
-            isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items()):
-        raise ModelError("the weights '{}' are not a state dict of tensors (found {})".format(
-            path, type(state).__name__))
     for key, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        # As float32, in which the network will see it: a double beyond its range is infinite there.
+        if not bool(torch.isfinite(value.float()).all()):
             raise ModelError("the weights '{}' hold NaN or infinity in {}".format(path, key))
     return state
 
 
 def write_weights(network, path):
-    """Write the network's state dict; an older file stays whole until the new one is complete."""
-    folder = os.path.dirname(os.path.abspath(str(path)))
-    state = collections.OrderedDict((k, v.detach().cpu()) for k, v in network.state_dict().items())
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix='.partial')
-    try:
-        with os.fdopen(handle, 'wb') as stream:
-            torch.save(state, stream)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, str(path))
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write the network's state dict; an older file stays whole until the new one is complete. Raises ModelError."""
+    content = io.BytesIO()
+    torch.save(collections.OrderedDict((k, v.detach().cpu()) for k, v in network.state_dict().items()), content)
+    write_file(path, content.getvalue())
 
 
 def rename_authors_keys(state):
@@ -135,13 +121,19 @@ def fill(network, state, where):
     extra = [k for k in state if k not in own]
     wrong = ['{} is {} instead of {}'.format(k, list(state[k].shape), list(own[k].shape))
              for k in own if k in state and state[k].shape != own[k].shape]
+    whole = [k for k in own if k in state and own[k].is_floating_point() and not state[k].is_floating_point()]
     problems = ([_listed('missing', missing)] if missing else []) + ([_listed('unknown', extra)] if extra else []) + (
-        [_listed('of another shape', wrong)] if wrong else [])
+        [_listed('of another shape', wrong)] if wrong else []) + ([_listed('of whole numbers', whole)] if whole else [])
     if problems:
         raise ModelError("the weights '{}' do not fit {} with {} classes and alpha3 = {}: {}; use the model card that "
                          'belongs to them'.format(where, network.config.variant, network.config.classes,
                                                   network.config.alpha3, '; '.join(problems)))
     network.load_state_dict(collections.OrderedDict((k, state.get(k, own[k])) for k in own))
+
+
+def _unreadable(path, error):
+    # A ValueError, for a path with a null byte, has no strerror.
+    return ModelError("cannot read the weights '{}': {}".format(path, getattr(error, 'strerror', None) or error))
 
 
 def _listed(kind, items):
@@ -152,31 +144,3 @@ def _first_line(error):
     text = str(error).strip().splitlines()
     return '{}: {}'.format(type(error).__name__, text[0][:120]) if text else type(error).__name__
 
-
-_SAFE = {
-    ('collections', 'OrderedDict'), ('torch._utils', '_rebuild_tensor_v2'), ('torch._utils', '_rebuild_parameter')}
-
-
-class _TensorUnpickler(pickle.Unpickler):
-    """Unpickles tensors alone, for PyTorch versions without `weights_only`."""
-
-    def find_class(self, module, name):
-        if (module, name) in _SAFE or (module == 'torch' and re.match(r'^[A-Z][A-Za-z0-9]*Storage$', name)):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError('it asks for {}.{}'.format(module, name))
-
-
-class _TensorPickle:
-    """The part of the pickle module that torch.load uses."""
-
-    Unpickler = _TensorUnpickler
-
-    @staticmethod
-    def load(stream, **options):
-        return _TensorUnpickler(stream, **options).load()
-
-
-def _load(stream):
-    if 'weights_only' in inspect.signature(torch.load).parameters:
-        return torch.load(stream, map_location='cpu', weights_only=True)
-    return torch.load(stream, map_location='cpu', pickle_module=_TensorPickle)

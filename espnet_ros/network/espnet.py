@@ -1,4 +1,5 @@
 """ESPNet-A, -B, -C and ESPNet (paper Fig. 4, appendix B)."""
+import reprlib
 import typing
 
 import torch
@@ -54,7 +55,8 @@ def check(config):
         if type(value) is not type(allowed[0]) or value not in allowed:
             described = ('{}..{}'.format(allowed[0], allowed[-1]) if isinstance(allowed, range)
                          else ', '.join(str(a) for a in allowed))
-            raise ModelError('architecture: {} is {!r}; it must be one of {}'.format(field, value, described))
+            raise ModelError('architecture: {} is {}; it must be one of {}'.format(
+                field, reprlib.repr(value), described))
 
 
 def build(config=NetworkConfig()):
