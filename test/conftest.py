@@ -3,6 +3,8 @@ import pathlib
 
 import pytest
 
+import espnet_ros  # noqa: F401  before torch, for the way its threads wait
+
 
 @pytest.fixture(scope='session')
 def shared():

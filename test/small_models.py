@@ -6,7 +6,8 @@ from espnet_ros.network import NetworkConfig, build
 from espnet_ros.network.card import ModelCard
 
 LABELS = LabelSet('fruit', (
-    LabelClass(2, 'apple', 4, (255, 0, 0)), LabelClass(5, 'pear', 4, (0, 255, 0)), LabelClass(9, 'bowl', 0, (0, 0, 255))))
+    LabelClass(2, 'apple', 4, (255, 0, 0)), LabelClass(5, 'pear', 4, (0, 255, 0)),
+    LabelClass(9, 'bowl', 0, (0, 0, 255))))
 CONFIG = NetworkConfig('espnet', classes=4, alpha2=1, alpha3=1, width_divider=2)
 CARD = ModelCard(
     name='small', description='for tests', architecture=CONFIG, label_set=LABELS, outputs=(5, 2, 255, 9),

@@ -34,15 +34,6 @@ def test_cityscapes_rows(train_id, label_id, category, color):
     assert tuple(CITYSCAPES.palette()[train_id]) == color
 
 
-def test_cityscapes_agrees_with_the_benchmarks_own_table():
-    theirs = pytest.importorskip('cityscapesscripts.helpers.labels', reason='needs the package cityscapesScripts')
-    ours = {row.label_id: row for row in labels.CITYSCAPES_LABELS}
-    for row in theirs.labels:
-        if row.id >= 0:
-            train_id = row.trainId if 0 <= row.trainId < 19 else UNLABELED
-            assert ours[row.id] == (row.name, row.id, train_id, row.categoryId, row.color)
-
-
 def test_label_ids_and_train_ids_are_inverse_where_both_exist():
     to_train, to_label = labels.label_id_to_train_id(), labels.train_id_to_label_id()
     assert to_train.dtype == to_label.dtype == np.uint8

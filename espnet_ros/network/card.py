@@ -59,7 +59,8 @@ def card_from_dict(data, where):
         if not isinstance(data[key], kind):
             raise wrong('{} must be {}, not {}'.format(key, _KINDS[kind], reprlib.repr(data[key])))
     if not re.match(r'[a-z0-9][a-z0-9._-]{0,99}\Z', data['name']):
-        raise wrong('name {} must be up to 100 of a-z, 0-9, dot, dash and underscore'.format(reprlib.repr(data['name'])))
+        raise wrong('name {} must be up to 100 of a-z, 0-9, dot, dash and underscore'.format(
+            reprlib.repr(data['name'])))
     unknown = set(data['architecture']) - set(NetworkConfig._fields)
     if unknown:
         raise wrong('architecture has no field {}'.format(reprlib.repr(sorted(map(str, unknown))[0])))
@@ -100,7 +101,7 @@ def card_from_dict(data, where):
         raise wrong('weights sha256 must be 64 hexadecimal digits')
     return ModelCard(
         data['name'], data['description'], architecture, label_set, outputs, data['input']['width'],
-        data['input']['height'], tuple(map(float, numbers['mean'])), tuple(map(float, numbers['std'])),
+        data['input']['height'], _triple(numbers['mean']), _triple(numbers['std']),
         float(numbers['divisor']), data['license'], data['source'], data['training'], data['results'], file, sha256)
 
 
@@ -159,6 +160,11 @@ def _exact_keys(data, keys, wrong, what):
 
 def _hashable(value):
     return value if type(value) is int else None
+
+
+def _triple(values):
+    first, second, third = values
+    return float(first), float(second), float(third)
 
 
 def _is_number(value):

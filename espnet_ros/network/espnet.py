@@ -122,7 +122,7 @@ class Encoder(nn.Module):
         """Return what the decoder needs: level 1, level 1 with the image, level 2, and the logits at 1/8."""
         level1 = self.level1(x)
         merged1 = level1
-        images = ()
+        images: typing.Tuple[torch.Tensor, ...] = ()
         if self.reinforce is not None:
             half, quarter = self.reinforce(x)
             merged1 = self.norm1(torch.cat([level1, half], 1))

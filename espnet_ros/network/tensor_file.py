@@ -22,11 +22,11 @@ _TYPES = {
 
 
 class _Storage(typing.NamedTuple):
-    """A run of `count` values of one type, kept in the file under `key`."""
+    """A run of `length` values of one type, kept in the file under `key`."""
 
     kind: str
     key: str
-    count: int
+    length: int
 
     @property
     def itemsize(self):
@@ -61,10 +61,10 @@ def read_tensors(content):
     # Before anything is copied: many tensors may share a storage, and entries of an archive may overlap.
     storages = {view.storage for view in views.values()}
     wanted = max(sum(_count(v.size) * v.storage.itemsize for v in views.values()),
-                 sum(s.count * s.itemsize for s in storages))
+                 sum(s.length * s.itemsize for s in storages))
     if wanted > len(content):
         raise ValueError('its tensors claim {} bytes, the file has {}'.format(wanted, len(content)))
-    flat = {s: np.frombuffer(read_storage(s), _TYPES[s.kind][0], s.count) for s in storages}
+    flat = {s: np.frombuffer(read_storage(s), _TYPES[s.kind][0], s.length) for s in storages}
     return collections.OrderedDict((name, _tensor(view, flat[view.storage])) for name, view in views.items())
 
 
@@ -80,11 +80,11 @@ def _count(size):
 
 
 def _check_bounds(name, view):
-    numbers = (view.offset, view.storage.count) + view.size + view.stride
+    numbers = (view.offset, view.storage.length) + view.size + view.stride
     if any(type(n) is not int or n < 0 for n in numbers) or len(view.size) != len(view.stride) or len(view.size) > 8:
         raise ValueError('the shape of {} makes no sense'.format(name))
     last = view.offset + sum((side - 1) * step for side, step in zip(view.size, view.stride))
-    if _count(view.size) > 0 and last >= view.storage.count:
+    if _count(view.size) > 0 and last >= view.storage.length:
         raise ValueError('{} reaches beyond its storage'.format(name))
 
 
@@ -112,7 +112,7 @@ def _open_zip(content):
     if folder + 'byteorder' in archive.namelist() and read('byteorder', 16) != b'little':
         raise ValueError('it was written on a big-endian machine')
     views = _Unpickler(io.BytesIO(read('data.pkl', PICKLE_BYTES))).load()
-    return views, lambda storage: read('data/' + storage.key, storage.count * storage.itemsize)
+    return views, lambda storage: read('data/' + storage.key, storage.length * storage.itemsize)
 
 
 def _open_legacy(content):
@@ -129,13 +129,13 @@ def _open_legacy(content):
     places = {}
     for key in keys:
         count = int.from_bytes(content[position:position + 8], 'little')
-        if count != kept[key].count:
-            raise ValueError('storage {} has {} values instead of {}'.format(key, count, kept[key].count))
+        if count != kept[key].length:
+            raise ValueError('storage {} has {} values instead of {}'.format(key, count, kept[key].length))
         places[key] = position + 8
         position += 8 + count * kept[key].itemsize
 
     def read(storage):
-        return content[places[storage.key]:places[storage.key] + storage.count * storage.itemsize]
+        return content[places[storage.key]:places[storage.key] + storage.length * storage.itemsize]
 
     return views, read
 
@@ -170,14 +170,12 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined]
     dispatch = {getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]  # type: ignore
                 for name in _OPCODES}
 
+    # Objects get no state: a state dict's, its _metadata, holds no weights.
+    dispatch[pickle.BUILD[0]] = pickle._Unpickler.dispatch[pickle.POP[0]]  # type: ignore
+
     def __init__(self, stream):
         super().__init__(stream)
         self.storages = {}
-
-    def _ignore_state(self):
-        self.stack.pop()
-
-    dispatch[pickle.BUILD[0]] = _ignore_state  # a state dict's _metadata, in which no weight stands
 
     def find_class(self, module, name):
         if module == 'torch' and name in _TYPES:

@@ -26,8 +26,8 @@ class DiagnosticsNode(Node):
 
     def __init__(self):
         super().__init__('diagnostics')
-        self._parameters = ParameterSet(self, machine.Limits(), RULES)
-        self._parameters.check_problems()
+        self._settings = ParameterSet(self, machine.Limits(), RULES)
+        self._settings.check_problems()
         self._publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._host = socket.gethostname()
         self._levels = {}
@@ -35,7 +35,7 @@ class DiagnosticsNode(Node):
         self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _on_second(self):
-        statuses = machine.statuses(self._host, machine.read(), self._parameters.value)
+        statuses = machine.statuses(self._host, machine.read(), self._settings.value)
         self._publisher.publish(statuses_to_message(statuses, self.get_clock().now().to_msg(), self._host))
         for status in statuses:
             if status.level > self._levels.get(status.name, OK):

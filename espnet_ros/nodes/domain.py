@@ -31,9 +31,10 @@ def private_domain():
 
 
 def private_environment(domain):
-    """Return the environment variables that keep a process to `domain` and to this machine."""
+    """Return this process's environment, changed to keep a process to `domain` and to this machine."""
     values = {name: value for name, value in os.environ.items()
-              if name not in ('ROS_DISCOVERY_SERVER', 'ROS_STATIC_PEERS', 'ROS_SUPER_CLIENT')}
-    # The second name is for distributions before Iron.
-    values.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST', ROS_LOCALHOST_ONLY='1')
+              if name not in ('ROS_DISCOVERY_SERVER', 'ROS_STATIC_PEERS', 'ROS_SUPER_CLIENT', 'ROS_LOCALHOST_ONLY')}
+    values.update(ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST')
+    if os.environ.get('ROS_DISTRO') in ('foxy', 'galactic', 'humble'):  # newer ones warn about the old name
+        values['ROS_LOCALHOST_ONLY'] = '1'
     return values

@@ -1,8 +1,13 @@
 """A lifecycle node on every ROS 2 distribution."""
 import enum
+import functools
+import traceback
+
+from espnet_ros.errors import EspnetError
 
 try:
-    from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+    import rclpy.lifecycle as _rclpy_lifecycle
+    from rclpy.lifecycle import TransitionCallbackReturn
 except ImportError:  # rclpy before Humble: no lifecycle services, the node can only start itself
     from rclpy.node import Node
 
@@ -16,12 +21,68 @@ except ImportError:  # rclpy before Humble: no lifecycle services, the node can 
     class LifecycleNode(Node):
         """A node whose transitions run when its own process triggers them."""
 
+        problem = ''
+        retry = unlock = 'start the node again'
+
         def trigger_configure(self):
             """Go from unconfigured to inactive."""
-            return self.on_configure(None)
+            return self._trigger(self.on_configure)
 
         def trigger_activate(self):
             """Go from inactive to active."""
-            return self.on_activate(None)
+            return self._trigger(self.on_activate)
 
-__all__ = ['LifecycleNode', 'TransitionCallbackReturn']
+        def _trigger(self, callback):
+            result = callback(None)
+            if result == TransitionCallbackReturn.ERROR:
+                self.on_error(None)
+            return result
+else:
+    class LifecycleNode(_rclpy_lifecycle.LifecycleNode):
+        """rclpy's, except that a request for a transition that its state does not have is refused.
+
+        problem: why the last transition failed, a sentence; empty when it went well. retry: how to try again.
+        unlock: how to get to where fixed parameters can change.
+        """
+
+        problem = ''
+        retry = 'ros2 lifecycle set NODE configure, then activate'
+        unlock = 'clean the node up first: ros2 lifecycle set NODE deactivate, then cleanup'
+
+        def __init__(self, name, **options):
+            super().__init__(name, **options)
+            change_state = self._service_change_state.callback
+
+            def change_state_or_refuse(request, response):
+                try:
+                    return change_state(request, response)
+                except RuntimeError as error:  # up to Kilted it would end the node
+                    self.get_logger().warning('refused a change of state: {}'.format(str(error).split(', at ')[0]))
+                    response.success = False
+                    return response
+            self._service_change_state.callback = change_state_or_refuse
+
+
+def transition(callback):
+    """Decorate an on_... method that returns nothing: what it raises becomes a log entry and the transition's result.
+
+    An EspnetError is a FAILURE, which leaves the node in the state it was in. Anything else is an ERROR.
+    """
+    @functools.wraps(callback)
+    def guarded(self, state):
+        self.problem = ''
+        try:
+            callback(self, state)
+        except EspnetError as error:
+            self.problem = str(error)
+            self.get_logger().error('cannot {}: {}'.format(callback.__name__[len('on_'):], error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # rclpy would drop it without a word
+            self.problem = repr(error)
+            self.get_logger().error('{} failed: {}'.format(callback.__name__, traceback.format_exc()))
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+    return guarded
+
+
+__all__ = ['LifecycleNode', 'TransitionCallbackReturn', 'transition']

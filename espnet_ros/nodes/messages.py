@@ -114,7 +114,7 @@ def compressed_to_bgr(message):
     return image
 
 
-def labels_to_image(pixels, encoding, header):
+def array_to_image(pixels, encoding, header):
     """Return a sensor_msgs/Image with packed rows (`step` = width * channels) and a copy of `header`.
 
     `pixels` is uint8 [H, W] for mono8 or [H, W, 3] for rgb8 and bgr8, contiguous or not. Raises ImageError.

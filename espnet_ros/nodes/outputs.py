@@ -7,10 +7,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
 try:
-    from rclpy.event_handler import PublisherEventCallbacks
-except ImportError:  # before Iron
-    from rclpy.qos_event import PublisherEventCallbacks
-try:
     from vision_msgs.msg import LabelInfo, VisionClass
 except ImportError:  # vision_msgs is optional: ~/label_map says the same
     LabelInfo = None
@@ -18,6 +14,7 @@ except ImportError:  # vision_msgs is optional: ~/label_map says the same
 from espnet_ros import render
 from espnet_ros.errors import ImageError
 from espnet_ros.labels import CATEGORIES, UNLABELED
+from espnet_ros.nodes.endpoints import create_publisher
 from espnet_ros.nodes.messages import array_to_image, bgr_to_compressed, scale_camera_info
 
 # Reliable matches reliable and best-effort subscribers; depth 1, because an old mask is worth nothing.
@@ -121,13 +118,15 @@ class Outputs:
 
     def _publisher(self, kind, name):
         topic = '~/' + name
+        told = []
 
-        def on_incompatible(_event):
-            self._node.get_logger().warning(
-                'a subscriber of {} asks for a quality of service that is not offered; use reliable or best effort, '
-                'and volatile durability'.format(topic), throttle_duration_sec=5.0)
-        return self._node.create_publisher(kind, topic, OUTPUT_QOS, event_callbacks=PublisherEventCallbacks(
-            incompatible_qos=on_incompatible))
+        def on_incompatible():
+            if not told:
+                told.append(True)
+                self._node.get_logger().warning(
+                    'a subscriber of {} asks for a quality of service that is not offered; use reliable or best '
+                    'effort, and volatile durability'.format(topic))
+        return create_publisher(self._node, kind, topic, OUTPUT_QOS, on_incompatible)
 
 
 def _wanted(publisher):

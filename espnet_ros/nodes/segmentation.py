@@ -8,18 +8,25 @@ from std_srvs.srv import SetBool
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
-from espnet_ros.errors import EspnetError
 from espnet_ros.network.checkpoint import load_network
 from espnet_ros.nodes.diagnostic_messages import statuses_to_message
 from espnet_ros.nodes.image_input import ImageInput
-from espnet_ros.nodes.lifecycle import LifecycleNode, TransitionCallbackReturn
+from espnet_ros.nodes.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
 from espnet_ros.nodes.outputs import Outputs
-from espnet_ros.nodes.parameters import SEGMENTATION_RULES, ParameterSet, SegmentationParameters
+from espnet_ros.nodes.parameters import ParameterSet
 from espnet_ros.nodes.process import run
+from espnet_ros.nodes.settings import SEGMENTATION_RULES, SegmentationParameters
 from espnet_ros.nodes.worker import Worker
 from espnet_ros.segmenter import Segmenter, input_size
 from espnet_ros.telemetry.status import (
-    OK, EngineState, engine_status, input_status, latency_status, output_status)
+    ERROR,
+    OK,
+    EngineState,
+    engine_status,
+    input_status,
+    latency_status,
+    output_status,
+)
 
 
 class SegmentationNode(LifecycleNode):
@@ -35,29 +42,27 @@ class SegmentationNode(LifecycleNode):
         self._input = None
         self._outputs = None
         self._model_values = ()
-        self._announced = None
+        self._announced = None  # the confidence threshold that ~/label_map tells
         self._levels = {}
         self._enabled = True
-        self._parameters = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
-                                        lambda: self._worker is not None)
+        self._settings = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
+                                     lambda: self._worker is not None,
+                                     self.unlock.replace('NODE', self.get_fully_qualified_name()))
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(SetBool, '~/enable', self._on_enable)
         # On the steady clock: a paused simulation still wants to know how the node is.
         self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        if self._parameters.value.autostart:
+        if self._settings.value.autostart:
             self._autostart = self.create_timer(0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    @transition
     def on_configure(self, _state):
         """Load the model, advertise the outputs, start building the engine."""
-        settings = self._parameters.value
-        try:
-            self._parameters.check_problems()
-            model = models.find(settings.model)
-            network = load_network(model.card.architecture, model.weights_path)
-            width, height = input_size(model.card, settings.input_width, settings.input_height)
-        except EspnetError as error:
-            self.get_logger().error('cannot configure: {}'.format(error))
-            return TransitionCallbackReturn.FAILURE
+        settings = self._settings.value
+        self._settings.check_problems()
+        model = models.find(settings.model)
+        network = load_network(model.card.architecture, model.weights_path)
+        width, height = input_size(model.card, settings.input_width, settings.input_height)
         card = model.card
 
         def build():
@@ -65,7 +70,7 @@ class SegmentationNode(LifecycleNode):
                                           settings.precision), settings.output_size)
         self._outputs = Outputs(self, card.label_set)
         self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
-        self._worker = Worker(self, build, self._input, self._outputs, lambda: self._parameters.value)
+        self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)
         self._worker.enabled = self._enabled
         self._worker.start()
         self._model_values = (
@@ -76,30 +81,29 @@ class SegmentationNode(LifecycleNode):
         if card.label_set.without_category:
             self.get_logger().warning('no Cityscapes category for {}: they are void in ~/categories; give them a '
                                       'category in the model card'.format(', '.join(card.label_set.without_category)))
-        return TransitionCallbackReturn.SUCCESS
 
+    @transition
     def on_activate(self, _state):
         """Announce the labels, start to listen."""
         self._announce()
         self._input.open()
         self._worker.active = True
-        return TransitionCallbackReturn.SUCCESS
 
+    @transition
     def on_deactivate(self, _state):
         """Stop listening; model and engine stay."""
         self._worker.active = False
         self._input.close()
-        return TransitionCallbackReturn.SUCCESS
 
+    @transition
     def on_cleanup(self, _state):
         """Give everything back that on_configure took."""
         self._release()
-        return TransitionCallbackReturn.SUCCESS
 
+    @transition
     def on_shutdown(self, _state):
         """As on_cleanup, from any state."""
         self._release()
-        return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, _state):
         """Go back to unconfigured after an error nobody foresaw."""
@@ -112,22 +116,25 @@ class SegmentationNode(LifecycleNode):
         return super().destroy_node()
 
     def _release(self):
-        if self._worker is None:
-            return
         worker, self._worker = self._worker, None
-        self._input.close()
-        worker.stop()
-        self._outputs.close()
-        self._announced = None
+        if self._input is not None:
+            self._input.close()
+        if worker is not None:
+            worker.stop()
+        if self._outputs is not None:
+            self._outputs.close()
+        self._input = self._outputs = self._announced = None
         self._model_values = ()
 
     def _on_autostart(self):
         self.destroy_timer(self._autostart)
+        if self._worker is not None:
+            return  # a lifecycle manager was faster
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
         else:
-            self.get_logger().error('not started; mend the above, then: ros2 lifecycle set {} configure, and activate'
-                                    .format(self.get_fully_qualified_name()))
+            self.get_logger().error('not started; mend the above, then: {}'.format(
+                self.retry.replace('NODE', self.get_fully_qualified_name())))
 
     def _on_enable(self, request, response):
         self._enabled = request.data
@@ -138,11 +145,13 @@ class SegmentationNode(LifecycleNode):
         return response
 
     def _announce(self):
-        self._announced = self._parameters.value.confidence_threshold
+        self._announced = self._settings.value.confidence_threshold
         self._outputs.announce(self._announced)
 
     def _on_second(self):
-        settings = self._parameters.value
+        settings = self._settings.value
+        if self._input is not None:
+            self._input.adapt()
         if self._worker is not None and self._worker.active and self._announced != settings.confidence_threshold:
             self._announce()
         # In a namespace of its own each node keeps lines of its own.
@@ -151,13 +160,13 @@ class SegmentationNode(LifecycleNode):
         self._diagnostics.publish(statuses_to_message(
             statuses, self.get_clock().now().to_msg(), socket.gethostname()))
         for status in statuses:
-            if status.level > self._levels.get(status.name, OK):
-                self.get_logger().warning('{}: {}'.format(status.name[len(prefix):], status.message))
+            if status.level == ERROR > self._levels.get(status.name, OK):
+                self.get_logger().error('{}: {}'.format(status.name[len(prefix):], status.message))
             self._levels[status.name] = status.level
 
     def _statuses(self, prefix, settings):
         if self._worker is None:
-            problem = '; '.join(self._parameters.problems.values())
+            problem = self.problem or '; '.join(self._settings.problems.values())
             return [engine_status(prefix + 'Engine', EngineState('unconfigured', problem=problem))]
         engine = self._worker.engine_state()
         return [

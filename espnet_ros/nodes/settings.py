@@ -19,7 +19,7 @@ class SegmentationParameters(typing.NamedTuple):
     input_height: int = 0
     output_size: str = 'camera'
     image_transport: str = 'raw'
-    image_reliability: str = 'best_effort'
+    image_reliability: str = 'auto'
     autostart: bool = True
     overlay_alpha: float = 0.5
     confidence_threshold: float = 0.0
@@ -43,8 +43,8 @@ SEGMENTATION_RULES = {
                         fixed=True),
     'image_transport': Rule('raw reads `image`, compressed reads `image/compressed`.', choices=('raw', 'compressed'),
                             fixed=True),
-    'image_reliability': Rule('Reliability asked of the camera; best_effort matches every camera.',
-                              choices=('best_effort', 'reliable'), fixed=True),
+    'image_reliability': Rule('Reliability asked of the camera; auto is reliable where the camera offers it.',
+                              choices=('auto', 'best_effort', 'reliable'), fixed=True),
     'autostart': Rule('Configure and activate at start; false leaves that to a lifecycle manager.', fixed=True),
     'overlay_alpha': Rule('Weight of the colours in the overlay: 0 shows the image alone, 1 the colours.', 0, 1),
     'confidence_threshold': Rule('Pixels with a confidence below this become unlabelled (255).', 0, 1),

@@ -1,4 +1,5 @@
 """The thread that does the segmentation node's work."""
+import math
 import threading
 import time
 
@@ -7,6 +8,9 @@ from espnet_ros.nodes.image_input import OLD_SECONDS
 from espnet_ros.nodes.messages import stamp_to_seconds
 from espnet_ros.telemetry.latency import RateMeter, StageTimes
 from espnet_ros.telemetry.status import EngineState, OutputState
+
+_ONE_BUILD = threading.Lock()
+"""A build that was left to itself ends before the next one begins: a small board has no memory for two."""
 
 
 class Worker(threading.Thread):
@@ -27,9 +31,9 @@ class Worker(threading.Thread):
         self._outputs = outputs
         self._settings = settings
         self._stopped = threading.Event()
-        self._began = time.time()
+        self._began = time.monotonic()
         self._segmenter = None
-        self._engine_problem = ''
+        self._engine = EngineState('building')
         self._rate = RateMeter()
         self._published = self._rested = self._failed = 0
         self._failure = ''
@@ -42,31 +46,49 @@ class Worker(threading.Thread):
 
     def run(self):
         """Build the engine, then work."""
-        try:
-            segmenter = self._build()
-        except Exception as error:  # whatever a backend throws, the node lives on and says so
-            self._engine_problem = str(error) if isinstance(error, EngineError) else repr(error)
+        self._segmenter = self._built()
+        if self._segmenter is None:
             return
-        self._engine_problem = segmenter.engine.fallback
-        self._segmenter = segmenter
-        next_start = 0.0
-        while not self._stopped.wait(max(0.0, next_start - time.monotonic())):
-            message = self._input.slot.take(timeout=0.1)
-            if message is None:
-                continue
+        started = -math.inf
+        while not self._stopped.is_set():
             max_rate = self._settings().max_rate
-            next_start = time.monotonic() + 1.0 / max_rate if max_rate > 0 else 0.0
-            self._handle(message)
+            pause = started + 1.0 / max_rate - time.monotonic() if max_rate > 0 else 0.0
+            if pause > 0:
+                self._stopped.wait(min(pause, 0.1))  # max_rate may change meanwhile
+                continue
+            message = self._input.slot.take(timeout=0.1)
+            if message is not None:
+                started = time.monotonic()
+                self._handle(message)
 
     def engine_state(self):
         """Return the EngineState for diagnostics."""
-        if self._segmenter is None:
-            phase = 'failed' if self._engine_problem else 'building'
-            return EngineState(phase, time.time() - self._began, self._engine_problem)
-        info = self._segmenter.engine.describe()
-        return EngineState('ready', info.build_seconds, self._engine_problem, (
+        engine = self._engine
+        return engine._replace(seconds=time.monotonic() - self._began) if engine.phase == 'building' else engine
+
+    def _built(self):
+        """Return the segmenter, or None without one; leave in the EngineState how it went."""
+        while not _ONE_BUILD.acquire(timeout=0.1):
+            if self._stopped.is_set():
+                return None
+        try:
+            segmenter = self._build()
+            info = segmenter.engine.describe()
+        except Exception as error:  # whatever a backend throws, the node lives on and says so
+            self._engine = EngineState('failed', problem=str(error) if isinstance(error, EngineError) else repr(error))
+            return None
+        finally:
+            _ONE_BUILD.release()
+        if self._stopped.is_set():
+            return None
+        self._engine = EngineState('ready', info.build_seconds, info.fallback, (
             ('backend', info.backend), ('device', info.device), ('precision', info.precision),
             ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache)))
+        if info.fallback:
+            self._node.get_logger().warning('{}; {} takes its place'.format(info.fallback, info.backend))
+        self._node.get_logger().info('engine ready after {:.1f} s: {} on {}, {}'.format(
+            info.build_seconds, info.backend, info.device, info.precision))
+        return segmenter
 
     def output_state(self):
         """Return the OutputState for diagnostics."""

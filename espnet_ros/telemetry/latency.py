@@ -41,7 +41,8 @@ class RateMeter:
 
     def __init__(self, window=5.0):
         self._window = window
-        self._times = collections.deque()
+        # Bounded also for a clock that stands still, as in simulated time before its start.
+        self._times = collections.deque(maxlen=1024)
         self._lock = threading.Lock()
 
     @property

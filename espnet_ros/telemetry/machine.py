@@ -31,6 +31,8 @@ def read():
     temperatures = {}
     if hasattr(psutil, 'sensors_temperatures'):
         for chip, sensors in psutil.sensors_temperatures().items():
+            if chip.startswith('PMIC'):
+                continue  # on a Jetson a constant 50 or 100
             for number, sensor in enumerate(sensors):
                 temperatures['{} {}'.format(chip, sensor.label or number)] = sensor.current
     return Sample(tuple(psutil.cpu_percent(percpu=True)), memory.total - memory.available, memory.total, temperatures)

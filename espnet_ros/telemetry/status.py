@@ -105,7 +105,7 @@ def latency_status(name, stages, max_latency=0.0):
 def engine_status(name, state):
     """Return the Status of model and engine."""
     level, message = {
-        'unconfigured': (OK, 'not configured'),
+        'unconfigured': (ERROR if state.problem else OK, 'not configured'),
         'building': (OK, 'building engine, {:.0f} s'.format(state.seconds)),
         'ready': (OK, 'ready'),
         'failed': (ERROR, 'no engine'),

@@ -51,7 +51,7 @@ def street(count, width, height, first_seed):
 
 def augment(sample, rng, width, height):
     """Scale by 0.6 to 1.8, crop to width x height, flip, change light and colour; borders become unlabelled."""
-    scale = rng.uniform(0.6, 1.8) * max(width / sample.image.shape[1], height / sample.image.shape[0])
+    scale = rng.uniform(0.6, 1.8)
     stretch = rng.uniform(0.9, 1.1)
     matrix = np.array([[scale * stretch, 0, 0], [0, scale / stretch, 0]], np.float64)
     if rng.random() < 0.5:

@@ -1,6 +1,7 @@
 """Training in the paper's two stages: ESPNet-C on labels at 1/8, then the whole ESPNet."""
 import copy
 import csv
+import math
 import os
 import pathlib
 import time
@@ -20,17 +21,25 @@ from espnet_ros.training.samples import augment, class_weights
 
 
 class Recipe(typing.NamedTuple):
-    """Settings of a training; the learning rate rises for 5% of a stage and falls as a cosine to 1%."""
+    """Settings of a training; the learning rate rises for 5% of a stage and falls as a cosine to 1%.
 
+    variant: what the second stage trains, 'espnet' or, without a decoder, 'espnet-c'.
+    width, height: the network's input size; the first stage trains on crops of this size, the second, for speed, on
+    crops of crop_width x crop_height.
+    """
+
+    variant: str = 'espnet'
     alpha3: int = 8
     width: int = 480
     height: int = 360
+    crop_width: int = 384
+    crop_height: int = 288
     encoder_epochs: int = 25
     epochs: int = 60
     batch: int = 6
     learning_rate: float = 1e-3
     weight_decay: float = 5e-4
-    average: float = 0.995
+    average: float = 0.998
     seed: int = 1
 
 
@@ -49,9 +58,10 @@ def train(recipe, training, extra, held_out, folder, log=print):
     encoder = build(card.architecture._replace(variant='espnet-c'))
     _stage('encoder', encoder, card, recipe, recipe.encoder_epochs, training, validation, weights, folder, log)
     network = build(card.architecture)
-    network.encoder.load_state_dict(_averaged(folder / 'encoder.pt'))
-    _stage('espnet', network, card, recipe, recipe.epochs, training + extra, validation, weights, folder, log)
-    network.load_state_dict(_averaged(folder / 'espnet.pt'))
+    encoder = network.encoder if recipe.variant == 'espnet' else network
+    encoder.load_state_dict(_averaged(folder / 'encoder.pt'))
+    _stage(recipe.variant, network, card, recipe, recipe.epochs, training + extra, validation, weights, folder, log)
+    network.load_state_dict(_averaged(folder / (recipe.variant + '.pt')))
     return _finish(card, recipe, network, training, extra, held_out, folder)
 
 
@@ -74,6 +84,7 @@ def _stage(name, network, card, recipe, epochs, samples, validation, weights, fo
     average = copy.deepcopy(deployed)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = len(samples) // recipe.batch
+    crop = (recipe.width, recipe.height) if name == 'encoder' else (recipe.crop_width, recipe.crop_height)
     start, spent = 0, 0.0
     if state_path.exists():
         state = torch.load(state_path, weights_only=True)
@@ -89,7 +100,7 @@ def _stage(name, network, card, recipe, epochs, samples, validation, weights, fo
         deployed.train()
         for step in range(steps):
             _set_rate(optimizer, recipe.learning_rate, (epoch * steps + step) / (epochs * steps))
-            batch = [augment(samples[i], rng, recipe.width, recipe.height)
+            batch = [augment(samples[i], rng, *crop)
                      for i in order[step * recipe.batch:(step + 1) * recipe.batch]]
             losses.append(_step(deployed, optimizer, batch, weights))
             _average(average, deployed, min(recipe.average, (epoch * steps + step + 1) / (epoch * steps + step + 10)))
@@ -122,7 +133,7 @@ def _step(deployed, optimizer, batch, weights):
 
 def _set_rate(optimizer, peak, progress):
     warm = min(1.0, progress / 0.05)
-    fall = 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * progress))
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
     for group in optimizer.param_groups:
         group['lr'] = peak * warm * fall + 1e-6
 
@@ -158,20 +169,22 @@ def _append(path, row):
 def _draft_card(recipe, training):
     pixels = np.concatenate([s.image[::8, ::8].reshape(-1, 3) for s in training]).astype(np.float64)
     classes = len(label_sets.CAMVID.classes)
+    name = 'camvid-{}-q{}'.format(recipe.variant, recipe.alpha3)
     return ModelCard(
-        name='camvid-espnet-q{}'.format(recipe.alpha3), description='',
-        architecture=NetworkConfig(classes=classes, alpha3=recipe.alpha3, fuse_input=True),
+        name=name, description='',
+        architecture=NetworkConfig(recipe.variant, classes, alpha3=recipe.alpha3,
+                                   fuse_input=recipe.variant == 'espnet'),
         label_set=label_sets.CAMVID, outputs=tuple(range(classes)), input_width=recipe.width,
         input_height=recipe.height, mean=tuple(np.round(pixels.mean(0), 3).tolist()),
         std=tuple(np.round(pixels.std(0), 3).tolist()), divisor=1.0, license='MIT', source='', training={},
-        results={}, weights='camvid-espnet-q{}.pth'.format(recipe.alpha3), sha256='0' * 64)
+        results={}, weights=name + '.pth', sha256='0' * 64)
 
 
 def _finish(card, recipe, network, training, extra, held_out, folder):
     deployed = Deployed(network, card)
     results = {name: summary(evaluate(deployed, samples)) for name, samples in held_out.items()}
     write_weights(network, folder / card.weights)
-    seconds = sum(torch.load(folder / (n + '.pt'), weights_only=True)['seconds'] for n in ('encoder', 'espnet'))
+    seconds = sum(torch.load(folder / (n + '.pt'), weights_only=True)['seconds'] for n in ('encoder', recipe.variant))
     card = card._replace(
         sha256=sha256_of(folder / card.weights), results=results,
         training={'data': '{} CamVid train frames, {} synthetic street frames'.format(len(training), len(extra)),

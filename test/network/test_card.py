@@ -14,7 +14,8 @@ from espnet_ros.network import NetworkConfig
 from espnet_ros.network.card import card_from_dict, card_to_dict, read_card, write_card
 
 BUILT_IN = CARD._replace(
-    architecture=NetworkConfig(), label_set=CITYSCAPES, outputs=tuple(range(19)) + (255,), description="The authors' ä→")
+    architecture=NetworkConfig(), label_set=CITYSCAPES, outputs=tuple(range(19)) + (255,),
+    description="The authors' ä→")
 
 
 @pytest.mark.parametrize('card', [CARD, BUILT_IN], ids=['own labels', 'built-in labels'])
@@ -70,14 +71,17 @@ def changed(path, value):
 
 @pytest.mark.parametrize('path, value, words', [
     ('name', KeyError, 'lacks name'), ('more', 1, "no key 'more'"), ('name', 7, 'name must be text, not 7'),
-    ('name', '', 'name'), ('name', '../x', "name '../x' must be up to 100 of a-z"), ('name', 'a\n', r"name 'a\n' must be"),
+    ('name', '', 'name'), ('name', '../x', "name '../x' must be up to 100 of a-z"),
+    ('name', 'a\n', r"name 'a\n' must be"),
     ('name', 'A', "name 'A'"), ('description', None, 'description must be text'),
     ('architecture', 'espnet', 'architecture must be a mapping'), ('architecture/depth', 3, "no field 'depth'"),
     ('architecture/classes', 0, 'classes is 0; it must be one of 1..255'),
     ('architecture/classes', '4', "classes is '4'"), ('architecture/variant', [], 'variant is []'),
-    ('architecture/classes', 5, 'outputs must name 5 class ids'), ('label_set', 'ade20k', "label_set 'ade20k' is none of"),
+    ('architecture/classes', 5, 'outputs must name 5 class ids'),
+    ('label_set', 'ade20k', "label_set 'ade20k' is none of"),
     ('label_set', None, 'label set'), ('label_set/classes', [], 'at least one class'),
-    ('outputs', '5, 2', 'outputs must be a list'), ('outputs', [5, 2, 255, 3], 'outputs must name 4 class ids of fruit'),
+    ('outputs', '5, 2', 'outputs must be a list'),
+    ('outputs', [5, 2, 255, 3], 'outputs must name 4 class ids of fruit'),
     ('outputs', [5, 2, 255, True], 'outputs'), ('outputs', [5, 2, 255, [9]], 'outputs'), ('outputs', [], 'outputs'),
     ('outputs', [5, 2, 255, 9.0], 'outputs'), ('input', {'width': 96}, 'input lacks height'),
     ('input/depth', 3, "input has no key 'depth'"), ('input/width', 100, 'input width is 100; it must be a multiple'),
@@ -91,7 +95,8 @@ def changed(path, value):
     ('normalization/std', [1, 2, -3.0], 'not -3.0'), ('normalization/std', [1, 2, 1e-30], 'from 0.001'),
     ('normalization/std', [1, 2, '3'], 'three numbers'), ('normalization/divisor', 0, 'not 0'),
     ('normalization/divisor', float('inf'), 'divisor'), ('normalization/divisor', None, 'not None'),
-    ('license', 3, 'license must be text'), ('source', None, 'source must be text'), ('training', [], 'training must be'),
+    ('license', 3, 'license must be text'), ('source', None, 'source must be text'),
+    ('training', [], 'training must be'),
     ('results', 'good', 'results must be a mapping'), ('weights/file', '', 'weights file'),
     ('weights/file', '../x.pth', "weights file '../x.pth' must be the name of a file beside"),
     ('weights/file', '/etc/passwd', 'weights file'), ('weights/file', '..', 'weights file'),

@@ -7,21 +7,20 @@ import stat
 
 import pytest
 import torch
+from authors_models import AUTHORS
 from small_models import CONFIG, network
 
 from espnet_ros.errors import ModelError
-from espnet_ros.network import NetworkConfig, build
+from espnet_ros.network import build
 from espnet_ros.network.checkpoint import (
-    MAX_BYTES, fill, load_network, read_weights, rename_authors_keys, sha256_of, write_weights)
-
-AUTHORS = {
-    'espnet/espnet_p_2_q_3.pth': NetworkConfig('espnet', 20, 2, 3),
-    'espnet/espnet_p_2_q_5.pth': NetworkConfig('espnet', 20, 2, 5),
-    'espnet/espnet_p_2_q_8.pth': NetworkConfig('espnet', 20, 2, 8),
-    'espnet/espnet_p_2_q_8_camvid.pth': NetworkConfig('espnet', 12, 2, 8, fuse_input=True),
-    'espnet_c/espnet_p_2_q_3.pth': NetworkConfig('espnet-c', 20, 2, 3),
-    'espnet_c/espnet_p_2_q_5.pth': NetworkConfig('espnet-c', 20, 2, 5),
-    'espnet_c/espnet_p_2_q_8.pth': NetworkConfig('espnet-c', 20, 2, 8)}
+    MAX_BYTES,
+    fill,
+    load_network,
+    read_weights,
+    rename_authors_keys,
+    sha256_of,
+    write_weights,
+)
 
 
 @pytest.fixture

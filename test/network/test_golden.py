@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_checkpoint import AUTHORS
+from authors_models import AUTHORS
 from torch.nn import functional
 
 from espnet_ros import models
@@ -55,7 +55,8 @@ def test_logits_equal_the_golden_ones(shared, image, net, name):
 def test_labels_equal_the_golden_ones(shared, image, net, name):
     golden = cv2.imread(str(shared / 'golden' / '{}_{}_labels.png'.format(net, name)), cv2.IMREAD_UNCHANGED)
     model = models.find(shared / 'weights' / weights_of(net))
-    assert model.card.name == 'cityscapes-' + net.replace('_', '-') and model.card.architecture == AUTHORS[weights_of(net)]
+    assert model.card.name == 'cityscapes-' + net.replace('_', '-')
+    assert model.card.architecture == AUTHORS[weights_of(net)]
     segmenter = Segmenter(build_engine(model.card, models.load(model), 1024, 512, 'torch', 'cpu'), 'network')
     labels = segmenter.segment(image(name)).labels
     assert labels.shape == golden.shape == (512, 1024)

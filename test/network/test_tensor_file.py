@@ -251,8 +251,10 @@ def test_other_zip_archives_are_refused():
     with pytest.raises(ValueError, match='not of PyTorch'):
         read_tensors(stream.getvalue())
     content = saved({'a': torch.ones(2)})
-    with pytest.raises(ValueError, match='big-endian'):
-        read_tensors(with_record(content, 'byteorder', lambda record: b'big'))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if 'archive/byteorder' in archive.namelist():  # since PyTorch 2.0
+            with pytest.raises(ValueError, match='big-endian'):
+                read_tensors(with_record(content, 'byteorder', lambda record: b'big'))
     with pytest.raises(zipfile.BadZipFile):  # the archive's own check sum
         read_tensors(content.replace(torch.ones(2).numpy().tobytes(), torch.zeros(2).numpy().tobytes()))
 

@@ -354,8 +354,8 @@ def test_any_compressed_message_converts_or_is_refused(kind, changes, text):
 
 @pytest.mark.parametrize('pixels, encoding', [
     (GRAY, 'mono8'), (BGR, 'bgr8'), (BGR[..., ::-1], 'rgb8'), (GRAY[::2, 1::3], 'mono8'), (BGR[1:, :3], 'bgr8')])
-def test_labels_to_image(pixels, encoding):
-    message = messages.labels_to_image(pixels, encoding, HEADER)
+def test_array_to_image(pixels, encoding):
+    message = messages.array_to_image(pixels, encoding, HEADER)
     channels = 1 if encoding == 'mono8' else 3
     assert (message.height, message.width) == pixels.shape[:2]
     assert (message.encoding, message.is_bigendian) == (encoding, 0)
@@ -370,9 +370,9 @@ def test_labels_to_image(pixels, encoding):
     (BGR, 'mono8', r'uint8 \[6, 8, 3\] as .mono8.'), (GRAY, 'rgb8', r'uint8 \[6, 8\] as .rgb8.'),
     (GRAY.astype(float), 'mono8', r'float64 \[6, 8\]'), (GRAY[:0], 'mono8', r'uint8 \[0, 8\]'),
     (GRAY, '8UC1', r"uint8 \[6, 8\] as '8UC1'"), (GRAY[0], 'mono8', r'uint8 \[8\]')])
-def test_labels_to_image_refuses_what_does_not_fit(pixels, encoding, found):
+def test_array_to_image_refuses_what_does_not_fit(pixels, encoding, found):
     with pytest.raises(ImageError, match='cannot publish ' + found):
-        messages.labels_to_image(pixels, encoding, HEADER)
+        messages.array_to_image(pixels, encoding, HEADER)
 
 
 def test_bgr_to_compressed_round_trip():

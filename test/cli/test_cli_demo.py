@@ -1,0 +1,47 @@
+"""The demo: three nodes as processes, watched, pictures left behind."""
+import cv2
+import pytest
+
+from espnet_ros.cli import main
+
+pytest.importorskip('rclpy', reason='the demo needs ROS 2')
+
+
+@pytest.fixture
+def run_demo(tmp_path):
+    """Function run_demo(*arguments) -> exit code, in a process whose environment it may change."""
+    import subprocess
+    import sys
+
+    def run(*arguments):
+        return subprocess.run([sys.executable, '-m', 'espnet_ros.cli', 'demo', *arguments], cwd=tmp_path,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=200)
+    return run
+
+
+def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
+    done = run_demo('--model', tiny, '--seconds', '3', '--out', str(tmp_path / 'out dir'))
+    assert done.returncode == 0, done.stdout
+    last = [line for line in done.stdout.splitlines() if ' fps | ' in line][-1]
+    assert 'category mIOU' in last and ' 0 frames' not in last, done.stdout
+    assert cv2.imread(str(tmp_path / 'out dir/overlay.png')).shape == (480, 640, 3)
+    video = cv2.VideoCapture(str(tmp_path / 'out dir/overlay.mp4'))
+    assert video.isOpened() and video.get(cv2.CAP_PROP_FRAME_COUNT) >= 1
+    assert {p.name for p in (tmp_path / 'out dir/logs').iterdir()} == {
+        'camera.log', 'segmentation.log', 'diagnostics.log'}
+
+
+@pytest.mark.parametrize('arguments, sentence', [
+    (['--model', 'no-such-model'], 'no-such-model'), (['--source', 'no-such-video.mp4'], 'no-such-video.mp4')])
+def test_demo_ends_with_a_sentence_when_a_node_cannot_start(run_demo, tiny, arguments, sentence):
+    done = run_demo(*(arguments if '--model' in arguments else arguments + ['--model', tiny]))
+    assert done.returncode == 1
+    errors = [line for line in done.stdout.splitlines() if line.startswith('espnet-ros: error: ')]
+    assert len(errors) == 1 and sentence in errors[0], done.stdout
+    assert 'Traceback' not in done.stdout
+
+
+def test_demo_is_a_command(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(['demo', '--help'])
+    assert end.value.code == 0 and 'overlay' not in capsys.readouterr().err

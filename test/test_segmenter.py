@@ -1,0 +1,182 @@
+"""Images of any size in, labels out, each pixel where it belongs."""
+import fractions
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_models import CARD, network
+
+from espnet_ros.engine import Engine, build_engine
+from espnet_ros.errors import ImageError, ParameterError
+from espnet_ros.segmenter import Segmenter, input_size, resize_nearest
+
+
+class Echo(Engine):
+    """Answers with the image's blue channel as labels and its green one as confidence; keeps what it saw."""
+
+    def __init__(self, width=96, height=64):
+        super().__init__(CARD, width, height)
+
+    def run(self, image, confidence=False):
+        self.seen, self.asked = image, confidence
+        labels, certainty = (np.rint(image[:, :, c]).astype(np.uint8) for c in (0, 1))
+        return labels, certainty if confidence else None
+
+    def describe(self):
+        raise NotImplementedError
+
+
+def noise(height, width, seed=0):
+    return np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize('width, height', [
+    (1, 1), (1, 500), (500, 1), (97, 63), (96, 64), (64, 96), (480, 360), (360, 480), (1920, 1080), (4001, 3001),
+    (20000, 2)])
+def test_labels_have_the_cameras_size_or_the_networks(width, height):
+    image = np.full((height, width, 3), 7, np.uint8)
+    result = Segmenter(Echo(), 'camera').segment(image, confidence=True)
+    assert result.labels.shape == result.confidence.shape == (height, width)
+    assert result.labels.dtype == result.confidence.dtype == np.uint8
+    assert (result.labels == 7).all() and (result.confidence == 7).all()
+    result = Segmenter(Echo(), 'network').segment(image)
+    assert result.labels.shape == (64, 96) and result.confidence is None
+    assert all(0 <= seconds < 10 for seconds in result.timings)
+
+
+def test_the_engine_sees_the_image_resized_in_float():
+    engine, image = Echo(), noise(63, 97)
+    Segmenter(engine).segment(image)
+    assert engine.seen.dtype == np.float32 and engine.seen.shape == (64, 96, 3)
+    assert np.array_equal(engine.seen, cv2.resize(image.astype(np.float32), (96, 64), interpolation=cv2.INTER_LINEAR))
+    assert 0 < np.abs(engine.seen - np.rint(engine.seen)).max() and 0 <= engine.seen.min() <= engine.seen.max() <= 255
+
+
+def test_an_image_of_the_networks_size_goes_in_as_it_is():
+    engine, image = Echo(), noise(64, 96)
+    assert np.array_equal(Segmenter(engine).segment(image).labels, image[:, :, 0])
+    assert engine.seen is image
+
+
+def test_resizing_is_bilinear_about_pixel_centres():
+    engine = Echo(width=8, height=8)
+    Segmenter(engine).segment(np.repeat(np.array([[0, 100, 200, 40]], np.uint8), 4, 0)[:, :, None].repeat(3, 2))
+    expected = np.interp((np.arange(8) + 0.5) / 2 - 0.5, np.arange(4), [0, 100, 200, 40])
+    assert np.allclose(engine.seen[5, :, 2], expected, atol=1e-3)
+
+
+SIDES = st.integers(1, 70)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_each_pixel_takes_the_label_under_its_centre(width, height, from_width, from_height):
+    source = np.random.RandomState(width).randint(0, 256, (from_height, from_width)).astype(np.uint8)
+    result = resize_nearest(source, width, height)
+    assert result.shape == (height, width)
+
+    def under(i, size, from_size):
+        return math.floor(fractions.Fraction(2 * i + 1, 2) * from_size / size)
+    for y, x in {(0, 0), (height - 1, width - 1), (height // 2, width // 3), (height // 3, width // 2)}:
+        assert result[y, x] == source[under(y, height, from_height), under(x, width, from_width)]
+    rows = [under(y, height, from_height) for y in range(height)]
+    columns = [under(x, width, from_width) for x in range(width)]
+    assert np.array_equal(result, source[np.ix_(rows, columns)])
+
+
+def test_labels_do_not_shift_when_they_are_enlarged():
+    labels = np.zeros((4, 4), np.uint8)
+    labels[:, 2:] = 9
+    assert (resize_nearest(labels, 10, 4) == 9).sum(1).tolist() == [5] * 4
+    assert np.array_equal(resize_nearest(resize_nearest(labels, 12, 20), 4, 4), labels)
+
+
+def test_confidence_below_the_threshold_is_unlabelled():
+    image = np.zeros((64, 96, 3), np.uint8)
+    image[:, :, 0] = 3
+    image[0, :5, 1] = [0, 127, 128, 254, 255]
+    engine = Echo()
+    segmenter = Segmenter(engine)
+    result = segmenter.segment(image, threshold=0.5)
+    assert engine.asked and result.confidence is None  # needed, but not asked for
+    assert result.labels[0, :5].tolist() == [255, 255, 3, 3, 3] and (result.labels[1:] == 255).all()
+    assert segmenter.segment(image, threshold=1.0).labels[0, :5].tolist() == [255, 255, 255, 255, 3]
+    assert (segmenter.segment(image).labels == 3).all() and not engine.asked
+    result = segmenter.segment(image, confidence=True, threshold=0.5)
+    assert result.confidence[0, :5].tolist() == [0, 127, 128, 254, 255]
+
+
+@pytest.mark.parametrize('image, words', [
+    (None, 'not a NoneType'), ([[1, 2, 3]], 'not a list'), ('image.png', 'not a str'),
+    (np.zeros((4, 4), np.uint8), r'not uint8 \[4, 4\]'), (np.zeros((4, 4, 4), np.uint8), r'\[4, 4, 4\]'),
+    (np.zeros((4, 4, 1), np.uint8), r'\[4, 4, 1\]'), (np.zeros((1, 4, 4, 3), np.uint8), r'\[1, 4, 4, 3\]'),
+    (np.zeros((4, 4, 3), np.float32), 'not float32'), (np.zeros((4, 4, 3), np.int8), 'not int8'),
+    (np.zeros((4, 4, 3), np.uint16), 'not uint16'), (np.zeros((4, 4, 3), bool), 'not bool'),
+    (np.zeros((0, 4, 3), np.uint8), r'\[0, 4, 3\]'), (np.zeros((4, 0, 3), np.uint8), r'\[4, 0, 3\]'),
+    (np.array(3, np.uint8), r'uint8 \[\]')])
+def test_wrong_images_are_refused(image, words):
+    with pytest.raises(ImageError, match=r'an image must be uint8 \[H, W, 3\], ' + '.*' + words):
+        Segmenter(Echo()).segment(image)
+
+
+@pytest.mark.parametrize('turn', [
+    lambda i: i[::-1], lambda i: i[:, ::-1], lambda i: i[:, :, ::-1], lambda i: np.asfortranarray(i),
+    lambda i: i[::2, ::3], lambda i: np.frombuffer(i.tobytes(), np.uint8).reshape(i.shape)])
+@pytest.mark.parametrize('size', [(64, 96), (80, 120)])
+def test_the_memory_layout_of_the_image_does_not_matter(turn, size):
+    segmenter = Segmenter(build_engine(CARD, network(), 96, 64, device='cpu'))
+    image = turn(noise(*size))
+    assert np.array_equal(segmenter.segment(image).labels, segmenter.segment(image.copy(order='C')).labels)
+
+
+@pytest.mark.parametrize('output_size', ['camera', 'network'])
+@pytest.mark.parametrize('size', [(64, 96), (50, 70)])
+def test_results_belong_to_the_caller(output_size, size):
+    segmenter = Segmenter(build_engine(CARD, network(), 96, 64, device='cpu'), output_size)
+    image = noise(*size)
+    before = image.copy()
+    first = segmenter.segment(image, True)
+    kept = first.labels.copy(), first.confidence.copy()
+    first.labels[:], first.confidence[:] = 77, 77
+    second = segmenter.segment(image, True)
+    assert np.array_equal(second.labels, kept[0]) and np.array_equal(second.confidence, kept[1])
+    assert (first.labels == 77).all() and np.array_equal(image, before)
+
+
+def test_labels_of_a_real_network_are_ids_of_its_label_set():
+    segmenter = Segmenter(build_engine(CARD, network(), 96, 64, device='cpu'))
+    found = set(np.unique(segmenter.segment(noise(90, 120)).labels).tolist())
+    assert found <= set(CARD.outputs) and len(found) > 1
+
+
+def test_the_image_at_the_size_of_its_labels():
+    image = noise(50, 70)
+    assert Segmenter(Echo(), 'camera').at_output_size(image) is image
+    resized = Segmenter(Echo(), 'network').at_output_size(image)
+    assert resized.dtype == np.uint8
+    assert np.array_equal(resized, cv2.resize(image, (96, 64), interpolation=cv2.INTER_LINEAR))
+    same = noise(64, 96)
+    assert Segmenter(Echo(), 'network').at_output_size(same) is same
+
+
+@pytest.mark.parametrize('wrong', ['Camera', '', None, 'input'])
+def test_unknown_output_sizes_are_refused(wrong):
+    with pytest.raises(ParameterError, match='output_size is {!r}; it must be one of camera, network'.format(wrong)):
+        Segmenter(Echo(), wrong)
+
+
+def test_input_size_is_the_cards_or_the_one_asked_for():
+    assert input_size(CARD) == (96, 64)
+    assert input_size(CARD, 128) == (128, 64)
+    assert input_size(CARD, 0, 4096) == (96, 4096)
+
+
+@pytest.mark.parametrize('width, height, name', [
+    (100, 0, 'input_width is 100'), (0, 60, 'input_height is 60'), (56, 64, 'input_width is 56'),
+    (0, 4104, 'input_height is 4104'), (-96, 0, 'input_width is -96')])
+def test_wrong_input_sizes_are_refused(width, height, name):
+    with pytest.raises(ParameterError, match=name + '; it must be a multiple of 8 from 64 to 4096, or 0'):
+        input_size(CARD, width, height)
