@@ -180,6 +180,8 @@ class ImageInput:
             self._infos.popitem(last=False)
 
     def _on_incompatible_qos(self):
+        if self._wanted is None:
+            return  # adapt() will ask for less
         self._qos_problem = 'a publisher of {} offers another quality of service than is asked for; {}'.format(
             self.topic, 'set image_reliability to auto' if self._wanted == ReliabilityPolicy.RELIABLE
             else 'compare with: ros2 topic info -v ' + self.topic)
