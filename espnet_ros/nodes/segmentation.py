@@ -1,6 +1,7 @@
 """The segmentation node: images in, labels, masks, confidence and overlays out."""
 import socket
 import sys
+import typing
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -41,7 +42,7 @@ class SegmentationNode(LifecycleNode):
         self._worker = None
         self._input = None
         self._outputs = None
-        self._model_values = ()
+        self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
         self._announced = None  # the confidence threshold that ~/label_map tells
         self._levels = {}
         self._enabled = True

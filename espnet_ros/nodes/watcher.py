@@ -16,8 +16,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from espnet_ros import render
-from espnet_ros.labels import (
-    CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, cityscapes_to_camvid)
+from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, cityscapes_to_camvid
 from espnet_ros.metrics import confusion_matrix, mean_iou
 from espnet_ros.nodes.messages import image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.outputs import LATCHED_QOS

@@ -97,7 +97,7 @@ class Rig:
         return {pair.key: pair.value for pair in self.status(what).values}
 
     def fresh(self, what):
-        """The values of a status that was published after this call began, twice: the first may have been on its way."""
+        """The values of the second status published from now on: the first may have been on its way."""
         count = len(self._arrays)
         wait_until(lambda: len(self._arrays) >= count + 2 and self.status(what))
         return self.values(what)
@@ -212,7 +212,7 @@ def small_model(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def start_rig(ros_domain, ros_context):
-    """Function start_rig(*parameters, remap=, program=, wait=) -> Rig in a namespace of its own; all end with the module."""
+    """Function start_rig(*parameters, remap=, program=, wait=) -> Rig in its own namespace; all end with the module."""
     rigs = []
 
     def start(*parameters, **options):

@@ -6,7 +6,6 @@ import sys
 import cv2
 import numpy as np
 import pytest
-
 from ros_process import environment, wait_until
 
 PUBLISHER = pathlib.Path(__file__).with_name('folder_publisher.py')

@@ -1,4 +1,4 @@
-"""The node's life: transitions over and over, models that are none, slow builds, engines that cannot be had, signals."""
+"""The node's life: transitions over and over, models that are none, slow builds, absent engines, signals."""
 import pickle
 import shutil
 import signal
@@ -65,7 +65,7 @@ class Hostile:
 
 
 def break_model(kind, folder):
-    """Spoil the weights beside small.yaml so that the hash still fits; return the parameter and part of the sentence."""
+    """Spoil the model in `folder`; return the parameter to set and part of the sentence to expect."""
     import hashlib
     card, weights = folder / 'small.yaml', folder / 'small.pth'
     if kind == 'unknown name':

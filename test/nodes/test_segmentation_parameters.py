@@ -6,7 +6,7 @@ from segmentation_rig import picture
 from espnet_ros.nodes.messages import array_to_image
 
 WRONG = [
-    ('confidence_threshold', float('nan'), 'Parameter confidence_threshold out of range Min: 0.0, Max: 1.0, value: nan'),
+    ('confidence_threshold', float('nan'), 'confidence_threshold out of range Min: 0.0, Max: 1.0, value: nan'),
     ('confidence_threshold', float('inf'), 'out of range'),
     ('confidence_threshold', -0.1, 'out of range'),
     ('confidence_threshold', 2, 'must be a number from 0 to 1, not 2'),
@@ -92,8 +92,8 @@ def test_fixed_parameters_change_after_cleanup(rig):
     (['confidence_threshold:=.nan'], 'Parameter confidence_threshold out of range Min: 0.0, Max: 1.0, value: nan',
      {'confidence_threshold': 0.0}),
     (['overlay_alpha:=7.0', 'precision:=fp17'],
-     "parameter precision must be one of auto, fp32, bf16, fp16, int8, not 'fp17'; Parameter overlay_alpha out of range "
-     'Min: 0.0, Max: 1.0, value: 7.0',
+     "parameter precision must be one of auto, fp32, bf16, fp16, int8, not 'fp17'; Parameter overlay_alpha out of "
+     'range Min: 0.0, Max: 1.0, value: 7.0',
      {'overlay_alpha': 0.5, 'precision': 'auto'}),
     (['jpeg_quality:=high'], "parameter jpeg_quality must be a whole number, not 'high'", {'jpeg_quality': 90}),
     (['input_width:=100'], 'input_width is 100; it must be a multiple of 8 from 64 to 4096', {'input_width': 0}),
