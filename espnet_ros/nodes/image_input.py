@@ -19,6 +19,9 @@ OLD_SECONDS = 600.0
 RELIABILITY = {'best_effort': ReliabilityPolicy.BEST_EFFORT, 'reliable': ReliabilityPolicy.RELIABLE}
 """Settings that ask one thing of every camera; 'auto' asks what the camera offers."""
 
+_LOSS_REMEDY = ('best effort loses what does not fit the shared memory of the middleware (512 KiB in Fast DDS); let '
+                'the camera publish reliably, or use its compressed images')
+
 
 class ImageInput:
     """Listens to images and camera_info; `slot` holds the newest image message."""
@@ -110,9 +113,8 @@ class ImageInput:
         self._counted = self._received, self._lost
         if self._reliability != ReliabilityPolicy.BEST_EFFORT or lost < 2 or lost < 0.2 * (lost + received):
             return ''
-        return ('{} of {} images were lost on their way: best effort loses what does not fit the shared memory of the '
-                'middleware (512 KiB in Fast DDS); let the camera publish reliably, or use its compressed images'
-                .format(lost, lost + received))
+        self._warn_once('images on {} are lost on their way: {}'.format(self.topic, _LOSS_REMEDY))
+        return '{} of {} images were lost on their way: {}'.format(lost, lost + received, _LOSS_REMEDY)
 
     def _suited(self):
         """Return the reliability to ask for: the wanted one, else reliable where every publisher offers that."""

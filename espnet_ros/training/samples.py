@@ -55,7 +55,7 @@ def augment(sample, rng, width, height):
     stretch = rng.uniform(0.9, 1.1)
     matrix = np.array([[scale * stretch, 0, 0], [0, scale / stretch, 0]], np.float64)
     if rng.random() < 0.5:
-        matrix[0] = -matrix[0, 0], 0, sample.image.shape[1] * matrix[0, 0]
+        matrix[0] = -matrix[0, 0], 0, (sample.image.shape[1] - 1) * matrix[0, 0]
     span = np.array([sample.image.shape[1] * scale * stretch, sample.image.shape[0] * scale / stretch])
     matrix[:, 2] -= rng.uniform(np.minimum(0, span - (width, height)), np.maximum(0, span - (width, height)))
     image = cv2.warpAffine(sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR)

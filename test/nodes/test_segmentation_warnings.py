@@ -110,6 +110,24 @@ def test_large_images_of_a_reliable_camera_all_arrive(start_rig, small_model):
     rig.close()
 
 
+def test_a_camera_that_loses_large_images_is_named(start_rig, small_model):
+    from rclpy.qos import qos_profile_sensor_data
+    from std_msgs.msg import Header
+    rig = start_rig('model:={}'.format(small_model))
+    small, large = (array_to_image(picture(*size), 'bgr8', Header()) for size in ((160, 120), (1920, 1080)))
+    camera = rig.node.create_publisher(type(large), rig.namespace + '/image', qos_profile_sensor_data)
+    wait_until(camera.get_subscription_count)
+    sentence = 'best effort loses what does not fit the shared memory'
+    deadline = time.monotonic() + 30.0
+    while not log_lines(rig, sentence) and time.monotonic() < deadline:
+        for image in (large, large, large, small):  # a small one arrives, and tells by its number what did not
+            image.header.stamp = rig.node.get_clock().now().to_msg()
+            camera.publish(image)
+            time.sleep(0.05)
+    assert len(log_lines(rig, sentence)) == 1
+    rig.close()
+
+
 def test_slow_camera_slow_output_and_two_cameras(start_rig, small_model, image):
     from sensor_msgs.msg import Image
     rig = start_rig('model:={}'.format(small_model), 'min_input_rate:=50', 'max_latency:=0.0001')
