@@ -105,7 +105,7 @@ def open_source(address, width=0, height=0, rate=0.0, loop=False):
     for pattern, kind in _LIVE_KINDS:
         if re.fullmatch(pattern, address):
             return kind(address, width, height, rate)
-    path = os.path.abspath(address)
+    path = os.path.abspath(os.path.expanduser(address))
     if os.path.isdir(path):
         return _Files(_images_in(path), width, height, loop)
     if not os.path.isfile(path):

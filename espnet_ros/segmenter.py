@@ -1,4 +1,4 @@
-"""Images of any size in, labels out: the only place where images and labels are resized."""
+"""Images of any size in, labels out: the one place where images become network input and labels camera size."""
 import time
 import typing
 

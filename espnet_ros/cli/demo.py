@@ -10,11 +10,14 @@ import time
 import cv2
 
 from espnet_ros import models
+from espnet_ros.cli.files import make_folder
 from espnet_ros.errors import EspnetError
 
 DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show how they do in one
 live line, and leave pictures. Nothing else on the network sees them."""
 
+STREET = {'width': 640, 'height': 480, 'rate': 15.0}
+"""Pixels and Hz of the synthetic camera."""
 VIDEO_RATE = 15
 START_SECONDS = 120.0
 
@@ -27,9 +30,9 @@ def add_arguments(parser):
     parser.add_argument('--model', default=models.DEFAULT, help='model to run (default: %(default)s)')
     parser.add_argument('--seconds', type=float, default=15.0, help='how long, from the first output on '
                                                                     '(default: %(default)g)')
-    parser.add_argument('--width', type=int, default=640, help='camera width in pixels (default: %(default)s)')
-    parser.add_argument('--height', type=int, default=480, help='camera height in pixels (default: %(default)s)')
-    parser.add_argument('--rate', type=float, default=15.0, help='camera rate in Hz (default: %(default)g)')
+    for name, value in STREET.items():
+        parser.add_argument('--' + name, type=type(value), help='{} of the camera (default: {:g} for the street, else '
+                                                                'as it comes)'.format(name, value))
     parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('demo'),
                         help='folder for pictures and logs (default: %(default)s)')
 
@@ -42,7 +45,10 @@ def run(options):
     except ImportError as error:
         raise EspnetError('the demo needs ROS 2, and {}: source its setup.bash, or install the wheels in '
                           'requirements/run.txt'.format(error)) from None
-    (options.out / 'logs').mkdir(parents=True, exist_ok=True)
+    make_folder(options.out / 'logs')
+    given = {name: getattr(options, name) for name in STREET if getattr(options, name) is not None}
+    camera = dict(STREET, **given) if options.source.startswith('street') else given
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts below, which end the nodes
     with contextlib.ExitStack() as stack:
         environment = private_environment(stack.enter_context(private_domain()))
         os.environ.clear()
@@ -52,8 +58,7 @@ def run(options):
         nodes = stack.enter_context(_Nodes(options.out / 'logs'))
         nodes.start('diagnostics')
         nodes.start('segmentation', remap='image:=image_raw', model=options.model)
-        nodes.start('camera', source=options.source, width=options.width, height=options.height, rate=options.rate,
-                    loop=True)
+        nodes.start('camera', source=options.source, loop=True, **camera)
         _watch(watcher, nodes, options.seconds)
     view = watcher.view()
     print('{} frames segmented. Look at:\n  {}   the last frame\n  {}   all of them\n  {}   what the nodes said'.format(
@@ -164,6 +169,8 @@ class _Recorder:
             height, width = picture.shape[:2]
             self._writer = cv2.VideoWriter(str(self._folder / 'partial.mp4'), cv2.VideoWriter_fourcc(*'mp4v'),
                                            VIDEO_RATE, (width, height))
+            if not self._writer.isOpened():
+                raise EspnetError('OpenCV cannot write a video in {} here'.format(self._folder))
             self._first = seconds
         while self._picture is not None and self._written < round((seconds - self._first) * VIDEO_RATE):
             self._writer.write(self._picture)

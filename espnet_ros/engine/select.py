@@ -12,13 +12,16 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
     """Return a ready Engine for the network at that input size.
 
     backend, precision: of BACKENDS and PRECISIONS. device: 'auto', 'cpu', 'cuda' or 'cuda:N'. What cannot be had
-    falls back to PyTorch with automatic settings, and the engine's `describe().fallback` says why. Raises EngineError
-    when not even that runs.
+    falls back to PyTorch, on that device where it can, and the engine's `describe().fallback` says why. Raises
+    EngineError when not even that runs.
     """
     try:
         return _build(card, network, width, height, backend, device, precision)
     except EngineError as error:
-        engine = PyTorchEngine(card, network, width, height)
+        try:
+            engine = PyTorchEngine(card, network, width, height, device)
+        except EngineError:
+            engine = PyTorchEngine(card, network, width, height)
         engine.fallback = str(error)
         return engine
 

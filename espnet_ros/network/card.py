@@ -7,7 +7,15 @@ import typing
 import yaml
 
 from espnet_ros.errors import LabelError, ModelError
-from espnet_ros.labels import LABEL_SETS, UNLABELED, LabelSet, label_set_from_dict, label_set_to_dict, read_yaml
+from espnet_ros.labels import (
+    LABEL_SETS,
+    UNLABELED,
+    LabelSet,
+    label_set_from_dict,
+    label_set_to_dict,
+    load_label_set,
+    read_yaml,
+)
 from espnet_ros.network.espnet import NetworkConfig, check
 from espnet_ros.network.files import write_file
 
@@ -67,7 +75,7 @@ def card_from_dict(data, where):
     architecture = NetworkConfig(**data['architecture'])
     try:
         check(architecture)
-        label_set = _label_set(data['label_set'])
+        label_set = _label_set(data['label_set'], where)
     except (ModelError, LabelError) as error:
         raise wrong(error)
     outputs = tuple(data['outputs'])
@@ -142,7 +150,9 @@ def write_card(card, path):
     write_file(path, text.encode('utf-8'))
 
 
-def _label_set(data):
+def _label_set(data, where):
+    if isinstance(data, str) and data.endswith(('.yaml', '.yml')):
+        return load_label_set(os.path.join(os.path.dirname(where), data))
     if isinstance(data, str):
         if data not in LABEL_SETS:
             raise LabelError('label_set {} is none of {}'.format(reprlib.repr(data), ', '.join(sorted(LABEL_SETS))))

@@ -12,7 +12,9 @@ DOMAINS = range(1, 101)
 
 @contextlib.contextmanager
 def private_domain():
-    """Hold a domain id that no other holder on this machine has; yields it. Raises ParameterError when all are taken.
+    """Hold a domain id that no other holder of this user on this machine has; yields it.
+
+    Raises ParameterError when all are taken.
 
     A lock goes with its process, however that ends.
     """

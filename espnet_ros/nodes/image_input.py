@@ -53,7 +53,7 @@ class ImageInput:
         """Subscribe."""
         self._since = self._now()
         self._sequence = self._last_stamp = None
-        self._clock_problem = self._qos_problem = ''
+        self._refusal = self._clock_problem = self._qos_problem = ''
         self._reliability = self._suited()
         self._subscriptions = [self._subscribe(), self._node.create_subscription(
             CameraInfo, 'camera_info', self._on_camera_info, qos_profile_sensor_data)]
@@ -93,12 +93,15 @@ class ImageInput:
         now = self._now()
         self._since = min(self._since or now, now)  # simulated time starts late, and over again
         last = self._rate.last
+        last = None if last is not None and last > now else last
         silence = max(0.0, now - (self._since if last is None else max(last, self._since)))
         publishers = self._node.count_publishers(self.topic)
         if publishers == 0:
             self._qos_problem = ''
+        if self._several_publishers != (publishers > 1):
+            self._several_publishers = publishers > 1
+            self._sequence = None
         if publishers > 1:
-            self._several_publishers = True
             self._warn_once('several publishers on {}: their images alternate; remap `image` to one camera'.format(
                 self.topic))
         # Several publishers number their images independently: gaps then mean nothing.
@@ -146,6 +149,7 @@ class ImageInput:
 
     def _on_image(self, message):
         self._received += 1
+        self._qos_problem = ''
         now = self._now()
         self._rate.add(now)
         self._check_stamp(stamp_to_seconds(message.header.stamp), now)

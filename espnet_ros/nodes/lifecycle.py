@@ -23,6 +23,7 @@ except ImportError:  # rclpy before Humble: no lifecycle services, the node can 
 
         problem = ''
         retry = unlock = 'start the node again'
+        is_managed = False
 
         def trigger_configure(self):
             """Go from unconfigured to inactive."""
@@ -41,10 +42,11 @@ else:
     class LifecycleNode(_rclpy_lifecycle.LifecycleNode):
         """rclpy's, except that a request for a transition that its state does not have is refused.
 
-        problem: why the last transition failed, a sentence; empty when it went well. retry: how to try again.
-        unlock: how to get to where fixed parameters can change.
+        is_managed: whether others can ask for transitions. problem: why the last transition failed, a sentence; empty
+        when it went well. retry: how to try again. unlock: how to get to where fixed parameters can change.
         """
 
+        is_managed = True
         problem = ''
         retry = 'ros2 lifecycle set NODE configure, then activate'
         unlock = 'clean the node up first: ros2 lifecycle set NODE deactivate, then cleanup'

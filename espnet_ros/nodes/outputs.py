@@ -74,10 +74,10 @@ class Outputs:
             message.header.stamp = stamp
             self._label_info.publish(message)
 
-    def publish(self, header, image, segmentation, alpha, jpeg_quality, camera_info):
+    def publish(self, header, picture, segmentation, alpha, jpeg_quality, camera_info):
         """Publish what is listened to, with the stamp and frame_id of `header`, labels first.
 
-        image: BGR uint8 [H, W, 3], the picture at the labels' size. segmentation: a segmenter.Segmentation.
+        picture: returns BGR uint8 [H, W, 3], the image at the labels' size. segmentation: a segmenter.Segmentation.
         camera_info: the camera's CameraInfo or None.
         """
         labels = segmentation.labels
@@ -92,7 +92,7 @@ class Outputs:
         self._publish_camera_info(header, labels.shape, camera_info)
         self._send(self._color, lambda: render.colorize(labels, self._rgb), 'rgb8', header)
         if _wanted(self._overlay) or _wanted(self._overlay_compressed):
-            overlay = render.overlay(image, render.colorize(labels, self._bgr), alpha, labels)
+            overlay = render.overlay(picture(), render.colorize(labels, self._bgr), alpha, labels)
             self._send(self._overlay, lambda: cv2.cvtColor(overlay, cv2.COLOR_BGR2RGB), 'rgb8', header)
             if _wanted(self._overlay_compressed):
                 self._overlay_compressed.publish(bgr_to_compressed(overlay, jpeg_quality, header))

@@ -14,9 +14,9 @@ from espnet_ros.errors import EspnetError, ParameterError
 
 try:
     from rclpy.signals import SignalHandlerOptions
-    _OWN_SIGNALS = {'signal_handler_options': SignalHandlerOptions.NO}
+    OWN_SIGNALS = {'signal_handler_options': SignalHandlerOptions.NO}
 except ImportError:  # before Humble; its SIGINT handler calls the one that was there before
-    _OWN_SIGNALS = {}
+    OWN_SIGNALS = {}
 
 GRACE = 1.5
 """Seconds that a program may take to end; then it is cut off, because a driver or network does not let go."""
@@ -99,7 +99,7 @@ class _Ending:
 def _init():
     """Initialize ROS from the command line. Raises ParameterError."""
     try:
-        rclpy.init(**_OWN_SIGNALS)
+        rclpy.init(**OWN_SIGNALS)
     except (RuntimeError, ValueError) as error:
         raise ParameterError('cannot use the command line {}: {}'.format(
             ' '.join(sys.argv[1:]), ' '.join(str(error).split())))

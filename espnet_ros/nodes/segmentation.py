@@ -9,7 +9,6 @@ from std_srvs.srv import SetBool
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
-from espnet_ros.network.checkpoint import load_network
 from espnet_ros.nodes.diagnostic_messages import statuses_to_message
 from espnet_ros.nodes.image_input import ImageInput
 from espnet_ros.nodes.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
@@ -53,7 +52,7 @@ class SegmentationNode(LifecycleNode):
         self.create_service(SetBool, '~/enable', self._on_enable)
         # On the steady clock: a paused simulation still wants to know how the node is.
         self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        if self._settings.value.autostart:
+        if self._settings.value.autostart or not self.is_managed:
             self._autostart = self.create_timer(0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @transition
@@ -62,7 +61,7 @@ class SegmentationNode(LifecycleNode):
         settings = self._settings.value
         self._settings.check_problems()
         model = models.find(settings.model)
-        network = load_network(model.card.architecture, model.weights_path)
+        network = models.load(model)
         width, height = input_size(model.card, settings.input_width, settings.input_height)
         card = model.card
 

@@ -20,6 +20,7 @@ from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, Labe
 from espnet_ros.metrics import confusion_matrix, mean_iou
 from espnet_ros.nodes.messages import image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.outputs import LATCHED_QOS
+from espnet_ros.nodes.process import OWN_SIGNALS
 from espnet_ros.telemetry.latency import RateMeter
 
 _KEPT = 100
@@ -52,6 +53,7 @@ class Watcher(Node):
     def __init__(self, target, on_overlay):
         """target: the segmentation node's full name, such as '/espnet'."""
         super().__init__('watcher')
+        self.error = None
         self._target = target
         self._on_overlay_picture = on_overlay
         self._lock = threading.Lock()
@@ -70,7 +72,9 @@ class Watcher(Node):
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
     def view(self):
-        """Return a View."""
+        """Return a View; raise what a callback has raised."""
+        if self.error is not None:
+            raise self.error
         with self._lock:
             return View(self._frames, self._rate.rate(self._now()),
                         float(np.median(self._latencies)) if self._latencies else float('nan'),
@@ -137,16 +141,20 @@ class Watcher(Node):
 @contextlib.contextmanager
 def watching(target, on_overlay):
     """Run a Watcher in a thread of its own; yields it. Initialises ROS for as long."""
-    rclpy.init(args=[])
+    rclpy.init(args=[], **OWN_SIGNALS)
     watcher = Watcher(target, on_overlay)
     executor = SingleThreadedExecutor()
     executor.add_node(watcher)
     ended = threading.Event()
 
     def spin():
-        with contextlib.suppress(ExternalShutdownException):  # Ctrl-C
+        try:
             while not ended.is_set():
                 executor.spin_once(timeout_sec=0.2)
+        except ExternalShutdownException:  # Ctrl-C
+            pass
+        except Exception as error:
+            watcher.error = error
     thread = threading.Thread(target=spin, name='watcher', daemon=True)
     thread.start()
     try:

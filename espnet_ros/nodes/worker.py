@@ -119,13 +119,12 @@ class Worker(threading.Thread):
         image = self._input.to_bgr(message)
         converted = time.perf_counter()
         result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
-        picture = self._segmenter.at_output_size(image)
         segmented = time.perf_counter()
         if not self.active:
             self._rested += 1
             return
-        self._outputs.publish(header, picture, result, settings.overlay_alpha, settings.jpeg_quality,
-                              self._input.camera_info_of(header))
+        self._outputs.publish(header, lambda: self._segmenter.at_output_size(image), result, settings.overlay_alpha,
+                              settings.jpeg_quality, self._input.camera_info_of(header))
         done = time.perf_counter()
         self._input.accept()
         self._failure = ''

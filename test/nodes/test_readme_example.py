@@ -19,7 +19,9 @@ def test_readme_example_reads_the_flat_mask(start_rig, ros_domain, small_model, 
     (code,) = re.findall(r'```python\n(.*?)```', README.read_text(encoding='utf-8'), re.S)
     (tmp_path / 'free_road.py').write_text(code, encoding='utf-8')
     rig = start_rig('model:={}'.format(small_model))
-    example = subprocess.Popen([sys.executable, str(tmp_path / 'free_road.py')], env=environment(ros_domain))
+    example = subprocess.Popen(
+        [sys.executable, str(tmp_path / 'free_road.py'), '--ros-args',
+         '-r', '/espnet/mask/flat:={}/mask/flat'.format(rig.name)], env=environment(ros_domain))
     try:
         answers = rig.observer.collect(Float32, '/free_road')
         masks = rig.collect(Image, 'mask/flat')
