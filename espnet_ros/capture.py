@@ -1,4 +1,5 @@
 """Pictures from anywhere: webcam, network stream, video, folder, image file or the synthetic street."""
+import abc
 import glob
 import math
 import os
@@ -32,7 +33,7 @@ class Capture(typing.NamedTuple):
     labels: typing.Optional[np.ndarray] = None
 
 
-class Source:
+class Source(abc.ABC):
     """Pictures from one place, to iterate over; iterating anew begins anew, and connects anew to a camera.
 
     live: pictures come at their own pace and wait for nobody. labelled: they have labels. size: (width, height) of all
@@ -77,9 +78,9 @@ class Source:
             if not self._loop:
                 return
 
+    @abc.abstractmethod
     def _once(self):
         """Yield each Capture, at least one, or raise SourceError."""
-        raise NotImplementedError
 
     def _note(self, problem):
         if problem not in self.problems:
