@@ -76,5 +76,5 @@ def test_flood(start_rig, ros_domain, slow_model):
         change['failed'])
     assert change['refused'] == change['rested'] == change['failed'] == 0
     assert change['dropped'] + change['lost'] > 0.5 * count
-    assert late - early < 8 << 20
+    assert late - early < 32 << 20  # buffers on their way come and go; between the two, half a gigabyte passes through
     assert all(output_ages < 2 * frame_times)
