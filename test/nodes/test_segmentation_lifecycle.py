@@ -1,5 +1,6 @@
 """The node's life: transitions over and over, models that are none, slow builds, absent engines, signals."""
 import pickle
+import re
 import shutil
 import signal
 import time
@@ -115,33 +116,41 @@ def test_an_engine_that_cannot_be_had_falls_back_and_says_so(start_rig, small_mo
 
 
 @pytest.fixture
-def slow_program(tmp_path, monkeypatch):
-    """Name of a module whose main() is the node with a build that takes 6 s longer."""
+def gate(tmp_path, monkeypatch):
+    """A path; the program `slow_build` is the node, whose build ends when something stands there."""
     (tmp_path / 'slow_build.py').write_text(
-        'import time\nimport espnet_ros.nodes.segmentation as node\nquick = node.build_engine\n'
-        'node.build_engine = lambda *settings: time.sleep(6.0) or quick(*settings)\nmain = node.main\n')
+        'import os, time\nimport espnet_ros.nodes.segmentation as node\nquick = node.build_engine\n'
+        'def build(*settings):\n    while not os.path.exists({!r}):\n        time.sleep(0.05)\n'
+        '    return quick(*settings)\nnode.build_engine = build\nmain = node.main\n'.format(str(tmp_path / 'gate')))
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
-    return 'slow_build'
+    return tmp_path / 'gate'
 
 
-def test_a_long_build_blocks_nothing(start_rig, small_model, slow_program, image):
-    rig = start_rig('model:={}'.format(small_model), program=slow_program, wait=None)
-    rig.wait_for_status('Engine', 'building engine, 2 s', level=0)
+def test_a_long_build_blocks_nothing(start_rig, small_model, gate, image):
+    rig = start_rig('model:={}'.format(small_model), program='slow_build', wait=None)
+    first, later = (seconds_of_build(rig) for _ in range(2))
+    assert first < later
     assert rig.set(overlay_alpha=0.25) == {}
     assert rig.state() == 'active'
-    for _ in range(5):
-        rig.show(image)
-        time.sleep(0.05)
+    wait_until(lambda: rig.show(image) and rig.counts()['received'] >= 3)
+    gate.touch()
     rig.wait_for_status('Engine', 'ready', level=0)
     counts = rig.settled_counts()
-    assert counts['received'] >= 1 and counts['dropped'] == counts['received'] - 1  # the newest has waited
+    assert counts['dropped'] == counts['received'] - 1  # the newest has waited
     answer(rig, image)
     rig.process.stop()
 
 
+def seconds_of_build(rig):
+    """The seconds that a fresh Engine status has been building for."""
+    rig.wait_for_status('Engine', 'building engine', level=0)
+    rig.fresh('Engine')
+    return int(re.match(r'building engine, (\d+) s', rig.status('Engine').message).group(1))
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_while_it_builds(start_rig, small_model, slow_program, number):
-    rig = start_rig('model:={}'.format(small_model), program=slow_program, wait=None)
+def test_a_signal_ends_it_while_it_builds(start_rig, small_model, gate, number):
+    rig = start_rig('model:={}'.format(small_model), program='slow_build', wait=None)
     rig.wait_for_status('Engine', 'building engine')
     rig.process.stop(number)
 
