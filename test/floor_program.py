@@ -46,7 +46,8 @@ def golden(shared):
         model = models.find(str(shared / 'weights' / file))
         network = models.load(model)
         assert model.card.architecture == config == network.config
-        engine = build_engine(model.card, network, model.card.input_width, model.card.input_height, 'torch', 'cpu')
+        engine = build_engine(model.card, network, model.card.input_width, model.card.input_height, 'torch', 'cpu',
+                              'fp32')
         segmenter = Segmenter(engine, 'network')
         net = '{}_q{}'.format(file.split('/')[0], config.alpha3)
         compared = {}

@@ -75,7 +75,7 @@ def test_an_image_becomes_three(tiny, segment, capsys):
     assert np.abs(over.astype(int) - overlay(image, color, 0.25)).mean() < 4  # JPEG
     out, err = capsys.readouterr()
     assert err == '' and out.splitlines()[0] == '1 of 1 inputs, 1 frames: predictions'
-    assert out.splitlines()[1].startswith('model tiny at 96x64, torch in fp32 on ')
+    assert out.splitlines()[1].startswith('model tiny at 96x64, ')
     assert out.splitlines()[2].startswith('median of a frame: preprocess ')
 
 
@@ -256,7 +256,8 @@ def test_jobs_raise_our_errors(tmp_path):
 def test_the_authors_models_label_as_their_code_does(shared, capsys, name, weights, golden):
     assert main(['models', 'fetch', name, '--from', str(shared / 'weights' / weights)]) == 0
     samples = shared / 'data' / 'cityscapes_samples'
-    assert main(['predict', str(samples), '--model', name, '--output-size', 'network', '--out', 'out']) == 0
+    assert main(['predict', str(samples), '--model', name, '--precision', 'fp32', '--output-size', 'network',
+                 '--out', 'out']) == 0
     paths = sorted(samples.glob('*.png'))
     assert len(paths) == 2
     for path in paths:

@@ -5,7 +5,7 @@ import torch
 from small_models import CARD, CONFIG, network
 from torch.nn import functional
 
-from espnet_ros.network.deploy import Deployed
+from espnet_ros.network.deploy import Deployed, deploy
 
 
 def image(height=64, width=96, seed=0):
@@ -100,3 +100,30 @@ def test_a_network_in_half_precision_gets_an_image_normalised_in_float32():
     assert fixed.seen.dtype == torch.bfloat16
     assert fixed.seen[0, 2].abs().max() == 0  # (73.5 - 73.5); 73.5 / 89 in bfloat16 would be off by 0.002
     assert fixed.seen[0, 0, 0, 0].item() == pytest.approx(1.5 / 90, rel=0.004)
+
+
+@pytest.mark.parametrize('tiled', [False, True])
+@pytest.mark.parametrize('variant, fuse_input, activation', [
+    ('espnet', False, 'prelu'), ('espnet', True, 'relu'), ('espnet-c', False, 'prelu'), ('espnet-a', False, 'relu')])
+def test_the_fast_form_equals_the_plain_one(variant, fuse_input, activation, tiled):
+    net = network(CONFIG._replace(variant=variant, fuse_input=fuse_input, activation=activation))
+    pixels = torch.cat([image(120, 200, seed) for seed in (1, 2)])  # several tiles, the last one of another height
+    plain, fast = Deployed(net, CARD).eval(), deploy(net, CARD, tiled)
+    with torch.no_grad():
+        expected = plain.logits(pixels)
+        assert torch.allclose(fast.logits(pixels), expected, atol=1e-3 * expected.abs().max().item())
+        labels, confidence = fast(pixels, True)
+        wanted, certainty = plain(pixels, True)
+        assert torch.equal(fast(pixels)[0], labels) and fast(pixels)[1] is None
+    assert labels.shape == confidence.shape == wanted.shape and labels.dtype == confidence.dtype == torch.uint8
+    assert (labels == wanted).float().mean() > 0.999
+    assert (confidence.int() - certainty.int()).abs().max() <= 1
+
+
+def test_folding_leaves_no_batch_norm_after_a_convolution_and_the_network_as_it_was():
+    net = network()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    names = {name for name, module in deploy(net, CARD).network.named_modules()
+             if isinstance(module, torch.nn.BatchNorm2d)}
+    assert names and all('.post.norm' in name or name.split('.')[-2] in ('norm1', 'norm2', 'norm3') for name in names)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

@@ -57,7 +57,7 @@ def test_labels_equal_the_golden_ones(shared, image, net, name):
     model = models.find(shared / 'weights' / weights_of(net))
     assert model.card.name == 'cityscapes-' + net.replace('_', '-')
     assert model.card.architecture == AUTHORS[weights_of(net)]
-    segmenter = Segmenter(build_engine(model.card, models.load(model), 1024, 512, 'torch', 'cpu'), 'network')
+    segmenter = Segmenter(build_engine(model.card, models.load(model), 1024, 512, 'torch', 'cpu', 'fp32'), 'network')
     labels = segmenter.segment(image(name)).labels
     assert labels.shape == golden.shape == (512, 1024)
     assert (labels == np.where(golden == 19, 255, golden)).mean() >= 0.999
@@ -67,7 +67,7 @@ def test_camvid_labels_equal_the_golden_ones(shared):
     golden = cv2.imread(str(shared / 'golden' / 'camvid_q8_0016E5_07959_labels.png'), cv2.IMREAD_UNCHANGED)
     model = models.find(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8_camvid.pth')
     assert model.card.name == 'camvid-espnet-q8-authors'
-    segmenter = Segmenter(build_engine(model.card, models.load(model), 480, 360, 'torch', 'cpu'))
+    segmenter = Segmenter(build_engine(model.card, models.load(model), 480, 360, 'torch', 'cpu', 'fp32'))
     labels = segmenter.segment(cv2.imread(str(shared / 'data' / 'camvid' / 'val' / '0016E5_07959.png'))).labels
     assert (labels == np.where(golden == 11, 255, golden)).mean() >= 0.999
 
