@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'espnet_ros'
 BIN = pathlib.Path(sys.executable).parent
-ABOVE_ROBOT = {'cli', 'evaluation', 'training'}
+ABOVE_ROBOT = {'cli', 'datasets', 'evaluation', 'training'}
 ROS = ('ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'launch', 'launch_ros',
        'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs',
        'vision_msgs')

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cuda_graphs import CudaGraphs
@@ -106,10 +107,11 @@ def _precision(wanted, device):
 
 
 def _computes_in_bf16():
-    """Whether the CPU has instructions for it; without them PyTorch is slower in bf16 than in fp32."""
+    """Whether the CPU has instructions for it (without, it is slower than fp32), and this PyTorch the operations."""
     try:
+        functional.prelu(torch.zeros(1, 1, dtype=torch.bfloat16), torch.zeros(1, dtype=torch.bfloat16))
         with open('/proc/cpuinfo') as stream:
             flags = next(line for line in stream if line.startswith(('flags', 'Features'))).split()
-    except (OSError, StopIteration):
+    except (RuntimeError, OSError, StopIteration):
         return False
     return 'avx512_bf16' in flags or 'amx_bf16' in flags
