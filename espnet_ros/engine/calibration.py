@@ -1,0 +1,74 @@
+"""Images from which an int8 engine learns the range of every layer's values."""
+import hashlib
+import os
+
+import cv2
+import numpy as np
+import torch
+
+from espnet_ros.capture import IMAGE_SUFFIXES, read_image
+from espnet_ros.errors import EngineError, SourceError
+
+MAX_IMAGES = 128
+"""Of a larger folder, as many are taken, evenly spread."""
+
+
+class CalibrationImages:
+    """The images of a folder. sha256: of their files, in order."""
+
+    def __init__(self, folder):
+        """Find the images and read their bytes. Raises EngineError when there are none."""
+        if not folder:
+            raise EngineError('int8 needs calibration images: give a folder with some hundred frames of the camera, or '
+                              'use fp16')
+        folder = os.path.abspath(os.path.expanduser(str(folder)))
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES))
+            if not names:
+                raise EngineError("the folder of calibration images '{}' holds none ({})".format(
+                    folder, ', '.join(IMAGE_SUFFIXES)))
+            count = min(len(names), MAX_IMAGES)
+            self._paths = [os.path.join(folder, names[i * len(names) // count]) for i in range(count)]
+            digest = hashlib.sha256()
+            for path in self._paths:
+                with open(path, 'rb') as stream:
+                    digest.update(hashlib.sha256(stream.read()).digest())
+        except OSError as error:
+            raise EngineError("the calibration images in '{}' cannot be read: {}".format(
+                folder, error.strerror or error))
+        self.sha256 = digest.hexdigest()
+
+    def inputs(self, width, height, device, single=False):
+        """Read all images and return them as CalibrationInputs. Raises EngineError, naming a damaged file.
+
+        All are read before TensorRT asks for the first: an exception inside its calibration would be lost.
+        """
+        try:
+            images = [cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_LINEAR)
+                      for path in self._paths]
+        except SourceError as error:
+            raise EngineError('int8 cannot be calibrated: {}'.format(error))
+        return CalibrationInputs(images, device, single)
+
+
+class CalibrationInputs:
+    """Sequence of a network's inputs, each a list of one float32 tensor 0..255 on the device, contiguous.
+
+    images: BGR uint8 [H, W, 3]. single: tensors are [3, H, W] instead of [1, 3, H, W].
+    """
+
+    def __init__(self, images, device, single):
+        self._images = images
+        self._device = device
+        self._single = single
+        self._current = None
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, index):
+        planes = np.ascontiguousarray(self._images[index].transpose(2, 0, 1), np.float32)
+        tensor = torch.from_numpy(planes).to(self._device)
+        # TensorRT reads from its address after the caller has let go of it.
+        self._current = tensor if self._single else tensor.unsqueeze(0)
+        return [self._current]

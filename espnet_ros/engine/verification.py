@@ -1,0 +1,44 @@
+"""Comparing an engine with PyTorch before it is used."""
+import numpy as np
+
+from espnet_ros.errors import EngineError
+from espnet_ros.scene import Street
+
+AGREEMENT = {'fp32': 0.99, 'fp16': 0.99, 'bf16': 0.99, 'int8': 0.95}
+"""Least share with PyTorch's label, for each precision, of the pixels of which PyTorch is sure."""
+
+SURE = 153
+"""Confidence, of 255, from which on PyTorch is sure: below it bf16 alone changes up to 3% of all labels."""
+
+CONFIDENCE_DIFFERENCE = 12
+"""Largest mean difference from PyTorch's confidence, of 255."""
+
+_TIMES = 0.0, 15.0  # seconds: two views that have nothing in common, so that no constant fits both
+
+
+def street_images(width, height):
+    """Return two views of the synthetic street, BGR uint8 [height, width, 3]."""
+    street = Street(width, height)
+    return [street.frame(time).image for time in _TIMES]
+
+
+def verify(run, reference, images, precision):
+    """Raise EngineError when an engine answers otherwise than PyTorch in fp32.
+
+    run, reference: functions from an image, BGR uint8 [H, W, 3], to its labels and confidence, uint8 [H, W]. images:
+    on which they are compared, one by one. precision: of AGREEMENT, that of `run`.
+    """
+    for image in images:
+        (labels, confidence), (wanted, wanted_confidence) = run(image), reference(image)
+        sure = wanted_confidence >= SURE
+        if sure.mean() < 0.5:  # too few to say anything of the whole
+            sure[:] = True
+        share = float(np.mean((labels == wanted)[sure]))
+        if not share >= AGREEMENT[precision]:
+            raise EngineError('it labels {:.1f}% of the pixels of a street otherwise than PyTorch, more than the '
+                              '{:.0f}% that {} may'.format(
+                                  100 - 100 * share, 100 - 100 * AGREEMENT[precision], precision))
+        difference = float(np.mean(np.abs(confidence.astype(float) - wanted_confidence)))
+        if not difference <= CONFIDENCE_DIFFERENCE:
+            raise EngineError("its confidence differs from PyTorch's by {:.0f} of 255 in the mean, more than {}".format(
+                difference, CONFIDENCE_DIFFERENCE))
