@@ -1,0 +1,54 @@
+"""Labelled images from folders and from the synthetic street, for evaluation and training alike."""
+import re
+
+from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Pair, read_labels
+from espnet_ros.datasets.readers import VOC, camvid, cityscapes, folder, mapillary, voc
+from espnet_ros.datasets.synthetic import Drive, Streets
+from espnet_ros.datasets.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
+from espnet_ros.errors import SourceError
+
+__all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage', 'Pair', 'Streets',
+           'camvid', 'cityscapes', 'folder', 'ground_truth', 'label_table', 'mapillary', 'open_dataset', 'read_labels',
+           'read_mapping', 'voc']
+
+SPECS = """\
+camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot
+cityscapes:FOLDER:SPLIT    train or val below FOLDER/leftImg8bit and FOLDER/gtFine
+mapillary:FOLDER:SPLIT     training or validation; labels become the 7 Cityscapes categories
+voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation, such as val
+folder:IMAGES:LABELS:MAP   two folders; MAP is a mapping file (.yaml), labelIds, trainIds, camvid or categoryIds
+street:COUNT[:WxH[:SEED]]  synthetic pictures, each of another street
+drive:COUNT[:WxH[:SEED]]   synthetic pictures of one street at 10 Hz"""
+"""How a dataset is written on a command line or in a YAML file."""
+
+
+def open_dataset(spec):
+    """Return the Dataset that a text such as 'camvid:/data/camvid:val' names (see SPECS).
+
+    Raises SourceError, LabelError or ParameterError.
+    """
+    kind, *arguments = str(spec).split(':')
+    if kind not in _OPENERS:
+        raise SourceError("'{}' names no dataset; it begins with {}, as in camvid:/data/camvid:val".format(
+            spec, ', '.join(_OPENERS)))
+    form, opener = _OPENERS[kind]
+    if len(arguments) not in form or not all(arguments):
+        usage = next(line for line in SPECS.splitlines() if line.startswith(kind)).split('  ')[0]
+        raise SourceError("the dataset '{}' is not written as {}".format(spec, usage))
+    return opener(*arguments)
+
+
+def _synthetic(kind):
+    def opener(count, size='1024x512', seed='0'):
+        if not (re.fullmatch('[0-9]{1,7}', count) and re.fullmatch('[0-9]{1,5}x[0-9]{1,5}', size)
+                and re.fullmatch('[0-9]{1,18}', seed)):
+            raise SourceError("'{}:{}:{}' is not COUNT:WIDTHxHEIGHT:SEED, such as 100:640x480:7".format(
+                count, size, seed))
+        width, height = map(int, size.split('x'))
+        return kind(int(count), width, height, int(seed))
+    return opener
+
+
+_OPENERS = {
+    'camvid': ((2,), camvid), 'cityscapes': ((2,), cityscapes), 'mapillary': ((2,), mapillary), 'voc': ((2,), voc),
+    'folder': ((3,), folder), 'street': ((1, 2, 3), _synthetic(Streets)), 'drive': ((1, 2, 3), _synthetic(Drive))}

@@ -1,0 +1,103 @@
+"""What a labelled dataset is: pairs of an image and its class ids, read when they are asked for."""
+import abc
+import pathlib
+import typing
+
+import numpy as np
+
+from espnet_ros.capture import read_image
+from espnet_ros.datasets.truth import GroundTruth
+from espnet_ros.decoding import png_to_label_pixels
+from espnet_ros.errors import ImageError, LabelError, SourceError
+
+
+class LabeledImage(typing.NamedTuple):
+    """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabelled."""
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+
+
+class Dataset(abc.ABC):
+    """Labelled images in a fixed order.
+
+    `name` says what it is; `label_set` what its ids mean. `camera_matrix`: K float64 [3, 3] in pixels, None if unknown.
+    `len(dataset)` counts; `dataset[i]` reads one LabeledImage (SourceError, LabelError name the file); iterating reads
+    one after the other. A dataset can be pickled, for worker processes.
+    """
+
+    camera_matrix: np.ndarray | None = None
+
+    def __init__(self, name, label_set):
+        self.name = name
+        self.label_set = label_set
+
+    @abc.abstractmethod
+    def __len__(self):
+        """Return the number of images."""
+
+    @abc.abstractmethod
+    def _read(self, i):
+        """Return LabeledImage i, 0 <= i < len(self)."""
+
+    def __getitem__(self, i):
+        if not -len(self) <= i < len(self):
+            raise IndexError('{} has {} images, none has number {}'.format(self.name, len(self), i))
+        return self._read(i % len(self))
+
+    def __iter__(self):
+        return (self._read(i) for i in range(len(self)))
+
+
+class Pair(typing.NamedTuple):
+    """The files of one labelled image."""
+
+    name: str
+    image: pathlib.Path
+    labels: pathlib.Path
+
+
+class FileDataset(Dataset):
+    """Images and PNG label images in files; `truth` says what the labels' pixels mean."""
+
+    def __init__(self, name, pairs: typing.Sequence[Pair], truth: GroundTruth):
+        """Raises SourceError when there are no pairs or label files are missing."""
+        super().__init__(name, truth.label_set)
+        self.pairs = tuple(pairs)
+        self._truth = truth
+        if not self.pairs:
+            raise SourceError('{} holds no images'.format(name))
+        missing = [p for p in self.pairs if not p.labels.is_file()]
+        if missing:
+            raise SourceError("{} of {} images of {} have no labels; the first, '{}', misses '{}'".format(
+                len(missing), len(self.pairs), name, missing[0].image, missing[0].labels))
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def _read(self, i):
+        name, image_path, labels_path = self.pairs[i]
+        image = read_image(str(image_path))
+        labels = read_labels(labels_path, self._truth)
+        if labels.shape != image.shape[:2]:
+            raise LabelError("'{}' is {}x{} pixels, but its image '{}' is {}x{}".format(
+                labels_path, *labels.shape[::-1], image_path, *image.shape[1::-1]))
+        return LabeledImage(name, image, labels)
+
+
+def read_labels(path, truth):
+    """Return the ids uint8 [H, W] (255 = unlabelled) in a PNG label image; truth: a GroundTruth.
+
+    Raises SourceError when the file cannot be read, LabelError when it holds no labels or unknown ones.
+    """
+    try:
+        with open(path, 'rb') as stream:
+            data = stream.read()
+    except OSError as error:
+        raise SourceError("cannot read '{}': {}".format(path, error.strerror))
+    try:
+        pixels = png_to_label_pixels(data, 'the file')
+    except ImageError as error:
+        raise LabelError("the label image '{}' cannot be used: {}".format(path, error))
+    return truth.decode(pixels, "the label image '{}'".format(path))

@@ -1,0 +1,157 @@
+"""Datasets in the folder layouts of their publishers, and folders of one's own."""
+import json
+import pathlib
+
+import numpy as np
+
+from espnet_ros.capture import IMAGE_SUFFIXES
+from espnet_ros.datasets.base import FileDataset, Pair
+from espnet_ros.datasets.truth import GroundTruth, ground_truth
+from espnet_ros.errors import LabelError, SourceError
+from espnet_ros.labels import CATEGORIES, CATEGORY_SET, UNLABELED, LabelClass, LabelSet
+
+
+def camvid(folder, split):
+    """Return CamVid's `split`: images in folder/split, ids with 11 = unlabelled in folder/splitannot.
+
+    Raises SourceError; so do all functions here.
+    """
+    images = _files(pathlib.Path(folder) / split, '*.png')
+    labels = pathlib.Path(folder) / (split + 'annot')
+    return FileDataset('camvid {}'.format(split), [Pair(p.stem, p, labels / p.name) for p in images],
+                       ground_truth('camvid'))
+
+
+def cityscapes(folder, split):
+    """Return Cityscapes' `split`: images in leftImg8bit/split/city, fine labels in gtFine/split/city.
+
+    labelIds are read; where the first image has none, labelTrainIds. Labels are trainIds.
+    """
+    images = _files(pathlib.Path(folder) / 'leftImg8bit' / split, '*/*_leftImg8bit.png')
+    labels = pathlib.Path(folder) / 'gtFine' / split
+    stems = [p.name[:-len('_leftImg8bit.png')] for p in images]
+
+    def labels_of(i, kind):
+        return labels / images[i].parent.name / '{}_gtFine_{}.png'.format(stems[i], kind)
+
+    kind = 'labelTrainIds' if labels_of(0, 'labelTrainIds').is_file() and not labels_of(0, 'labelIds').is_file() else \
+        'labelIds'
+    pairs = [Pair(stem, images[i], labels_of(i, kind)) for i, stem in enumerate(stems)]
+    return FileDataset('cityscapes {}'.format(split), pairs,
+                       ground_truth('labelIds' if kind == 'labelIds' else 'trainIds'))
+
+
+def mapillary(folder, split):
+    """Return Mapillary Vistas' `split` ('training', 'validation'), its classes mapped to the 7 Cityscapes categories.
+
+    That is how the paper tests on unseen data (section 4.3). Version 1.1, 1.2 or 2.0; the colours of the label images
+    are looked up in the dataset's own config*.json.
+    """
+    folder = pathlib.Path(folder)
+    version = next((v for v in ('v1.2', 'v2.0', '') if (folder / split / v / 'labels').is_dir()), '')
+    configs = [folder / name for name in (version and 'config_{}.json'.format(version), 'config.json') if name]
+    config = next((path for path in configs if path.is_file()), None)
+    if config is None:
+        raise SourceError("'{}' is missing; the folder of Mapillary Vistas holds it, training and validation".format(
+            configs[0]))
+    images = _files(folder / split / 'images', '*.jpg')
+    labels = folder / split / version / 'labels'
+    return FileDataset('mapillary {}'.format(split), [Pair(p.stem, p, labels / (p.stem + '.png')) for p in images],
+                       _mapillary_truth(config))
+
+
+def voc(folder, split):
+    """Return PASCAL VOC's `split` (a list in ImageSets/Segmentation) from a folder such as VOCdevkit/VOC2012.
+
+    Background is a class with id 0; the border between objects (colour 224, 224, 192) is unlabelled.
+    """
+    folder = pathlib.Path(folder)
+    path = folder / 'ImageSets' / 'Segmentation' / (split + '.txt')
+    try:
+        names = path.read_text(encoding='ascii').split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError("cannot read '{}': {}".format(path, getattr(error, 'strerror', None) or error))
+    colors = {c.color: c.id for c in VOC.classes}
+    colors[224, 224, 192] = UNLABELED
+    truth = ground_truth('ids', VOC)._replace(colors=colors)  # as published they have a palette; ids were made of them
+    pairs = [Pair(n, folder / 'JPEGImages' / (n + '.jpg'), folder / 'SegmentationClass' / (n + '.png')) for n in names]
+    return FileDataset('voc {}'.format(split), pairs, truth)
+
+
+def folder(images, labels, mapping):
+    """Return the images of one folder with the PNG label images of the same stem in another.
+
+    mapping: one of truth.KINDS that names its label set, such as labelIds, or the path of a mapping file
+    (truth.read_mapping). Images without labels and labels without image are refused.
+    """
+    images, labels = pathlib.Path(images), pathlib.Path(labels)
+    truth = ground_truth(mapping)
+    pairs = [Pair(p.stem, p, labels / (p.stem + '.png')) for p in _files(images, '*')
+             if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith('.')]
+    dataset = FileDataset("'{}'".format(images), pairs, truth)
+    stems = [pair.name for pair in pairs]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise SourceError("'{}' holds several images called {}; their labels would be one file".format(images, twice))
+    alone = sorted(p.name for p in _files(labels, '*.png') if p.stem not in set(stems))
+    if alone:
+        raise SourceError("{} label images in '{}' have no image in '{}'; the first is {}".format(
+            len(alone), labels, images, alone[0]))
+    return dataset
+
+
+def _files(folder, pattern):
+    """Files that match, sorted by path; SourceError when there are none."""
+    found = sorted(p for p in folder.glob(pattern) if p.is_file())
+    if not found:
+        raise SourceError("'{}' holds no {} files; is the path right?".format(folder, pattern) if folder.is_dir()
+                          else "there is no folder '{}'; is the path right?".format(folder))
+    return found
+
+
+def _mapillary_truth(config):
+    try:
+        entries = json.loads(config.read_bytes())['labels']
+        rows = [(i, tuple(int(v) for v in e['color']), e['name']) for i, e in enumerate(entries)]
+        if not rows or any(len(color) != 3 for _, color, _ in rows) or len(rows) > 256:
+            raise ValueError('its labels are not as in Mapillary Vistas')
+        ids = [mapillary_category(name) for _, _, name in rows]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
+        raise LabelError("'{}' is no configuration of Mapillary Vistas: {}".format(config, ascii(str(error))))
+    table, known, colors = np.full(256, UNLABELED, np.uint8), np.zeros(256, bool), {}
+    for (value, color, name), i in zip(rows, ids):
+        if colors.setdefault(color, i) != i:
+            raise LabelError("'{}': {} shares its colour with a label of another category".format(config, name))
+        table[value], known[value] = i, True
+    return GroundTruth(CATEGORY_SET, table, known, colors)
+
+
+# The first prefix that fits decides. Where Mapillary's own groups differ from Cityscapes', Cityscapes' definitions do:
+# kerbs belong to the sidewalk and markings to the road; animals are dynamic, that is void.
+_MAPILLARY_CATEGORIES = (
+    ('construction--flat--', 'flat'), ('construction--barrier--curb', 'flat'), ('marking--', 'flat'),
+    ('marking-only--', 'flat'), ('construction--', 'construction'), ('object--vehicle--', 'vehicle'),
+    ('object--', 'object'), ('nature--sky', 'sky'), ('nature--', 'nature'), ('human--', 'human'), ('', 'void'))
+
+
+def mapillary_category(name):
+    """Return the Cityscapes categoryId of a Mapillary label such as 'human--rider--bicyclist'; 255 for none."""
+    category = next(category for prefix, category in _MAPILLARY_CATEGORIES if name.startswith(prefix))
+    return CATEGORIES.index(category) or UNLABELED
+
+
+def _voc_color(i):
+    """The colour of VOC's class i: its bits, spread over red, green and blue from the top."""
+    return tuple(sum((i >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3))
+
+
+_VOC_CLASSES = (
+    ('background', 'void'), ('aeroplane', 'vehicle'), ('bicycle', 'vehicle'), ('bird', 'void'), ('boat', 'vehicle'),
+    ('bottle', 'object'), ('bus', 'vehicle'), ('car', 'vehicle'), ('cat', 'void'), ('chair', 'object'),
+    ('cow', 'void'), ('diningtable', 'object'), ('dog', 'void'), ('horse', 'void'), ('motorbike', 'vehicle'),
+    ('person', 'human'), ('pottedplant', 'nature'), ('sheep', 'void'), ('sofa', 'object'), ('train', 'vehicle'),
+    ('tvmonitor', 'object'))
+
+VOC = LabelSet('voc', tuple(LabelClass(i, name, CATEGORIES.index(category), _voc_color(i))
+                            for i, (name, category) in enumerate(_VOC_CLASSES)))
+"""The 20 classes of PASCAL VOC (Everingham et al., 2010) and its background, which is class 0."""

@@ -1,0 +1,1 @@
+"""How right a model is: recordings with ground truth, measured and reported."""

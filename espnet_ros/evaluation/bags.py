@@ -1,0 +1,327 @@
+"""Bags as a sequence of frames: images with the ground truth of exactly their stamp."""
+import os
+import pathlib
+import tempfile
+import typing
+
+import numpy as np
+
+from espnet_ros.datasets import GroundTruth, ground_truth
+from espnet_ros.decoding import (
+    compressed_to_bgr,
+    compressed_to_label_pixels,
+    image_to_bgr,
+    image_to_label_pixels,
+)
+from espnet_ros.errors import ImageError, LabelError
+from espnet_ros.evaluation.label_map import LABEL_MAP, label_map_to_set
+from espnet_ros.evaluation.library import SerdeError
+from espnet_ros.evaluation.storage import bag_files, deserialize
+from espnet_ros.evaluation.streams import find_streams
+from espnet_ros.evaluation.survey import IMAGE_TYPES, Gap, stamp_of, survey
+from espnet_ros.labels import LabelSet
+
+WAITING_BYTES = 64 << 20
+"""Messages that wait for their turn or their partner take this much memory, more of them go to a temporary file."""
+
+
+class Frame(typing.NamedTuple):
+    """One image of a bag.
+
+    stamp: ns. topic, frame_id: of the image. image: BGR uint8 [H, W, 3]. truth: class ids of the bag's label set, uint8
+    [h, w] of any size, 255 = unlabelled; None where there is no ground truth of the same stamp.
+    """
+
+    stamp: int
+    topic: str
+    frame_id: str
+    image: np.ndarray
+    truth: np.ndarray | None
+
+
+class TopicSummary(typing.NamedTuple):
+    """A topic: number of messages, rate in Hz, gaps: the longest pauses (survey.Gap), longest first."""
+
+    name: str
+    type: str
+    messages: int
+    rate: float
+    gaps: tuple[Gap, ...]
+
+
+class StreamSummary(typing.NamedTuple):
+    """Frames that are evaluated; truth_topic is '' without ground truth."""
+
+    image_topic: str
+    truth_topic: str
+    frames: int
+    labelled: int
+
+
+class Summary(typing.NamedTuple):
+    """What is in a bag. start, end: time of the first and last recorded message in ns, 0 when it is empty."""
+
+    paths: tuple[str, ...]
+    size: int
+    start: int
+    end: int
+    topics: tuple[TopicSummary, ...]
+    streams: tuple[StreamSummary, ...]
+    label_set: LabelSet | None
+    problems: tuple[str, ...]
+
+
+def open_bag(paths, image_topic=None, truth_topic=None, truth: GroundTruth | None = None):
+    """Return the Bag at a path: a rosbag2 folder, an .mcap, .db3 or ROS 1 .bag file, or several that are one recording.
+
+    image_topic, truth_topic: None to find them (streams.find_streams). truth: what the pixels of the ground truth mean
+    (datasets.ground_truth); None for what the bag itself says on <truth_topic>/label_map. The bag is read once from
+    beginning to end, to know its stamps and what is damaged. Raises SourceError, ParameterError; damage raises
+    nothing, see `Bag.problems`.
+    """
+    return Bag(paths, image_topic, truth_topic, truth)
+
+
+class Bag:
+    """A bag's frames, in the order of their stamps (see `open_bag`).
+
+    A context manager: leaving it removes temporary files. It can be pickled for worker processes that see the same
+    files; `frames(start, stop)` lets each read its share.
+    """
+
+    def __init__(self, paths, image_topic=None, truth_topic=None, truth=None):
+        paths = [paths] if isinstance(paths, (str, pathlib.Path)) else list(paths)
+        self.paths = tuple(str(path) for path in paths)
+        notes: list[str] = []
+        parts = [bag_files(path, notes) for path in paths]
+        found = survey([file for files, _ in parts for file in files], notes)
+        self._files = found.files
+        streams, stream_notes = find_streams(found.topics, image_topic, truth_topic)
+        self._notes = [*found.notes, *_lost(parts, found.topics), *_broken(found.topics), *stream_notes]
+        self._left_out: dict[tuple[str, str], _LeftOut] = {}
+        self._label_set = None
+        self._truths = [self._truth_of(stream, found.label_maps, truth) for stream in streams]
+        self._topics = tuple(TopicSummary(t.name, t.type, t.pace.count, t.pace.rate, t.pace.gaps)
+                             for _, t in sorted(found.topics.items()))
+        paces = [topic.pace for topic in found.topics.values()]
+        self._span = min((p.first for p in paces), default=0), max((p.last for p in paces), default=0)
+        self._arrange(streams)
+
+    def _arrange(self, streams):
+        """Put the frames of all streams in one order; a frame's place in it is its number."""
+        columns = [3 * (np.empty(0, np.int64),)]
+        columns += [(s.stamps, s.image_times, s.truth_times if truth else np.full_like(s.stamps, -1))
+                    for s, truth in zip(streams, self._truths)]
+        stamps, image_times, truth_times = map(np.concatenate, zip(*columns))
+        order = np.argsort(stamps, kind='stable')
+        self._stamps, self._image_times, self._truth_times = stamps[order], image_times[order], truth_times[order]
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
+        self._roles: dict[str, _Role] = {}
+        self._streams = []
+        offset = 0
+        for stream, truth in zip(streams, self._truths):
+            own = places[offset:offset + len(stream.stamps)]
+            offset += len(stream.stamps)
+            self._roles[stream.image_topic] = _Role(stream.stamps, own, None)
+            if truth:
+                self._roles[stream.truth_topic] = _Role(stream.stamps, own, truth)
+            self._streams.append(StreamSummary(
+                stream.image_topic, stream.truth_topic, len(own), stream.labelled if truth else 0))
+
+    @property
+    def label_set(self):
+        """The LabelSet of `Frame.truth`; None when nobody says what the ground truth means, and then there is none."""
+        return self._label_set
+
+    @property
+    def streams(self):
+        """The StreamSummary of each camera that is used."""
+        return tuple(self._streams)
+
+    @property
+    def problems(self):
+        """One sentence for each thing wrong or left out; what cannot be decoded is known after iterating over it."""
+        return (*self._notes, *map(str, self._left_out.values()))
+
+    def summary(self):
+        """Return the Summary."""
+        size = sum(file.path.stat().st_size for file in self._files if file.path.exists())
+        return Summary(self.paths, size, *self._span, self._topics, self.streams, self.label_set, self.problems)
+
+    def __len__(self):
+        """Number of frames, those that will turn out to be undecodable included."""
+        return len(self._stamps)
+
+    def __iter__(self):
+        return self.frames()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Remove temporary files."""
+        for file in self._files:
+            file.close()
+
+    def frames(self, start=0, stop=None):
+        """Yield the Frames number start to stop - 1 of len(self). Those that cannot be decoded are passed over."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        with _Waiting() as waiting:
+            turn = start
+            for key, message in self._messages(start, stop):
+                waiting.put(key, message)
+                while turn < stop and (turn, False) in waiting and (
+                        self._truth_times[turn] < 0 or (turn, True) in waiting):
+                    image = waiting.take((turn, False))
+                    truth = waiting.take((turn, True)) if self._truth_times[turn] >= 0 else None
+                    turn += 1
+                    frame = self._frame(image, truth)
+                    if frame is not None:
+                        yield frame
+            for place in range(turn, stop):
+                self._leave_out('frames cannot be read a second time', '', int(self._stamps[place]),
+                                'the files have changed')
+
+    def _messages(self, start, stop):
+        """Yield ((place, is truth), Message) of what the frames start to stop - 1 are made of."""
+        times = np.concatenate([self._image_times[start:stop], self._truth_times[start:stop]])
+        times = times[times >= 0]
+        if not len(times):
+            return
+        seen = bytearray(2 * (stop - start))
+        for file in self._files:
+            for message in file.messages(self._roles, int(times.min()), int(times.max()) + 1):
+                role = self._roles[message.topic]
+                try:
+                    stamp = stamp_of(deserialize(message), message)
+                except SerdeError:
+                    continue  # counted by the survey
+                i = int(np.searchsorted(role.stamps, stamp))
+                if i == len(role.stamps) or role.stamps[i] != stamp or not start <= role.places[i] < stop:
+                    continue
+                place, is_truth = int(role.places[i]), role.truth is not None
+                if not seen[2 * (place - start) + is_truth]:
+                    seen[2 * (place - start) + is_truth] = 1
+                    yield (place, is_truth), message
+
+    def _frame(self, image_message, truth_message):
+        content = deserialize(image_message)
+        stamp = stamp_of(content, image_message)
+        try:
+            image = _TO_BGR[image_message.type](content)
+        except ImageError as error:
+            self._leave_out('images on {} cannot be decoded', image_message.topic, stamp, error)
+            return None
+        if not image.flags.writeable:  # a view of the file's bytes, which PyTorch does not like
+            image = image.copy()
+        truth = None
+        if truth_message is not None:
+            try:
+                pixels = _TO_LABEL_PIXELS[truth_message.type](deserialize(truth_message))
+                truth = self._roles[truth_message.topic].truth.decode(pixels, 'it')
+            except (ImageError, LabelError) as error:
+                self._leave_out('ground truth images on {} cannot be used', truth_message.topic, stamp, error)
+        return Frame(stamp, image_message.topic, content.header.frame_id, image, truth)
+
+    def _leave_out(self, what, topic, stamp, reason):
+        found = self._left_out.setdefault((what, topic), _LeftOut(what.format(topic), stamp, str(reason), set()))
+        found.stamps.add(stamp)
+
+    def _truth_of(self, stream, label_maps, truth):
+        """Return what the user (`truth`) or else the bag says of a stream's ground truth, or None after noting why."""
+        if not stream.truth_topic:
+            return None
+        topic = stream.truth_topic + LABEL_MAP
+        try:
+            if truth is None and topic not in label_maps:
+                raise LabelError('neither the bag, on {}, nor the user says what it means'.format(topic))
+            truth = truth or ground_truth('ids', label_map_to_set(label_maps[topic], topic))
+            if self._label_set not in (None, truth.label_set):
+                raise LabelError('its label set {} is not that of another camera, {}'.format(
+                    truth.label_set.name, self._label_set.name))
+        except LabelError as error:
+            self._notes.append('the ground truth on {} is not used: {}'.format(stream.truth_topic, error))
+            return None
+        self._label_set = truth.label_set
+        return truth
+
+
+class _Role(typing.NamedTuple):
+    """What a topic is for: the stamps of its stream, ascending, and their places; truth only of ground truth."""
+
+    stamps: np.ndarray
+    places: np.ndarray
+    truth: GroundTruth | None
+
+
+class _LeftOut(typing.NamedTuple):
+    """Frames with the same fate."""
+
+    what: str
+    first: int
+    reason: str
+    stamps: set[int]
+
+    def __str__(self):
+        return '{} {}; the first, of stamp {}.{:09d}: {}'.format(
+            len(self.stamps), self.what, *divmod(self.first, 10**9), self.reason)
+
+
+class _Waiting:
+    """Messages that wait for their turn or their partner."""
+
+    def __init__(self):
+        self._messages: dict[tuple[int, bool], typing.Any] = {}
+        self._bytes = 0
+        self._file = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._file is not None:
+            self._file.close()
+
+    def __contains__(self, key):
+        return key in self._messages
+
+    def put(self, key, message):
+        """Keep a Message."""
+        if self._bytes + len(message.data) > WAITING_BYTES and self._messages:
+            self._file = self._file or tempfile.TemporaryFile(prefix='espnet_ros_bag_')
+            self._messages[key] = message._replace(data=b''), self._file.seek(0, os.SEEK_END), len(message.data)
+            self._file.write(message.data)
+        else:
+            self._messages[key] = message, None, 0
+            self._bytes += len(message.data)
+
+    def take(self, key):
+        """Give a Message back."""
+        message, at, size = self._messages.pop(key)
+        if at is None:
+            self._bytes -= len(message.data)
+            return message
+        self._file.seek(at)
+        return message._replace(data=self._file.read(size))
+
+
+def _lost(parts, topics):
+    """A sentence when metadata.yaml knows of other messages than were found."""
+    expected, found = [count for _, count in parts], sum(t.pace.count for t in topics.values())
+    if None not in expected and sum(expected) != found:
+        yield '{} messages were found, but metadata.yaml counts {}'.format(found, sum(expected))
+
+
+def _broken(topics):
+    for topic in topics.values():
+        if topic.broken:
+            yield '{} messages on {} are broken and left out; the first, {}'.format(
+                topic.broken, topic.name, topic.broken_first)
+
+
+_TO_BGR = dict(zip(IMAGE_TYPES, (image_to_bgr, compressed_to_bgr)))
+_TO_LABEL_PIXELS = dict(zip(IMAGE_TYPES, (image_to_label_pixels, compressed_to_label_pixels)))
