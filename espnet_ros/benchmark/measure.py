@@ -1,0 +1,165 @@
+"""Measuring pipelines, each in a process of its own, in turns with the published one."""
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import typing
+
+import cv2
+import numpy as np
+
+from espnet_ros.errors import EngineError
+
+STAGES = ('preprocess', 'inference', 'postprocess', 'total')
+BASELINE = 'baseline'
+PAUSE = 0.02
+"""Seconds between two pipelines' frames, for the threads of the one to come to rest."""
+
+
+class Candidate(typing.NamedTuple):
+    """What to measure: a model at an input size with an engine's settings, for images of a camera.
+
+    model: name or path. backend, device, precision: as build_engine takes them; backend 'baseline' is the published
+    pipeline. cameras: how many work at the same time, each in its own process.
+    """
+
+    model: str
+    width: int
+    height: int
+    camera_width: int
+    camera_height: int
+    backend: str = 'auto'
+    device: str = 'auto'
+    precision: str = 'auto'
+    cameras: int = 1
+
+
+class Summary(typing.NamedTuple):
+    """Median and 95th percentile of a stage, in seconds."""
+
+    median: float
+    p95: float
+
+
+class Measurement(typing.NamedTuple):
+    """What was measured of a candidate.
+
+    about: what the engine told of itself (EngineInfo's fields), and whether the weights were its own or random.
+    stages: by name, Summary. baseline: likewise, of the published pipeline in the same run. agreement: share of
+    pixels, 0..1, that both label alike. memory: the most that a process held, MiB. problem: why it was not measured;
+    all else is then None.
+    """
+
+    candidate: Candidate
+    about: typing.Optional[typing.Dict[str, typing.Any]] = None
+    stages: typing.Optional[typing.Dict[str, Summary]] = None
+    baseline: typing.Optional[typing.Dict[str, Summary]] = None
+    agreement: typing.Optional[float] = None
+    memory: typing.Optional[float] = None
+    problem: str = ''
+
+    @property
+    def speedup(self):
+        """How many times faster than the published pipeline: ratio of the medians."""
+        return self.baseline['total'].median / self.stages['total'].median
+
+
+def measure(candidate, warmup=5, repeats=30, images=(), on_frame=lambda: None):
+    """Measure a candidate and, in turns with it, the published pipeline; return the Measurement.
+
+    images: paths of images to use in place of the synthetic street, resized to the camera's size. on_frame: is called
+    after each turn, warmup + repeats times.
+    """
+    plain = candidate._replace(backend=BASELINE, precision='fp32', cameras=1)
+    workers = []
+    try:
+        workers = [_Worker(candidate, images) for _ in range(candidate.cameras)]
+        about = [worker.receive() for worker in workers][0]
+        baseline = _Worker(plain._replace(device=_torch_device(about['device'])), images)
+        workers.append(baseline)
+        baseline.receive()
+        seconds = {stage: [] for stage in STAGES}
+        baseline_seconds = {stage: [] for stage in STAGES}
+        for turn in range(warmup + repeats):
+            for group, kept in ((workers[:-1], seconds), (workers[-1:], baseline_seconds)):
+                time.sleep(PAUSE)
+                for worker in group:
+                    worker.send('run')
+                for worker in group:
+                    answer = worker.receive()
+                    if turn >= warmup:
+                        for stage in STAGES:
+                            kept[stage].append(answer[stage])
+            on_frame()
+        agreement = float((_labels(workers[0]) == _labels(baseline)).mean()) if about['weights'] != 'random' else None
+        workers[0].send('memory')
+        return Measurement(candidate, about, _summaries(seconds), _summaries(baseline_seconds), agreement,
+                           workers[0].receive()['memory'])
+    except EngineError as error:
+        return Measurement(candidate, problem=str(error))
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def _summaries(seconds):
+    return {stage: Summary(*np.percentile(values, (50, 95)).tolist()) for stage, values in seconds.items()}
+
+
+def _labels(worker):
+    worker.send('labels')
+    content = np.frombuffer(base64.b64decode(worker.receive()['labels']), np.uint8)
+    return cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+
+
+def _torch_device(description):
+    """Return where the published pipeline runs: on the GPU that the candidate runs on, else on the CPU."""
+    return 'cpu' if 'CPU' in description else 'cuda'
+
+
+class _Worker:
+    """A process that runs espnet_ros.benchmark.worker."""
+
+    def __init__(self, candidate, images):
+        environment = dict(os.environ)
+        if candidate.backend == BASELINE:
+            environment['GOMP_SPINCOUNT'] = '300000'  # OpenMP's own default, which this package lowers for itself
+        self._errors = tempfile.TemporaryFile('w+')
+        self._process = subprocess.Popen(
+            [sys.executable, '-m', 'espnet_ros.benchmark.worker'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self._errors, universal_newlines=True, env=environment)
+        self.send(json.dumps(dict(candidate._asdict(), images=[str(path) for path in images])))
+
+    def send(self, request):
+        try:
+            self._process.stdin.write(request + '\n')
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # receive says why
+
+    def receive(self):
+        """Return the answer to the oldest request. Raises EngineError."""
+        line = self._process.stdout.readline()
+        if not line:
+            code = self._process.wait()
+            self._errors.seek(0)
+            last = ([line.strip() for line in self._errors if line.strip()] or ['no message'])[-1]
+            raise EngineError('its process ended with code {}: {}'.format(code, last))
+        answer = json.loads(line)
+        if 'error' in answer:
+            raise EngineError(answer['error'])
+        return answer
+
+    def close(self):
+        """End the process."""
+        self._process.stdin.close()
+        self._process.stdout.close()
+        try:
+            self._process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
