@@ -6,7 +6,7 @@ import typing
 class EngineInfo(typing.NamedTuple):
     """How an engine runs: backend, device and precision by name, seconds it took to build, state of its cache.
 
-    fallback: as in Engine.
+    fallback, choice: as in Engine.
     """
 
     backend: str
@@ -15,16 +15,19 @@ class EngineInfo(typing.NamedTuple):
     build_seconds: float
     cache: str = 'none'
     fallback: str = ''
+    choice: str = ''
 
 
 class Engine(abc.ABC):
     """A network at one input size, ready to run.
 
     card: the ModelCard of the network. width, height: its input size in pixels. fallback: why it runs in place of
-    the engine that was asked for; empty when it is that engine.
+    the engine that was asked for; empty when it is that engine. choice: what 'auto' went by; empty when it was not
+    left to choose.
     """
 
     fallback = ''
+    choice = ''
 
     def __init__(self, card, width, height):
         self.card = card

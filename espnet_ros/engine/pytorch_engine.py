@@ -77,7 +77,8 @@ class PyTorchEngine(Engine):
     def describe(self):
         name = torch.cuda.get_device_name(self.device) if self.device.type == 'cuda' else 'CPU, {} threads'.format(
             torch.get_num_threads())
-        return EngineInfo('torch', name, self.precision, self._build_seconds, fallback=self.fallback)
+        return EngineInfo('torch', name, self.precision, self._build_seconds, fallback=self.fallback,
+                          choice=self.choice)
 
 
 def _device(wanted):

@@ -140,7 +140,7 @@ class TensorRTEngine(Engine):
 
     def describe(self):
         return EngineInfo('tensorrt', '{}, TensorRT {}'.format(self._gpu.name, self._library.version),
-                          self._precision, self._build_seconds, self._cache, self.fallback)
+                          self._precision, self._build_seconds, self._cache, self.fallback, self.choice)
 
 
 def build_engine_file(card, network, width, height, **settings):

@@ -67,7 +67,7 @@ class SegmentationNode(LifecycleNode):
 
         def build():
             return Segmenter(build_engine(card, network, width, height, settings.backend, settings.device,
-                                          settings.precision), settings.output_size)
+                                          settings.precision, settings.engine_cache_dir), settings.output_size)
         self._outputs = Outputs(self, card.label_set)
         self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
         self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)

@@ -83,11 +83,13 @@ class Worker(threading.Thread):
             return None
         self._engine = EngineState('ready', info.build_seconds, info.fallback, (
             ('backend', info.backend), ('device', info.device), ('precision', info.precision),
-            ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache)))
+            ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache),
+            ('choice', info.choice)))
         if info.fallback:
             self._node.get_logger().warning('{}; {} takes its place'.format(info.fallback, info.backend))
-        self._node.get_logger().info('engine ready after {:.1f} s: {} on {}, {}'.format(
-            info.build_seconds, info.backend, info.device, info.precision))
+        self._node.get_logger().info('engine ready after {:.1f} s: {} on {}, {}{}'.format(
+            info.build_seconds, info.backend, info.device, info.precision,
+            ' ({})'.format(info.choice) if info.choice else ''))
         return segmenter
 
     def output_state(self):

@@ -1,5 +1,4 @@
 """PyTorch as an engine: any array, no shared memory, wrong settings refused, and a fallback that is as good."""
-import time
 import warnings
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 import torch
 from small_models import CARD, network
 
-from espnet_ros.engine import BACKENDS, PRECISIONS, Engine, EngineInfo, build_engine, pytorch_engine
+from espnet_ros.engine import Engine, EngineInfo, build_engine, pytorch_engine
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
 from espnet_ros.errors import EngineError
 from espnet_ros.network.deploy import Deployed
@@ -77,7 +76,8 @@ def test_auto_is_the_precision_that_the_cpu_has_instructions_for(monkeypatch, ab
     monkeypatch.setattr(pytorch_engine, '_computes_in_bf16', lambda: able)
     engine = PyTorchEngine(CARD, network(), 64, 64, 'cpu')
     assert engine.describe().precision == precision
-    assert next(engine.deployed.network.parameters()).dtype == {'bf16': torch.bfloat16, 'fp32': torch.float32}[precision]
+    dtype = {'bf16': torch.bfloat16, 'fp32': torch.float32}[precision]
+    assert all(p.dtype == dtype for p in engine.deployed.network.parameters())
 
 
 @pytest.mark.parametrize('device', ['gpu', 'cuda:x', 'cuda:-1', 'cuda:', 'cpu:1', 'mps', '', 'CPU', 'cpu\n', None, 0,
@@ -117,17 +117,6 @@ def test_the_callers_network_stays_as_it_is():
     assert all(v.dtype == before[k].dtype and torch.equal(v, before[k]) for k, v in net.state_dict().items())
 
 
-@pytest.mark.parametrize('settings, words', [
-    ({'backend': 'tensorrt'}, 'no tensorrt engine'), ({'backend': 'openvino'}, 'no openvino engine; it has torch'),
-    ({'backend': 'torch', 'precision': 'int8'}, 'not in int8'), ({'device': 'tpu'}, "device 'tpu'")])
-def test_what_cannot_be_had_falls_back_and_says_why(settings, words, expected):
-    engine = build_engine(CARD, network(), 96, 64, **settings)
-    info = engine.describe()
-    assert words in info.fallback and info.backend == 'torch' and engine.fallback == info.fallback
-    if info.precision == 'fp32':
-        assert (engine.run(IMAGE)[0] == expected[0]).mean() > 0.999
-
-
 def test_a_fallback_is_as_exact_as_if_nothing_had_been_tried_before(monkeypatch, expected):
     # A PyTorch without half precision on this device fails only when the network, already converted, first runs.
     run = PyTorchEngine.run
@@ -142,19 +131,3 @@ def test_a_fallback_is_as_exact_as_if_nothing_had_been_tried_before(monkeypatch,
     assert engine.describe().precision == PyTorchEngine(CARD, network(), 96, 64).precision
     if engine.precision == 'fp32':
         assert (engine.run(IMAGE)[0] == expected[0]).mean() > 0.999
-
-
-def test_nothing_falls_back_without_need():
-    began = time.time()
-    engine = build_engine(CARD, network(), 96, 64, 'auto', 'cpu', 'auto')
-    assert engine.fallback == ''
-    assert engine.describe().build_seconds <= time.time() - began
-
-
-def test_when_not_even_pytorch_runs():
-    with pytest.raises(EngineError, match='PyTorch cannot run small at 92x60'):
-        build_engine(CARD, network(), 92, 60)
-
-
-def test_choices():
-    assert BACKENDS[0] == PRECISIONS[0] == 'auto' and 'torch' in BACKENDS and 'fp32' in PRECISIONS
