@@ -1,0 +1,68 @@
+"""espnet-ros benchmark: the grid of candidates, the files, wrong settings."""
+import csv
+import json
+import pathlib
+
+import pytest
+
+from espnet_ros.benchmark import Measurement, Summary
+from espnet_ros.benchmark.measure import STAGES
+from espnet_ros.cli import benchmark, main
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The candidates that would have been measured; every other one cannot be."""
+    found = []
+
+    def measure(candidate, warmup, repeats, images, on_frame):
+        found.append((candidate, warmup, repeats, [pathlib.Path(path).name for path in images]))
+        if len(found) % 2 == 0:
+            return Measurement(candidate, problem='it broke')
+        stages = {stage: Summary(0.01, 0.02) for stage in STAGES}
+        return Measurement(candidate, {'backend': 'torch', 'precision': 'fp32', 'weights': 'its own', 'fallback': ''},
+                           stages, stages, 1.0, 100.0)
+    monkeypatch.setattr(benchmark, 'measure', measure)
+    return found
+
+
+def test_it_measures_the_grid_and_writes_what_it_found(asked, tiny, tmp_path, capsys):
+    assert main(['benchmark', '--models', tiny, '--precisions', 'fp32', 'bf16', '--sizes', 'card', '128x64', '--camera',
+                 '320x240', '--cameras', '1', '2', '--repeats', '7', '--warmup', '2', '--out',
+                 str(tmp_path / 'out')]) == 1  # because some could not be measured
+    assert [(c.width, c.height, c.precision, c.cameras) for c, _, _, _ in asked] == [
+        (width, height, precision, cameras) for width, height in ((96, 64), (128, 64)) for precision in ('fp32', 'bf16')
+        for cameras in (1, 2)]
+    assert all((c.camera_width, c.camera_height, warmup, repeats) == (320, 240, 2, 7)
+               for c, warmup, repeats, _ in asked)
+    data = json.loads((tmp_path / 'out' / 'benchmark.json').read_text())
+    assert len(data['measurements']) == 8 and data['machine']['torch']
+    rows = list(csv.DictReader((tmp_path / 'out' / 'benchmark.csv').open()))
+    assert [row['note'] for row in rows] == ['', 'it broke'] * 4 and rows[0]['total (ms)'] == '10.0'
+    out = capsys.readouterr().out
+    assert 'it broke' in out and '128x64' in out and 'benchmark.json' in out
+
+
+def test_images_may_be_given(asked, tiny, tmp_path):
+    import cv2
+    import numpy as np
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((8, 8, 3), np.uint8))
+    assert main(['benchmark', '--models', tiny, '--images', str(tmp_path / 'a.png'), '--out', str(tmp_path)]) == 0
+    assert asked[0][3] == ['a.png'] and asked[0][0].camera_width == 96
+
+
+@pytest.mark.parametrize('words, sentence', [
+    (['--repeats', '0'], '--repeats is 0'), (['--warmup', '-1'], '--warmup is -1'),
+    (['--cameras', '0'], '--cameras is 0'),
+    (['--sizes', '60x33'], 'must be a multiple of 8'), (['--models', 'nothing'], "no model is called 'nothing'"),
+    (['--images', 'nowhere.png'], 'nowhere.png')])
+def test_wrong_settings_are_refused(asked, tmp_path, capsys, words, sentence):
+    assert main(['benchmark', '--out', str(tmp_path), *words]) == 1
+    assert sentence in capsys.readouterr().err and asked == []
+
+
+@pytest.mark.parametrize('words', [['--sizes', 'big'], ['--backends', 'abacus'], ['--precisions', 'fp17']])
+def test_misspelt_settings_are_explained(asked, capsys, words):
+    with pytest.raises(SystemExit):
+        main(['benchmark', *words])
+    assert words[1] in capsys.readouterr().err
