@@ -1,54 +1,84 @@
-"""Confusion matrix and intersection over union, per class and per category."""
+"""Confusion matrix, and what it says: intersection over union per class and per category, accuracies."""
 import numpy as np
 
 from espnet_ros.labels import CATEGORIES
 
 
-def confusion_matrix(truth, prediction, size):
-    """Count pixels by ground truth and prediction.
+def count_pixels(truth, prediction, size):
+    """Count pixels by ground truth and prediction: int64 [size + 1, size + 1].
 
-    truth, prediction: integer arrays of one shape with values 0..255; truth outside 0..size-1 is ignored, prediction
-    outside it is counted in an extra last column (a miss). Returns int64 [size, size + 1].
+    truth, prediction: integer arrays of one shape with values 0..255; what lies outside 0..size-1 is unlabelled and
+    counted in the last row or column.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     if truth.shape != prediction.shape:
         raise ValueError('truth is {} and prediction {}'.format(truth.shape, prediction.shape))
-    valid = (truth >= 0) & (truth < size)
-    column = np.where((prediction >= 0) & (prediction < size), prediction, size)[valid].astype(np.int64)
-    row = truth[valid].astype(np.int64)
-    return np.bincount(row * (size + 1) + column, minlength=size * (size + 1)).reshape(size, size + 1)
+    row, column = (np.where((ids >= 0) & (ids < size), ids, size).astype(np.int64) for ids in (truth, prediction))
+    pairs = (row * (size + 1) + column).ravel()
+    return np.bincount(pairs, minlength=(size + 1) ** 2).reshape(size + 1, size + 1)
+
+
+def confusion_matrix(truth, prediction, size):
+    """Count pixels as `count_pixels`, without those of unlabelled ground truth: int64 [size, size + 1]."""
+    return count_pixels(truth, prediction, size)[:size]
 
 
 def iou(confusion):
     """Intersection over union of each row's class: float [size], NaN where the class never occurs.
 
     confusion: [size, size + 1] as from `confusion_matrix`; the last column counts as false negatives, so unlabelled
-    predictions cost, while unlabelled ground truth does not (Cityscapes' rule).
+    predictions cost, while unlabelled ground truth does not (Cityscapes' rule). With the row of unlabelled ground truth,
+    [size + 1, size + 1] as from `count_pixels`, what is predicted there counts as false positives (the rule of ESPNet's
+    authors on CamVid).
     """
-    size = confusion.shape[0]
+    size = confusion.shape[1] - 1
     hit = np.diag(confusion[:, :size]).astype(np.float64)
-    union = confusion.sum(1) + confusion[:, :size].sum(0) - hit
+    union = confusion[:size].sum(1) + confusion[:, :size].sum(0) - hit
     with np.errstate(divide='ignore', invalid='ignore'):
         return np.where(union > 0, hit / union, np.nan)
 
 
+def class_accuracy(confusion):
+    """Share of each class's pixels that are found: float [size], NaN where the ground truth has none.
+
+    confusion: as for `iou`. Its mean is what ESPNet's authors call class average.
+    """
+    size = confusion.shape[1] - 1
+    pixels = confusion[:size].sum(1)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return np.where(pixels > 0, np.diag(confusion[:, :size]) / pixels, np.nan)
+
+
+def pixel_accuracy(confusion):
+    """Share of the labelled pixels that are right, a float; NaN when there are none. confusion: as for `iou`."""
+    size = confusion.shape[1] - 1
+    pixels = confusion[:size].sum()
+    return float(np.trace(confusion[:, :size]) / pixels) if pixels else float('nan')
+
+
+def mean(values):
+    """Mean of the values that are not NaN, a float; NaN when all are."""
+    values = np.asarray(values, np.float64)
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float('nan')
+
+
 def mean_iou(confusion):
     """Mean of `iou` over the classes that occur; NaN when none does."""
-    values = iou(confusion)
-    return float(np.mean(values[~np.isnan(values)])) if np.any(~np.isnan(values)) else float('nan')
+    return mean(iou(confusion))
 
 
 def category_confusion(confusion, label_set):
     """Add the rows and columns of classes up to Cityscapes categories.
 
-    confusion: [n, n + 1] over the ids 0..n-1 of `label_set`. Returns int64 [7, 8]; row 0 is categoryId 1 (flat).
-    Classes without a category drop out of the ground truth and count as misses where they are predicted.
+    confusion: [n, n + 1] over the ids 0..n-1 of `label_set`, or [n + 1, n + 1] with the row of unlabelled ground truth.
+    Returns int64 [7, 8], or [8, 8] in the second case; row 0 is categoryId 1 (flat). Classes without a category count
+    as unlabelled.
     """
-    size = confusion.shape[0]
+    rows, columns = confusion.shape
     categories = len(CATEGORIES) - 1
-    table = label_set.category_table()[:size].astype(np.int64)
-    column = np.append(np.where(table > 0, table - 1, categories), categories)
-    result = np.zeros((categories, categories + 1), np.int64)
-    for row in np.flatnonzero(table):
-        np.add.at(result[table[row] - 1], column, confusion[row])
-    return result
+    table = label_set.category_table()[:columns - 1].astype(np.int64)
+    place = np.append(np.where(table > 0, table - 1, categories), categories)
+    result = np.zeros((categories + 1, categories + 1), np.int64)
+    np.add.at(result, (place[:rows, None], place[None]), confusion)
+    return result[:categories + rows - columns + 1]

@@ -8,6 +8,7 @@ from espnet_ros import __version__
 from espnet_ros.errors import EspnetError
 
 COMMANDS = {
+    'bag': 'make evaluation bags, look into bags',
     'benchmark': 'measure how fast models and engines are on this machine',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
     'models': 'list the known models, fetch their weights, show a model card',

@@ -49,16 +49,18 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
     if opset not in OPSETS:
         raise ModelError('opset {!r} is none of {} to {}'.format(opset, OPSETS[0], OPSETS[-1]))
     outputs = ['labels', 'confidence'] if confidence else ['labels']
-    settings = {'opset_version': opset, 'input_names': ['image'], 'output_names': outputs}
+    settings = {'opset_version': opset, 'input_names': ['image'], 'output_names': outputs, 'dynamic_axes': {
+        name: {1: 'height', 2: 'width'} for name in ['image'] + outputs}}
     if 'dynamo' in inspect.signature(torch.onnx.export).parameters:
         settings['dynamo'] = False  # the newer exporter takes ten times as long, wants more packages, gives the same
     content = io.BytesIO()
     try:
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # that sizes become constants: they are to
-            torch.onnx.export(_Graph(card, network, confidence), (torch.zeros(1, height, width, 3, dtype=dtype),),
+            warnings.simplefilter('ignore')  # that some things become constants, as they are to; that dynamo is newer
+            torch.onnx.export(_Graph(card, network, confidence), (torch.zeros(1, 64, 64, 3, dtype=dtype),),
                               content, **settings)
         model = onnx.load_model_from_string(content.getvalue())
+        _fix_size(model.graph, width, height)
         _widen_slopes(model.graph)
         _describe(onnx, model, card, dtype)
         onnx.checker.check_model(model)
@@ -99,6 +101,13 @@ def _pooling():
     pooling = nn.Conv2d(3, 3, 3, stride=2, padding=1, bias=False)
     pooling.weight = nn.Parameter((torch.eye(3) / 9.0).view(3, 3, 1, 1).repeat(1, 1, 3, 3))
     return pooling
+
+
+def _fix_size(graph, width, height):
+    """Set the size of an image of any size: at full size the exporter would take 300 MB to look at 1024x512."""
+    for value in list(graph.input) + list(graph.output):
+        for dimension, side in zip(value.type.tensor_type.shape.dim, (1, height, width)):
+            dimension.dim_value = side
 
 
 def _widen_slopes(graph):
