@@ -54,7 +54,7 @@ def as_data(measurement):
 def plot(measurements, accuracies, path):
     """Draw latency against image size and against accuracy to a PNG file; needs matplotlib.
 
-    accuracies: from a model's name to its class mIOU in percent, for those that have one. Raises ImportError.
+    accuracies: class mIOU in percent by (model, width, height), for those that are known. Raises ImportError.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -77,13 +77,14 @@ def plot(measurements, accuracies, path):
                 title='Time and image size', xlim=(0, None), ylim=(0, None))
     by_size.legend(fontsize=7)
     for m in done:
-        if m.candidate.model in accuracies:
-            point = 1000 * m.stages['total'].median, accuracies[m.candidate.model]
-            by_accuracy.plot(*point, marker='o', color='tab:blue')
-            by_accuracy.annotate('{} {} {}\n{}x{}'.format(
-                m.candidate.model, m.about['backend'], m.about['precision'], m.candidate.width, m.candidate.height),
-                point, fontsize=6, xytext=(4, 4), textcoords='offset points')
+        accuracy = accuracies.get((m.candidate.model, m.candidate.width, m.candidate.height))
+        if accuracy is not None:
+            name = '{} {} {}'.format(m.candidate.model, m.about['backend'], m.about['precision'])
+            by_accuracy.plot(1000 * m.stages['total'].median, accuracy, marker='o', linestyle='', label=name)
     by_accuracy.set(xlabel='image bytes to label bytes (ms)', ylabel='class mIOU in the model card (%)',
                     title='Time and accuracy', xlim=(0, None))
+    by_accuracy.margins(0.2)
+    if by_accuracy.lines:
+        by_accuracy.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(str(path))

@@ -96,8 +96,9 @@ def _write(folder, machine, measurements):
 
 def _plotted(folder, measurements):
     """Draw the plots and return the names of all files."""
-    accuracies = {entry.card.name: value['class mIOU'] for entry in models.available()
-                  for value in list(entry.card.results.values())[:1] if 'class mIOU' in value}
+    accuracies = {(card.name, card.input_width, card.input_height): value['class mIOU']
+                  for card in (entry.card for entry in models.available())
+                  for value in list(card.results.values())[:1] if 'class mIOU' in value}
     try:
         with replacing(folder / 'benchmark.png') as path:
             results.plot(measurements, accuracies, path)

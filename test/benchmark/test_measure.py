@@ -84,7 +84,7 @@ def test_the_plot_is_a_picture_with_both_parts(tmp_path):
     import cv2
     found = [measurement('a', (224, 224), 0.01), measurement('a', (480, 360), 0.03),
              measurement('b', (8, 8), 1, '', 'x')]
-    results.plot(found, {'a': 58.0}, tmp_path / 'plot.png')
+    results.plot(found, {('a', 224, 224): 58.0}, tmp_path / 'plot.png')
     picture = cv2.imread(str(tmp_path / 'plot.png'))
     assert picture.shape == (540, 1320, 3)
     blue = (abs(picture.astype(int) - (180, 119, 31)).sum(2) < 30)  # tab:blue, BGR
