@@ -11,6 +11,7 @@ COMMANDS = {
     'bag': 'make evaluation bags, look into bags',
     'benchmark': 'measure how fast models and engines are on this machine',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
+    'export': 'write a model as an ONNX file',
     'models': 'list the known models, fetch their weights, show a model card',
     'predict': 'segment images and videos',
 }

@@ -12,7 +12,7 @@ BACKENDS = ('auto', 'torch', 'openvino', 'tensorrt')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
 
 _ENGINES = {'torch': PyTorchEngine, 'openvino': OpenVINOEngine, 'tensorrt': TensorRTEngine}
-_NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino',)}
+_NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino', 'onnx')}
 """Modules without which 'auto' does not try an engine."""
 
 
@@ -49,6 +49,8 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
 
 def _candidates(device):
     """Return the names of the engines that 'auto' tries, the best first, and what it goes by."""
+    if device not in ('auto', 'cpu') and not torch.cuda.is_available():
+        return ['torch'], []  # which says what is wrong with this device
     on_gpu = device != 'cpu' and torch.cuda.is_available()
     name = 'tensorrt' if on_gpu else 'openvino'
     notes = ['auto: ' + ('there is an NVIDIA GPU' if on_gpu else 'on the CPU')]

@@ -43,7 +43,7 @@ def machine(monkeypatch):
     return pretend
 
 
-ALL = ('openvino', 'tensorrt', 'torch2trt')
+ALL = ('onnx', 'openvino', 'tensorrt', 'torch2trt')
 
 
 @pytest.mark.parametrize('gpu, installed, device, backend, choice', [
@@ -51,10 +51,10 @@ ALL = ('openvino', 'tensorrt', 'torch2trt')
     (True, ALL, 'cuda:0', 'tensorrt', 'auto: there is an NVIDIA GPU'),
     (True, ALL, 'cpu', 'openvino', 'auto: on the CPU'),
     (True, ('tensorrt',), 'auto', 'torch', 'auto: there is an NVIDIA GPU; torch2trt is not installed'),
-    (True, ('openvino',), 'auto', 'torch',
+    (True, ('openvino', 'onnx'), 'auto', 'torch',
      'auto: there is an NVIDIA GPU; tensorrt and torch2trt are not installed'),
     (False, ALL, 'auto', 'openvino', 'auto: on the CPU'),
-    (False, (), 'auto', 'torch', 'auto: on the CPU; openvino is not installed')])
+    (False, (), 'auto', 'torch', 'auto: on the CPU; openvino and onnx are not installed')])
 def test_auto_takes_the_best_that_is_installed_and_tells_why(machine, gpu, installed, device, backend, choice):
     machine(gpu, installed)
     info = build_engine(CARD, network(), 96, 64, device=device).describe()

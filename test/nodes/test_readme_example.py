@@ -26,8 +26,9 @@ def test_readme_example_reads_the_flat_mask(start_rig, ros_domain, small_model, 
         answers = rig.observer.collect(Float32, '/free_road')
         masks = rig.collect(Image, 'mask/flat')
         wait_until(lambda: rig.node.count_publishers('/free_road'))
-        rig.ask(array_to_image(picture(), 'bgr8', Header()), masks)
-        wait_until(lambda: answers)
+        image = array_to_image(picture(), 'bgr8', Header())
+        # Again and again: the example may meet the node later than this test does.
+        wait_until(lambda: rig.ask(image, masks) and answers)
     finally:
         example.kill()
         example.wait()

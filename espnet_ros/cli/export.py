@@ -1,0 +1,40 @@
+"""`espnet-ros export`: a model as an ONNX file."""
+import os
+
+from espnet_ros import models
+from espnet_ros.network.export import OPSET, OPSETS, export_onnx
+from espnet_ros.segmenter import input_size
+
+DESCRIPTION = """Write a model as an ONNX file, for ONNX Runtime, OpenVINO, TensorRT and others.
+  input   image       BGR uint8 [1, height, width, 3], as cv2.imread gives it
+  output  labels      uint8 [1, height, width], class ids, 255 where unlabelled
+  output  confidence  uint8 [1, height, width], with --confidence
+Normalisation is inside. The file's metadata name the model, its classes with ids,
+categories and colours, its normalisation and the SHA-256 of its weights.
+It needs the package onnx. Where onnxruntime is installed, it runs the network and
+must find PyTorch's labels before the file is written."""
+
+
+def add_arguments(parser):
+    def add(flag, text, **settings):
+        parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
+
+    add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
+        default=models.DEFAULT)
+    parser.add_argument('--out', metavar='FILE', required=True, help='the file to write; an older one is replaced')
+    add('--width', "input width in pixels, 0 for the model card's", type=int, default=0)
+    add('--height', "input height in pixels, 0 for the model card's", type=int, default=0)
+    add('--opset', "version of ONNX's operators, {} to {}".format(OPSETS[0], OPSETS[-1]), type=int, default=OPSET,
+        choices=OPSETS, metavar='N')
+    parser.add_argument('--confidence', action='store_true', help='add the output confidence, which takes time to run')
+
+
+def run(options):
+    model = models.find(options.model)
+    width, height = input_size(model.card, options.width, options.height)
+    verified = export_onnx(model.card, models.load(model), width, height, options.out, options.opset,
+                           options.confidence)
+    print('{}: {} at {}x{}, opset {}, {:.1f} MB; {}'.format(
+        options.out, model.card.name, width, height, options.opset, os.path.getsize(options.out) / 1e6,
+        "ONNX Runtime finds PyTorch's labels" if verified else 'not verified, onnxruntime is not installed'))
+    return 0
