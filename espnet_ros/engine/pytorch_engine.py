@@ -1,5 +1,4 @@
 """PyTorch on the CPU or an NVIDIA GPU."""
-import ctypes
 import re
 import time
 
@@ -10,30 +9,13 @@ from torch.nn import functional
 
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cuda_graphs import CudaGraphs
+from espnet_ros.engine.memory import keep_freed_memory
 from espnet_ros.errors import EngineError
 from espnet_ros.network.deploy import deploy
 
 _DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 
-
-
-
-def _keep_freed_memory():
-    """Let the C library keep what PyTorch frees: given back, each frame's 200 MB would be faulted in again.
-
-    Without it a frame of 1024x512 takes 120 ms in place of 70 (fp32, two cores). One arena, because those of threads
-    other than the first give back all the same. Only for glibc; others go their own way.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return
-    mmap_threshold, trim_threshold, arena_max = -3, -1, -8  # malloc.h
-    for option, value in ((mmap_threshold, 1 << 30), (trim_threshold, (1 << 31) - 1), (arena_max, 1)):
-        mallopt(option, value)
-
-
-_keep_freed_memory()  # at once, because it holds for threads that begin from now on
+keep_freed_memory()  # at once, because it holds for threads that begin from now on
 
 
 class PyTorchEngine(Engine):
