@@ -50,13 +50,13 @@ class Measurement(typing.NamedTuple):
     about: what the engine told of itself (EngineInfo's fields), and whether the weights were its own or random.
     stages: by name, Summary. baseline: likewise, of the published pipeline in the same run. agreement: share of
     pixels, 0..1, that both label alike. memory: the most that a process held, MiB. problem: why it was not measured;
-    all else is then None.
+    all else is then empty.
     """
 
     candidate: Candidate
-    about: typing.Optional[typing.Dict[str, typing.Any]] = None
-    stages: typing.Optional[typing.Dict[str, Summary]] = None
-    baseline: typing.Optional[typing.Dict[str, Summary]] = None
+    about: typing.Dict[str, typing.Any] = {}
+    stages: typing.Dict[str, Summary] = {}
+    baseline: typing.Dict[str, Summary] = {}
     agreement: typing.Optional[float] = None
     memory: typing.Optional[float] = None
     problem: str = ''

@@ -8,7 +8,7 @@ COLUMNS = ('model', 'engine', 'precision', 'network', 'camera', 'cameras', 'prep
 
 def row(measurement):
     """Return an ordered dict from COLUMNS to text, '' where there is nothing to say."""
-    candidate, about = measurement.candidate, measurement.about or {}
+    candidate, about = measurement.candidate, measurement.about
     cells = collections.OrderedDict.fromkeys(COLUMNS, '')
     cells.update({
         'model': candidate.model, 'engine': about.get('backend', candidate.backend),
@@ -45,7 +45,7 @@ def table(rows):
 def as_data(measurement):
     """Return a measurement as plain data for JSON; times in seconds, memory in MiB."""
     def stages(summaries):
-        return None if summaries is None else {name: dict(s._asdict()) for name, s in summaries.items()}
+        return {name: dict(s._asdict()) for name, s in summaries.items()}
     return {'candidate': dict(measurement.candidate._asdict()), 'engine': measurement.about,
             'stages': stages(measurement.stages), 'baseline': stages(measurement.baseline),
             'agreement': measurement.agreement, 'memory': measurement.memory, 'problem': measurement.problem}

@@ -79,8 +79,8 @@ def _candidates(options):
             raise ParameterError('--cameras is {}; it must be 1 or more'.format(cameras))
         card = cards[name] if name in cards else models.find(name).card
         width, height = input_size(card, *(() if size == 'card' else size))
-        found.append(Candidate(name, width, height, *((width, height) if options.camera == 'network' else
-                                                      options.camera), backend, options.device, precision, cameras))
+        camera = (width, height) if options.camera == 'network' else options.camera
+        found.append(Candidate(name, width, height, camera[0], camera[1], backend, options.device, precision, cameras))
     return found
 
 

@@ -94,7 +94,7 @@ def jobs_for(inputs, folder):
     """
     paths = list(dict.fromkeys(itertools.chain.from_iterable(map(pictures_at, inputs))))
     sources = {path.resolve() for path in paths}
-    taken: set[str] = set()
+    taken: typing.Set[str] = set()
     jobs = []
     for path in paths:
         longer = '{}_{}'.format(path.resolve().parent.name, path.stem)
@@ -114,7 +114,7 @@ class Predictor:
 
     def __init__(self, segmenter, options):
         self.segmenter = segmenter
-        self.timings: list[Timings] = []
+        self.timings: typing.List[Timings] = []
         self._options = options
         self._label_set = segmenter.engine.card.label_set
         self._palette = self._label_set.palette()[:, ::-1]

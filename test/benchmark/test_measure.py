@@ -46,7 +46,7 @@ def test_a_row_and_the_data_say_the_same(measured):
 
 def test_what_cannot_be_measured_says_why():
     m = measure(Candidate('no such model', 160, 120, 160, 120), 0, 1)
-    assert "no model is called 'no such model'" in m.problem and m.stages is None
+    assert "no model is called 'no such model'" in m.problem and not m.stages
     assert results.row(m)['note'] == m.problem and results.row(m)['total (ms)'] == ''
 
 
