@@ -23,6 +23,7 @@ setup(
     maintainer_email='maintainers@espnet-ros.example',
     license='MIT',
     packages=find_packages(include=[NAME, NAME + '.*']),
+    package_data={NAME + '.evaluation': ['templates/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + NAME]),
         ('share/' + NAME, ['package.xml']),

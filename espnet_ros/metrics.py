@@ -27,9 +27,9 @@ def iou(confusion):
     """Intersection over union of each row's class: float [size], NaN where the class never occurs.
 
     confusion: [size, size + 1] as from `confusion_matrix`; the last column counts as false negatives, so unlabelled
-    predictions cost, while unlabelled ground truth does not (Cityscapes' rule). With the row of unlabelled ground truth,
-    [size + 1, size + 1] as from `count_pixels`, what is predicted there counts as false positives (the rule of ESPNet's
-    authors on CamVid).
+    predictions cost, while unlabelled ground truth does not (Cityscapes' rule). With the row of unlabelled ground
+    truth, [size + 1, size + 1] as from `count_pixels`, what is predicted there counts as false positives (the rule of
+    ESPNet's authors on CamVid).
     """
     size = confusion.shape[1] - 1
     hit = np.diag(confusion[:, :size]).astype(np.float64)

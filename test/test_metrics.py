@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from espnet_ros import labels
-from espnet_ros.metrics import category_confusion, confusion_matrix, iou, mean_iou
+from espnet_ros.metrics import (
+    category_confusion,
+    class_accuracy,
+    confusion_matrix,
+    count_pixels,
+    iou,
+    mean,
+    mean_iou,
+    pixel_accuracy,
+)
 
 IDS = st.sampled_from([0, 1, 2, 3, 4, 200, 255])
 
@@ -96,3 +105,35 @@ def test_the_authors_confusion_matrix_gives_the_known_results(shared):
         'flat': 97.53, 'construction': 86.15, 'object': 31.50, 'nature': 90.70, 'sky': 94.65, 'human': 53.86,
         'vehicle': 84.32}
     assert round(100 * mean_iou(categories), 2) == 76.96
+
+
+def test_the_authors_protocol_counts_unlabelled_truth_as_false_positives(shared):
+    counted = np.loadtxt(str(shared / 'golden' / 'camvid_val_confusion_q8.csv'), delimiter=',', dtype=np.int64)
+    assert round(100 * mean_iou(counted), 2) == 68.68
+    assert round(100 * mean(class_accuracy(counted)), 2) == 79.71
+    assert pixel_accuracy(counted) == pixel_accuracy(counted[:11]) == np.trace(counted[:11]) / counted[:11].sum()
+    assert round(100 * mean_iou(category_confusion(counted, labels.CAMVID)), 2) == 77.97
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(IDS, IDS), max_size=40), st.integers(1, 5))
+def test_accuracies_and_the_row_of_the_unlabelled_equal_a_count_by_hand(pixels, size):
+    truth, prediction = (np.array([p[i] for p in pixels], np.uint8) for i in (0, 1))
+    matrix = count_pixels(truth, prediction, size)
+    assert np.array_equal(matrix[:size], confusion_matrix(truth, prediction, size))
+    assert matrix[size].tolist() == [sum(t >= size and p == c for t, p in pixels) for c in range(size)] + [
+        sum(t >= size and p >= size for t, p in pixels)]
+    for c, (overlap, found) in enumerate(zip(iou(matrix), class_accuracy(matrix))):
+        hit, true = sum(t == p == c for t, p in pixels), sum(t == c for t, p in pixels)
+        union = sum(t == c or p == c for t, p in pixels)  # unlabelled truth counts
+        assert math.isnan(overlap) if union == 0 else overlap == pytest.approx(hit / union, abs=1e-12)
+        assert math.isnan(found) if true == 0 else found == pytest.approx(hit / true, abs=1e-12)
+    labelled = [(t, p) for t, p in pixels if t < size]
+    right = pixel_accuracy(matrix)
+    hits = sum(t == p for t, p in labelled)
+    assert math.isnan(right) if not labelled else right == pytest.approx(hits / len(labelled))
+
+
+def test_the_mean_leaves_out_what_is_undefined():
+    assert mean([0.5, float('nan'), 1.0]) == 0.75
+    assert math.isnan(mean([float('nan')])) and math.isnan(mean([]))

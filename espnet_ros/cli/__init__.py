@@ -10,7 +10,9 @@ from espnet_ros.errors import EspnetError
 COMMANDS = {
     'bag': 'make evaluation bags, look into bags',
     'benchmark': 'measure how fast models and engines are on this machine',
+    'compare': 'put two evaluations side by side',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
+    'evaluate': 'measure how right a model is on bags',
     'export': 'write a model as an ONNX file',
     'models': 'list the known models, fetch their weights, show a model card',
     'predict': 'segment images and videos',

@@ -1,0 +1,194 @@
+"""`espnet-ros evaluate`: how right a model is on recordings with ground truth."""
+import argparse
+import contextlib
+import math
+import pathlib
+import sys
+import typing
+
+import tqdm
+
+from espnet_ros import models
+from espnet_ros.cli.bag import add_selection, open_selected
+from espnet_ros.engine import BACKENDS, PRECISIONS
+from espnet_ros.errors import ParameterError
+from espnet_ros.evaluation.evaluate import evaluate
+from espnet_ros.evaluation.offline import Setup
+from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
+from espnet_ros.evaluation.report import PAGE, percent
+from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
+from espnet_ros.evaluation.workers import InProcess, Processes
+from espnet_ros.metrics import pixel_accuracy
+from espnet_ros.segmenter import input_size
+
+DESCRIPTION = """Measure a model on every frame of bags, as fast as the machine goes. DIR gets
+  report.html      a page to look at
+  metrics.json     the scores, with the keys of cityscapesScripts
+  frames.jsonl     scores, latency and confusion of each frame
+  confusion.csv    pixels by ground truth and prediction
+  progress.jsonl   what is done: an interrupted evaluation goes on with the same command
+Classes are compared where the ground truth has the model's classes, else the 7 Cityscapes
+categories. Labels have the size of the image; where the ground truth has another one, they
+are resized to it with nearest neighbour. Scores and shares are from 0 to 1.
+The exit code is 1 when a limit (--min-..., --max-...) is not kept."""
+
+
+class Limit(typing.NamedTuple):
+    """A value that must be kept: its option, what it is, and where it is among the Statistics."""
+
+    option: str
+    name: str
+    value: typing.Callable
+    is_upper: bool
+
+    def broken(self, statistics, bound):
+        """Return a sentence when the limit is not kept, None otherwise; a value that is undefined keeps none."""
+        value = self.value(statistics)
+        if value <= bound if self.is_upper else value >= bound:
+            return None
+        return '{} is {:.4g}, {} the limit of {:g} (--{})'.format(
+            self.name, value, 'above' if value > bound else 'below' if value < bound else 'which does not keep', bound,
+            self.option)
+
+
+LIMITS = (
+    Limit('min-category-miou', 'category mIOU', lambda s: s.category_miou, False),
+    Limit('min-class-miou', 'class mIOU', lambda s: s.class_miou, False),
+    Limit('min-coverage', 'coverage', lambda s: s.coverage, False),
+    Limit('max-latency-p95', '95th percentile of the latency in s', lambda s: s.latency(95), True))
+
+
+def add_arguments(parser):
+    def add(flag, text, **settings):
+        parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
+
+    parser.add_argument('bags', metavar='BAG', nargs='+', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file')
+    add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
+        default=models.DEFAULT)
+    add('--out', 'folder for the report', metavar='DIR', default='evaluation')
+    parser.add_argument('--restart', action='store_true', help='lose what an earlier evaluation left in DIR')
+    add_selection(parser)
+    add('--protocol', '; '.join('{}: {}'.format(*item) for item in PROTOCOLS.items()), choices=PROTOCOLS,
+        default='cityscapes')
+    parser.add_argument('--no-boundary', dest='outlines', action='store_false', help='leave out boundary F1')
+    add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
+    add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
+    add('--backend', 'what runs the network', choices=BACKENDS, default='auto')
+    add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
+    add('--precision', 'of the computation', choices=PRECISIONS, default='auto')
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--workers', metavar='N', type=_count, default=1, help='processes on this machine (default: 1)')
+    where.add_argument('--ray', metavar='ADDRESS', nargs='?', const=LOCAL,
+                       help='run on the Ray cluster there, which sees the same files; auto: the one of this machine; '
+                       'no address: a new one on this machine')
+    for limit in LIMITS:
+        parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else _share,
+                            metavar='SECONDS' if limit.is_upper else 'SHARE',
+                            help='fail when the {} is {}'.format(limit.name, 'above' if limit.is_upper else 'below'))
+
+
+def run(options):
+    card = models.find(options.model).card
+    width, height = input_size(card, options.width, options.height)
+    with contextlib.ExitStack() as stack:
+        bags = tuple(stack.enter_context(open_selected(path, options)) for path in options.bags)
+        if not any(map(len, bags)):
+            raise ParameterError('there are no images in {}: {}'.format(
+                ', '.join(options.bags), '; '.join(text for bag in bags for text in bag.problems) or 'it is empty'))
+        comparisons = tuple(compare_labels(card.label_set, [bag.label_set for bag in bags]))
+        setup = Setup(options.model, width, height, options.backend, options.device, options.precision, bags,
+                      comparisons, options.protocol, options.outlines)
+        for bag in bags:
+            for problem in bag.problems:
+                print('espnet-ros: warning: ' + problem, file=sys.stderr)
+        with _Bar() as bar:
+            statistics = _evaluate(setup, options, bar)
+    print(_summary(card, statistics, options.out))
+    broken = [limit.broken(statistics, bound) for limit, bound in _bounds(options) if limit.broken(statistics, bound)]
+    for sentence in broken:
+        print('espnet-ros: failed: ' + sentence, file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _evaluate(setup, options, bar):
+    def open_workers(setup):
+        if options.ray:
+            return RayCluster(setup, options.ray)
+        return Processes(setup, options.workers) if options.workers > 1 else InProcess(setup)
+
+    try:
+        return evaluate(setup, options.out, open_workers, options.restart, bar.show)
+    except KeyboardInterrupt:
+        bar.write("espnet-ros: what was done is kept in '{}'; the same command goes on".format(options.out))
+        raise
+
+
+class _Bar:
+    """Progress with rate and running mIOU."""
+
+    def __init__(self):
+        self._bar = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, progress):
+        if self._bar is None:
+            self._bar = tqdm.tqdm(total=progress.total, initial=progress.frames, unit='frame', disable=None)
+        if not self._bar.disable:
+            s = progress.statistics
+            self._bar.set_postfix_str('mIOU {} of categories{}'.format(
+                percent(s.category_miou), ', {} of classes'.format(percent(s.class_miou)) if s.by_class else ''), False)
+        self._bar.update(progress.frames - self._bar.n)
+
+    def write(self, text):
+        tqdm.tqdm.write(text, file=sys.stderr)
+
+
+def _bounds(options):
+    for limit in LIMITS:
+        bound = getattr(options, limit.option.replace('-', '_'))
+        if bound is not None:
+            yield limit, bound
+
+
+def _summary(card, statistics, folder):
+    lines = ['{}: {} frames, {} of {} labelled ones scored'.format(
+        card.name, statistics.frames, statistics.scored, statistics.labelled)]
+    if statistics.scored:
+        lines.append('mIOU of categories {}{}, pixels right {}, boundary F1 {} ({} protocol, %)'.format(
+            percent(statistics.category_miou),
+            ', of classes {}'.format(percent(statistics.class_miou)) if statistics.by_class else '',
+            percent(pixel_accuracy(statistics.counted)), percent(statistics.boundary_f1), statistics.protocol))
+    lines.append('latency: median {:.1f} ms, 95th percentile {:.1f} ms'.format(
+        *(1000 * statistics.latency(p) for p in (50, 95))))
+    return '\n'.join([*lines, 'report: {}'.format(pathlib.Path(folder) / PAGE)])
+
+
+def _share(text):
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError('{} is not between 0 and 1'.format(text))
+    return value
+
+
+def _bound(text):
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError('{} is not above 0'.format(text))
+    return value
+
+
+def _count(text):
+    value = int(text)
+    if not 1 <= value <= 1024:
+        raise argparse.ArgumentTypeError('{} is not from 1 to 1024'.format(text))
+    return value
+
+
+_share.__name__ = _bound.__name__ = 'number'  # what argparse calls them in its messages
+_count.__name__ = 'whole number'

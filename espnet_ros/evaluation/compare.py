@@ -1,0 +1,219 @@
+"""Two evaluations of the same frames: is one better, or is it chance?"""
+import json
+import math
+import pathlib
+import typing
+
+import numpy as np
+
+from espnet_ros.errors import ParameterError
+from espnet_ros.evaluation.journal import read_frames
+from espnet_ros.evaluation.report import METRICS, environment, unique
+from espnet_ros.evaluation.scoring import rows_of
+from espnet_ros.labels import CATEGORIES, LabelSet, label_set_from_dict
+from espnet_ros.metrics import category_confusion
+from espnet_ros.network.files import write_file
+
+DRAWS = 2000
+CONFIDENCE = 0.95
+_LATENCY = 'mean latency'
+_AT_A_TIME = 100
+"""Draws whose sums are computed together, for the sake of memory."""
+
+
+class Difference(typing.NamedTuple):
+    """A score of A and of B on the frames of both, and the ends of the interval of B - A; NaN where undefined.
+
+    unit: '%' of shares from 0 to 1, or 'ms' of seconds.
+    """
+
+    name: str
+    a: float
+    b: float
+    low: float
+    high: float
+    unit: str = '%'
+
+    @property
+    def difference(self):
+        """B - A."""
+        return self.b - self.a
+
+    @property
+    def verdict(self):
+        """'better' or 'worse' when the interval leaves out zero, else ''."""
+        if self.low > 0:
+            return 'worse' if self.unit == 'ms' else 'better'
+        if self.high < 0:
+            return 'better' if self.unit == 'ms' else 'worse'
+        return ''
+
+
+class SideBySide(typing.NamedTuple):
+    """The metrics of A and B, the number of frames that both have, and the Differences, means first."""
+
+    metrics: tuple[dict, dict]
+    frames: int
+    block: int
+    differences: tuple[Difference, ...]
+
+
+class _Frames(typing.NamedTuple):
+    """What counts of F frames of one evaluation, float.
+
+    categories, classes: pixels of intersection and union of each, [F, 2, n]. right: pixels that are, and all, [F, 2].
+    boundary, latency: of each frame, [F]; boundary is NaN where undefined.
+    """
+
+    categories: np.ndarray
+    classes: np.ndarray
+    right: np.ndarray
+    boundary: np.ndarray
+    latency: np.ndarray
+
+
+def compare(first, second, block=1, draws=DRAWS, seed=0):
+    """Return the SideBySide of two folders of `evaluate`. Raises ParameterError.
+
+    Frames are the same when place of the bag, topic and stamp are. Each draw takes as many frames as there are, at
+    random with replacement and the same for both, and adds up their confusion matrices (paired bootstrap). block: draw
+    runs of so many successive frames, because neighbours in a recording resemble each other; 1 treats them as
+    independent.
+    """
+    folders = first, second
+    metrics = tuple(map(_read_metrics, folders))
+    labels = tuple(label_set_from_dict(m['labelSet'], str(pathlib.Path(f) / METRICS)) for m, f in zip(metrics, folders))
+    if metrics[0]['protocol'] != metrics[1]['protocol']:
+        raise ParameterError("'{}' counts by the {} protocol and '{}' by {}; evaluate both by one".format(
+            first, metrics[0]['protocol'], second, metrics[1]['protocol']))
+    records = [{(r['bag'], r['topic'], r['stamp']): r for r in read_frames(f) if 'confusion' in r} for f in folders]
+    common = sorted(set(records[0]) & set(records[1]), key=lambda key: (key[0], key[2], key[1]))
+    if not common:
+        raise ParameterError("'{}' and '{}' have no labelled frame in common; evaluate both on the same bags".format(
+            first, second))
+    by_class = all(m['byClass'] for m in metrics) and labels[0] == labels[1]
+    names = labels[0].names if by_class else ()
+    frames = [_counted([found[key] for key in common], label_set, m['protocol'])
+              for found, label_set, m in zip(records, labels, metrics)]
+    differences = _differences(frames, names, block, draws, np.random.default_rng(seed))
+    return SideBySide(metrics, len(common), block, differences)
+
+
+def comparison_page(comparison, names):
+    """Return the HTML page of a SideBySide; names: what A and B are called."""
+    return environment().get_template('compare.html').render(comparison=comparison, names=names, confidence=CONFIDENCE,
+                                                             shown=shown, facts=_facts(comparison))
+
+
+def write_comparison(path, comparison, names):
+    """Write the page. Raises EspnetError."""
+    write_file(path, comparison_page(comparison, names).encode())
+
+
+def shown(value, unit, sign=False):
+    """Return a score as text: percent or ms; a dash where it is NaN."""
+    factor, digits = (100, 2) if unit == '%' else (1000, 1)
+    return '–' if math.isnan(value) else '{:{}.{}f}'.format(factor * value, '+' if sign else '', digits)
+
+
+def _facts(comparison):
+    """Rows of what is the same or different about A and B: (name, (A, B))."""
+    rows = {
+        'model': lambda m: m['configuration']['model']['name'],
+        'input': lambda m: '{} x {}'.format(*m['configuration']['input']),
+        'engine': lambda m: '; '.join(unique('{backend} in {precision} on {device}'.format(**engine)
+                                             for session in m['sessions'] for engine in session['engines'])),
+        'bags': lambda m: ', '.join(path for bag in m['configuration']['bags'] for path in bag['paths']),
+        'labelled frames scored': lambda m: '{} of {}'.format(m['scoredFrames'], m['labelledFrames'])}
+    return [(name, tuple(map(read, comparison.metrics))) for name, read in rows.items()]
+
+
+def _read_metrics(folder):
+    path = pathlib.Path(folder) / METRICS
+    try:
+        found = json.loads(path.read_text(encoding='utf-8'))
+        if not {'labelSet', 'byClass', 'protocol', 'configuration', 'sessions'} <= set(found):
+            raise ValueError('it lacks keys')
+        return found
+    except OSError as error:
+        raise ParameterError("'{}' is no finished evaluation: {}".format(folder, error.strerror or error))
+    except (ValueError, TypeError) as error:
+        raise ParameterError("'{}' is damaged: {}".format(path, error))
+
+
+def _counted(records, label_set: LabelSet, protocol):
+    """Return the _Frames of records."""
+    size = len(label_set.classes)
+    classes, categories, right = [], [], []
+    for record in records:
+        confusion = np.zeros((size + 1, size + 1), np.int64)
+        rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
+        confusion[rows, columns] = pixels
+        confusion = rows_of(confusion, protocol)
+        classes.append(_parts(confusion))
+        categories.append(_parts(category_confusion(confusion, label_set)))
+        right.append((np.trace(confusion[:size]), confusion[:size].sum()))
+    return _Frames(np.array(categories, np.float64), np.array(classes, np.float64), np.array(right, np.float64),
+                   np.array([record['boundary_f1'] for record in records], np.float64),
+                   np.array([record['latency'] for record in records], np.float64))
+
+
+def _parts(confusion):
+    """Pixels of intersection and union of each class: [2, n]."""
+    size = confusion.shape[1] - 1
+    hit = np.diag(confusion[:, :size])
+    return hit, confusion[:size].sum(1) + confusion[:, :size].sum(0) - hit
+
+
+def _differences(frames, names, block, draws, random):
+    both = ~np.isnan(frames[0].boundary) & ~np.isnan(frames[1].boundary)
+    titles = ['category mIOU', *(['class mIOU'] if names else []), 'pixels right', 'boundary F1', _LATENCY,
+              *CATEGORIES[1:], *names]
+    count = len(both)
+    points = [_scores(f, np.ones((1, count)), names, both)[0] for f in frames]
+    drawn = []
+    for start in range(0, draws, _AT_A_TIME):
+        weights = _weights(count, block, min(_AT_A_TIME, draws - start), random)
+        drawn.append(_scores(frames[1], weights, names, both) - _scores(frames[0], weights, names, both))
+    margin = 50 * (1 - CONFIDENCE)
+    low, high = _percentiles(np.concatenate(drawn), (margin, 100 - margin))
+    return tuple(Difference(title, float(a), float(b), float(start), float(end), 'ms' if title == _LATENCY else '%')
+                 for title, a, b, start, end in zip(titles, *points, low, high))
+
+
+def _weights(count, block, draws, random):
+    """How often each frame is drawn: [draws, count]."""
+    blocks = np.arange(count) // block
+    number = blocks[-1] + 1
+    return random.multinomial(number, np.full(number, 1 / number), draws)[:, blocks].astype(np.float64)
+
+
+def _scores(frames, weights, names, both):
+    """The scores of each draw, in the order of the Differences: [draws, scores]."""
+    categories, right = _iou(frames.categories, weights), weights @ frames.right
+    classes = _iou(frames.classes, weights) if names else np.empty((len(weights), 0))
+    means = [_mean(categories), *([_mean(classes)] if names else [])]
+    with np.errstate(divide='ignore', invalid='ignore'):
+        means += [right[:, 0] / right[:, 1], weights[:, both] @ frames.boundary[both] / weights[:, both].sum(1),
+                  weights @ frames.latency / weights.sum(1)]
+    return np.concatenate([np.stack(means, 1), categories, classes], 1)
+
+
+def _iou(parts, weights):
+    """IoU of each draw: [draws, n], NaN where a class does not occur; parts: [F, 2, n]."""
+    sums = np.tensordot(weights, parts, 1)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], np.nan)
+
+
+def _mean(values):
+    """Mean of each row without its NaNs."""
+    known = ~np.isnan(values)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return np.where(known, values, 0).sum(1) / known.sum(1)
+
+
+def _percentiles(values, percentiles):
+    """Percentiles of each column without its NaNs, NaN where there is nothing else."""
+    columns = [column[~np.isnan(column)] for column in values.T]
+    return np.array([np.percentile(c, percentiles) if c.size else len(percentiles) * [np.nan] for c in columns]).T

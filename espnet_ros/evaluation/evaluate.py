@@ -1,0 +1,129 @@
+"""An evaluation from its setup to its report."""
+import heapq
+import importlib.metadata
+import os
+import platform
+import time
+import typing
+
+from espnet_ros import __version__, models
+from espnet_ros.evaluation.journal import Journal, read_frames
+from espnet_ros.evaluation.offline import Wanted
+from espnet_ros.evaluation.report import WorstFrame, write_report
+from espnet_ros.evaluation.statistics import Statistics, frame_score
+
+WORST = 6
+"""Frames that a report shows."""
+_PACKAGES = ('numpy', 'torch', 'opencv-python-headless', 'opencv-python', 'rosbags')
+
+
+class Progress(typing.NamedTuple):
+    """How far an evaluation is: frames of all, and the Statistics so far."""
+
+    frames: int
+    total: int
+    statistics: Statistics
+
+
+def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: None):
+    """Evaluate the bags of a Setup, write the report, and return the Statistics.
+
+    folder: for the report; what an interrupted evaluation left there is taken up again, unless `restart` says that it
+    may be lost. open_workers: takes the Setup and returns workers, as workers.InProcess does. watch: takes the Progress
+    after each step. Raises EspnetError; what was done until then is kept.
+    """
+    lengths = [len(bag) for bag in setup.bags]
+    configuration = configuration_of(setup)
+    with Journal(folder, configuration, restart) as journal:
+        workers = open_workers(setup)
+        try:
+            _run(setup, journal, workers, lengths, watch)
+            journal.sort()
+            statistics = new_statistics(setup)
+            worst = _add_all(statistics, folder)
+            pictures = workers.draw([_wanted(setup, *frame[1:]) for frame in worst])
+        finally:
+            workers.close()
+        details = {'configuration': configuration, 'sessions': journal.sessions,
+                   'problems': [text for bag in setup.bags for text in bag.problems] + journal.problems}
+    write_report(folder, statistics, details, [
+        WorstFrame(record, number, score, drawn)
+        for (score, record, number, _), drawn in zip(worst, pictures) if drawn])
+    return statistics
+
+
+def new_statistics(setup):
+    """Return the Statistics of a Setup before the first frame."""
+    labelled = sum(stream.labelled for bag in setup.bags for stream in bag.streams)
+    return Statistics(setup.comparisons[0].label_set, setup.comparisons[0].by_class, labelled, setup.protocol)
+
+
+def configuration_of(setup):
+    """Return, as plain data, all that decides the results of a Setup."""
+    card = models.find(setup.model).card
+    bags = []
+    for bag in setup.bags:
+        summary = bag.summary()
+        bags.append({
+            'paths': list(map(os.path.abspath, summary.paths)), 'bytes': summary.size, 'start': summary.start,
+            'end': summary.end, 'frames': len(bag), 'labelled': sum(stream.labelled for stream in summary.streams),
+            'streams': [list(stream) for stream in summary.streams],
+            'label_set': summary.label_set and summary.label_set.name})
+    return {'model': {'name': card.name, 'sha256': card.sha256}, 'input': [setup.width, setup.height],
+            'backend': setup.backend, 'device': setup.device, 'precision': setup.precision, 'protocol': setup.protocol,
+            'outlines': setup.outlines, 'by_class': setup.comparisons[0].by_class, 'bags': bags}
+
+
+def _run(setup, journal, workers, lengths, watch):
+    """Deal with the frames that are left."""
+    statistics = new_statistics(setup)
+    for record in read_frames(journal.folder):
+        statistics.add(record)
+    watch(Progress(statistics.frames, sum(lengths), statistics))
+    began, frames, inference = time.perf_counter(), 0, 0.0
+    try:
+        for done in workers.run(journal.remaining(lengths)):
+            for record in journal.add(done):
+                statistics.add(record)
+                frames += 1
+                inference += record.get('stages', {}).get('inference', 0.0)
+            watch(Progress(statistics.frames, sum(lengths), statistics))
+    finally:
+        if frames:
+            seconds = time.perf_counter() - began
+            journal.add_session({
+                'frames': frames, 'seconds': seconds, 'engine_share': inference / seconds / workers.count,
+                'where': workers.where, 'engines': [engine._asdict() for engine in sorted(workers.engines)],
+                'versions': _versions()})
+
+
+def _add_all(statistics, folder):
+    """Add all records; return (score, record, number in the evaluation, place in its bag) of the worst, worst first."""
+    in_bag: dict[int, int] = {}
+
+    def scored():
+        for number, record in enumerate(read_frames(folder), 1):
+            statistics.add(record)
+            place = in_bag.setdefault(record['bag'], 0)
+            in_bag[record['bag']] += 1
+            score = frame_score(record)
+            if score is not None:
+                yield score, record, number, place
+
+    return heapq.nsmallest(WORST, scored(), key=lambda found: (found[0], found[2]))
+
+
+def _wanted(setup, record, _, place):
+    # Frames that could not be decoded have no record, and frames of one stamp may have come in another order.
+    earlier = max(0, place - len(setup.bags[record['bag']].streams))
+    return Wanted(record['bag'], earlier, record['topic'], record['stamp'])
+
+
+def _versions():
+    found = {'espnet_ros': __version__, 'Python': platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return dict(found, system=platform.platform())

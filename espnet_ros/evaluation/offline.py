@@ -1,0 +1,165 @@
+"""Bags through a model as fast as the machine goes, every frame."""
+import concurrent.futures
+import contextlib
+import copy
+import queue
+import threading
+import typing
+
+from espnet_ros import models
+from espnet_ros.engine import build_engine
+from espnet_ros.evaluation.pictures import frame_pictures
+from espnet_ros.evaluation.scoring import Comparison, score_frame
+from espnet_ros.segmenter import Segmenter
+
+_AHEAD = 2
+"""Frames that wait for the engine, decoded."""
+
+
+class Setup(typing.NamedTuple):
+    """All that decides the results. It can be pickled for other processes, if they see the same files.
+
+    model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`. bags:
+    evaluation.bags.Bag. comparisons: of each bag. protocol: of scoring.PROTOCOLS. outlines: whether to compute boundary
+    F1.
+    """
+
+    model: str
+    width: int
+    height: int
+    backend: str
+    device: str
+    precision: str
+    bags: tuple[typing.Any, ...]
+    comparisons: tuple[Comparison, ...]
+    protocol: str
+    outlines: bool
+
+
+class Task(typing.NamedTuple):
+    """Frames number start to stop - 1 of a bag, given by its place in Setup.bags."""
+
+    bag: int
+    start: int
+    stop: int
+
+
+class Done(typing.NamedTuple):
+    """Frames that are dealt with: records of those that could be decoded (see `Evaluator.run`), problems of all."""
+
+    task: Task
+    records: list[dict]
+    problems: tuple[str, ...]
+
+
+class Wanted(typing.NamedTuple):
+    """A frame to draw: its bag's place in Setup.bags, a frame number not above its own, its topic and stamp in ns."""
+
+    bag: int
+    start: int
+    topic: str
+    stamp: int
+
+
+class Evaluator:
+    """A model, ready to be measured. Raises EspnetError."""
+
+    def __init__(self, setup):
+        self.setup = setup
+        model = models.find(setup.model)
+        self.segmenter = Segmenter(build_engine(model.card, models.load(model), setup.width, setup.height,
+                                                setup.backend, setup.device, setup.precision))
+
+    def describe(self):
+        """Return the engine's EngineInfo."""
+        return self.segmenter.engine.describe()
+
+    def run(self, task):
+        """Yield a Done for each frame of a Task and one for its end, while the next frame is being decoded.
+
+        A record is plain data: bag, topic, stamp (ns), latency (seconds from image to labels), stages (seconds of
+        each), and with ground truth what scoring.score_frame returns.
+        """
+        with contextlib.closing(ahead(_frames(self.setup.bags[task.bag], task))) as frames, \
+                concurrent.futures.ThreadPoolExecutor(1) as scorer:
+            count, scored = 0, None
+            for frame, problems in frames:
+                score = frame and scorer.submit(self._record, task.bag, frame, self.segmenter.segment(frame.image))
+                if scored:  # the frame before, scored while the engine ran
+                    count += 1
+                    yield Done(task._replace(stop=task.start + count), [scored.result()], problems)
+                scored = score
+            yield Done(task, [], problems)
+
+    def _record(self, bag, frame, result):
+        record = {'bag': bag, 'topic': frame.topic, 'stamp': frame.stamp, 'latency': sum(result.timings),
+                  'stages': result.timings._asdict()}
+        if frame.truth is not None:
+            record.update(score_frame(self.setup.comparisons[bag], frame.truth, result.labels, self.setup.protocol,
+                                      self.setup.outlines))
+        return record
+
+    def draw(self, wanted):
+        """Return the FramePictures of a Wanted frame, None when it is not there any more."""
+        with contextlib.closing(_afresh(self.setup.bags[wanted.bag]).frames(wanted.start)) as frames:
+            for frame in frames:
+                if (frame.topic, frame.stamp) == (wanted.topic, wanted.stamp):
+                    return frame_pictures(self.setup.comparisons[wanted.bag], frame.image, frame.truth,
+                                          self.segmenter.segment(frame.image).labels)
+        return None
+
+
+def _frames(bag, task):
+    """Yield each frame of a task with the problems up to it, and at the end None with all."""
+    bag = _afresh(bag)
+    known = len(bag.problems)
+    for frame in bag.frames(task.start, task.stop):
+        yield frame, bag.problems[known:]
+    yield None, bag.problems[known:]
+
+
+def _afresh(bag):
+    """The Bag without the problems that earlier iterations have met."""
+    bag = copy.copy(bag)
+    bag._left_out = {}
+    return bag
+
+
+def ahead(items):
+    """Yield the items of an iterator that a thread runs, up to two ahead. Closing it ends the thread."""
+    waiting: queue.Queue = queue.Queue(_AHEAD)
+    stop = threading.Event()
+
+    def put(entry):
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                waiting.put(entry, timeout=0.1)
+                return
+
+    def read():
+        try:
+            for item in items:
+                put((item, None))
+                if stop.is_set():
+                    return
+            put((None, StopIteration))
+        except BaseException as error:  # to be raised where the items are used
+            put((None, error))
+        finally:
+            items.close()
+
+    thread = threading.Thread(target=read, name='frames ahead', daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is StopIteration:
+                return
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+

@@ -1,0 +1,188 @@
+"""An evaluation's results as files: report.html, metrics.json, confusion.csv."""
+import base64
+import csv
+import io
+import json
+import pathlib
+import typing
+
+import jinja2
+import numpy as np
+
+from espnet_ros.evaluation import charts
+from espnet_ros.evaluation.pictures import FramePictures
+from espnet_ros.evaluation.scoring import PROTOCOLS
+from espnet_ros.labels import CATEGORIES, CATEGORY_COLORS
+from espnet_ros.metrics import category_confusion, class_accuracy
+from espnet_ros.network.files import write_file
+
+PAGE, METRICS, CONFUSION = 'report.html', 'metrics.json', 'confusion.csv'
+
+
+class WorstFrame(typing.NamedTuple):
+    """A frame for the report: its record (see `Evaluator.run`), number in the evaluation (from 1), score, pictures."""
+
+    record: dict
+    number: int
+    score: float
+    pictures: FramePictures | None
+
+
+class Cell(typing.NamedTuple):
+    """A square of the confusion matrix; share: of the row's pixels."""
+
+    x: int
+    y: int
+    share: float
+    title: str
+
+
+class Label(typing.NamedTuple):
+    """A name beside the confusion matrix."""
+
+    x: int
+    y: int
+    text: str
+
+
+class Matrix(typing.NamedTuple):
+    """The confusion matrix as a drawing; cell: side of a square, least_width: in which its text can be read."""
+
+    width: int
+    height: int
+    cell: int
+    least_width: int
+    rows: tuple[Label, ...]
+    columns: tuple[Label, ...]
+    cells: tuple[Cell, ...]
+
+
+class Row(typing.NamedTuple):
+    """A class or category in a table; scores from 0 to 1, None or NaN where undefined."""
+
+    name: str
+    color: tuple[int, int, int]
+    iou: float
+    accuracy: float
+    boundary: float
+    share: float
+
+
+def write_report(folder, statistics, details, worst=()):
+    """Write the files of a report. Raises EspnetError.
+
+    statistics: Statistics of all records. details: plain data, for metrics.json and the page: configuration, sessions,
+    problems. worst: WorstFrames.
+    """
+    folder = pathlib.Path(folder)
+    metrics = dict(statistics.metrics(), **details)
+    write_file(folder / METRICS, (json.dumps(metrics, indent=1) + '\n').encode())
+    write_file(folder / CONFUSION, confusion_csv(statistics).encode())
+    write_file(folder / PAGE, page(statistics, metrics, worst).encode())
+
+
+def confusion_csv(statistics):
+    """Return the confusion matrix as text: ground truth in rows, prediction in columns, in pixels."""
+    names = [*statistics.label_set.names, 'unlabeled']
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['truth/prediction', *names])
+    writer.writerows([name, *row] for name, row in zip(names, statistics.confusion.tolist()))
+    return text.getvalue()
+
+
+def page(statistics, metrics, worst):
+    """Return the HTML page, which needs nothing but itself."""
+    seconds = np.array(statistics.latencies)
+    latency = [charts.histogram(1000 * seconds, 'latency in ms', 'frames'),
+               charts.timeline(1000 * seconds, 'frame', 'latency in ms')] if len(seconds) else []
+    return environment().get_template('report.html').render(
+        metrics=metrics, statistics=statistics, worst=worst,
+        classes=_class_rows(statistics, metrics) if statistics.by_class else [],
+        categories=_category_rows(statistics, metrics), matrix=_matrix(statistics), latency=latency,
+        facts=_facts(metrics), scores=charts.timeline(statistics.scores, 'frame', 'mIOU', top=1.0), chart=charts)
+
+
+def environment():
+    """Return the Jinja environment of this package's templates; everything that is filled in is escaped."""
+    found = jinja2.Environment(loader=jinja2.PackageLoader('espnet_ros.evaluation'), autoescape=True,
+                               undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    found.filters.update(percent=percent, milliseconds=milliseconds, data_uri=data_uri,
+                         color='rgb({0[0]} {0[1]} {0[2]})'.format,
+                         stamp=lambda ns: '{}.{:09d}'.format(*divmod(ns, 10**9)))
+    return found
+
+
+def percent(value):
+    """Return a share of 1 as text: 68.68; a dash where it is None or NaN."""
+    return '–' if value is None or np.isnan(value) else '{:.2f}'.format(100 * value)
+
+
+def milliseconds(seconds):
+    """Return seconds as text in ms; a dash where they are None or NaN."""
+    return '–' if seconds is None or np.isnan(seconds) else '{:.1f}'.format(1000 * seconds)
+
+
+def data_uri(picture):
+    """Return a picture, (media type, bytes), as an address that holds it."""
+    return 'data:{};base64,{}'.format(picture[0], base64.b64encode(picture[1]).decode())
+
+
+def _class_rows(statistics, metrics):
+    columns = (metrics[key].values() for key in ('classScores', 'classAccuracies', 'boundaryScores', 'priors'))
+    return [Row(c.name, c.color, *values) for c, *values in zip(statistics.label_set.classes, *columns)]
+
+
+def _category_rows(statistics, metrics):
+    confusion = category_confusion(statistics.confusion, statistics.label_set)
+    shares = confusion.sum(1) / max(1, confusion.sum())
+    accuracies = class_accuracy(confusion)
+    boundaries = 7 * [None] if statistics.by_class else list(metrics['boundaryScores'].values())
+    return [Row(*values) for values in zip(CATEGORIES[1:], CATEGORY_COLORS[1:], statistics.category_iou, accuracies,
+                                           boundaries, shares)]
+
+
+def _matrix(statistics):
+    names, cell, left, top = (*statistics.label_set.names, 'unlabelled'), 34, 120, 84
+    rows = statistics.confusion[:len(names) if statistics.protocol == 'authors' else -1]
+    shares = rows / np.maximum(1, rows.sum(1, keepdims=True))
+    cells = tuple(
+        Cell(left + cell * x, top + cell * y, shares[y, x], '{} taken for {}: {} pixels, {} %'.format(
+            names[y], names[x], rows[y, x], percent(shares[y, x])))
+        for y in range(len(rows)) for x in range(len(names)))
+    width = left + cell * len(names) + 70
+    return Matrix(width, top + cell * len(rows) + 4, cell, min(width, 20 * len(names) + 140),
+                  tuple(Label(left - 8, top + cell * y + cell // 2 + 4, names[y]) for y in range(len(rows))),
+                  tuple(Label(left + cell * x + cell // 2, top - 8, name) for x, name in enumerate(names)), cells)
+
+
+def _facts(metrics):
+    """Pairs of what and how, for the page's last table."""
+    configuration, sessions = metrics['configuration'], metrics['sessions']
+    yield 'model', '{name}, SHA-256 {sha256}'.format(**configuration['model'])
+    yield 'input of the network', '{} x {}'.format(*configuration['input'])
+    for engine in unique(engine for session in sessions for engine in session['engines']):
+        yield 'engine', '{backend} in {precision} on {device}'.format(**engine)
+        if engine['fallback']:
+            yield 'in place of', engine['fallback']
+    yield 'compared', 'classes of {}'.format(metrics['labelSet']['name']) if configuration['by_class'] else \
+        'Cityscapes categories'
+    yield 'protocol', '{}: {}'.format(metrics['protocol'], PROTOCOLS[metrics['protocol']])
+    yield 'sizes', 'labels at the size of the image, then with nearest neighbour at that of the ground truth'
+    for bag in configuration['bags']:
+        yield 'bag', '{}: {:.1f} MB, {} frames, {} of them labelled{}'.format(
+            ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['frames'], bag['labelled'],
+            ', ground truth of ' + bag['label_set'] if bag['label_set'] else '')
+    for session in sessions:
+        yield 'session', '{frames} frames in {seconds:.1f} s, {where}'.format(**session)
+    for versions in unique(session['versions'] for session in sessions):
+        yield 'versions', ', '.join('{} {}'.format(*item) for item in versions.items())
+
+
+def unique(items):
+    """Return the different items of an iterable in the order of their first occurrence; they need not be hashable."""
+    found: list = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found

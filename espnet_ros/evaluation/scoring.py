@@ -1,0 +1,91 @@
+"""One frame's labels against its ground truth."""
+import typing
+
+import numpy as np
+
+from espnet_ros.datasets import label_table
+from espnet_ros.evaluation.boundary import boundary_f1
+from espnet_ros.labels import CATEGORY_SET, LabelSet
+from espnet_ros.metrics import category_confusion, count_pixels, iou, mean, pixel_accuracy
+from espnet_ros.segmenter import resize_nearest
+
+PROTOCOLS = {'cityscapes': 'pixels of unlabelled ground truth are ignored',
+             'authors': 'what is predicted on unlabelled ground truth counts as false positives'}
+"""Name and rule of each way to count; the second is that of ESPNet's authors on CamVid."""
+
+
+class Comparison(typing.NamedTuple):
+    """What is compared with what.
+
+    label_set: the classes that are compared, with ids 0..n-1. by_class: whether they are the model's own classes rather
+    than categories. truth, prediction: uint8 [256], from the ids of ground truth and model to those, n = unlabelled.
+    """
+
+    label_set: LabelSet
+    by_class: bool
+    truth: np.ndarray
+    prediction: np.ndarray
+
+    @property
+    def size(self):
+        """Number of classes."""
+        return len(self.label_set.classes)
+
+
+def compare_labels(model_set, truth_sets):
+    """Return a Comparison for each label set of ground truth, all with the same classes.
+
+    model_set: the LabelSet of the model. truth_sets: those of the bags, None for bags without ground truth. Classes are
+    compared when all have the model's ids, names and categories, else the 7 Cityscapes categories.
+    """
+    by_class = all(_meaning(s) == _meaning(model_set) for s in truth_sets if s)
+    target = model_set if by_class else CATEGORY_SET
+    numbered = LabelSet(target.name, tuple(c._replace(id=i) for i, c in enumerate(target.classes)))
+    places = np.full(256, len(target.classes), np.uint8)
+    places[list(target.ids)] = range(len(target.classes))
+    return [Comparison(numbered, by_class, places[label_table(s, target) if s and not by_class else np.arange(256)],
+                       places[label_table(model_set, target)]) for s in truth_sets]
+
+
+def _meaning(label_set):
+    return [(c.id, c.name, c.category) for c in label_set.classes]
+
+
+def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True):
+    """Compare a frame's labels with its ground truth.
+
+    truth, labels: uint8 [h, w] and [H, W], ids of the ground truth's and the model's label set, 255 = unlabelled. The
+    labels are resized with nearest neighbour to the grid of the ground truth, which is never resized. protocol: of
+    PROTOCOLS. outlines: whether to compute boundary F1.
+
+    Returns a dict of plain data: `confusion`, a list of [truth, prediction, pixels] with places in
+    comparison.label_set, its size = unlabelled; the scores class_miou (None where categories are compared),
+    category_miou, pixel_accuracy, boundary_f1 and boundary (of each class), from 0 to 1, None where undefined.
+    """
+    truth, labels = aligned(comparison, truth, labels)
+    confusion = count_pixels(truth, labels, comparison.size)
+    counted = rows_of(confusion, protocol)
+    boundary = boundary_f1(truth, labels, comparison.size) if outlines else [np.nan] * comparison.size
+    rows, columns = np.nonzero(confusion)
+    return {
+        'confusion': np.stack([rows, columns, confusion[rows, columns]], 1).tolist(),
+        'class_miou': number(mean(iou(counted))) if comparison.by_class else None,
+        'category_miou': number(mean(iou(category_confusion(counted, comparison.label_set)))),
+        'pixel_accuracy': number(pixel_accuracy(counted)),
+        'boundary_f1': number(mean(boundary)), 'boundary': [number(value) for value in boundary]}
+
+
+def aligned(comparison, truth, labels):
+    """Return ground truth and labels on the grid of the ground truth, as places in comparison.label_set."""
+    labels = resize_nearest(labels, truth.shape[1], truth.shape[0])
+    return comparison.truth[truth], comparison.prediction[labels]
+
+
+def rows_of(confusion, protocol):
+    """Return the rows of a confusion matrix [n + 1, n + 1] that the protocol counts, for the functions of `metrics`."""
+    return confusion if protocol == 'authors' else confusion[:-1]
+
+
+def number(value):
+    """Return a float for JSON: None where it is NaN."""
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,137 @@
+"""The records of all frames, added up."""
+import array
+import math
+
+import numpy as np
+
+from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
+from espnet_ros.labels import CATEGORIES, label_set_to_dict
+from espnet_ros.metrics import category_confusion, class_accuracy, iou, mean, pixel_accuracy
+
+PERCENTILES = (50, 95, 99, 100)
+
+
+class Statistics:
+    """Sums over records (see `Evaluator.run`), which are not kept: memory grows by bytes for each.
+
+    label_set: that of the Comparison; by_class: whether it is the model's own. labelled: frames with ground truth that
+    the bags have. protocol: of PROTOCOLS.
+    """
+
+    def __init__(self, label_set, by_class, labelled, protocol='cityscapes'):
+        if protocol not in PROTOCOLS:
+            raise ValueError('protocol {!r} is none of {}'.format(protocol, ', '.join(PROTOCOLS)))
+        size = len(label_set.classes)
+        self.label_set, self.by_class, self.labelled, self.protocol = label_set, by_class, labelled, protocol
+        self.confusion = np.zeros((size + 1, size + 1), np.int64)
+        self.frames = self.scored = 0
+        self.latencies = array.array('d')
+        self.scores = array.array('d')
+        self.stage_seconds: dict[str, float] = {}
+        self._boundary = np.zeros((2, size))
+        self._frame_boundary = np.zeros(2)
+
+    def add(self, record):
+        """Add a record."""
+        self.frames += 1
+        self.latencies.append(record['latency'])
+        for stage, seconds in record.get('stages', {}).items():
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+        self.scores.append(math.nan)
+        if 'confusion' not in record:
+            return
+        self.scored += 1
+        rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
+        self.confusion[rows, columns] += pixels
+        self.scores[-1] = frame_score(record, math.nan)
+        outlines = np.array(record['boundary'], np.float64)
+        self._boundary += np.where(np.isnan(outlines), 0, outlines), ~np.isnan(outlines)
+        if record['boundary_f1'] is not None:
+            self._frame_boundary += record['boundary_f1'], 1
+
+    @property
+    def counted(self):
+        """The confusion matrix as the protocol counts, for the functions of `metrics`."""
+        return rows_of(self.confusion, self.protocol)
+
+    @property
+    def class_iou(self):
+        """IoU of each class of label_set, NaN where it never occurs."""
+        return iou(self.counted)
+
+    @property
+    def category_iou(self):
+        """IoU of the categories 1..7, NaN where one never occurs."""
+        return iou(category_confusion(self.counted, self.label_set))
+
+    @property
+    def class_miou(self):
+        """Mean IoU of the classes; NaN where categories are compared."""
+        return mean(self.class_iou) if self.by_class else math.nan
+
+    @property
+    def category_miou(self):
+        """Mean IoU of the categories."""
+        return mean(self.category_iou)
+
+    @property
+    def boundary_f1(self):
+        """Mean over the frames of their boundary F1."""
+        total, frames = self._frame_boundary
+        return float(total / frames) if frames else math.nan
+
+    @property
+    def coverage(self):
+        """Share of the bags' labelled frames that were scored; 0 when there are none."""
+        return self.scored / self.labelled if self.labelled else 0.0
+
+    def latency(self, percentile):
+        """Percentile of the latency in seconds, NaN without frames."""
+        return float(np.percentile(self.latencies, percentile)) if self.frames else math.nan
+
+    def metrics(self):
+        """Return plain data with the keys of cityscapesScripts' result file, and more; None where undefined.
+
+        confMatrix has ground truth in its rows, places as in `labels`; the last row and column are the unlabelled.
+        labelSet is what labels.label_set_from_dict takes.
+        """
+        names = self.label_set.names if self.by_class else ()
+        categories = CATEGORIES[1:]
+        rows = self.confusion.sum(1)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            class_boundary = self._boundary[0] / self._boundary[1]
+            priors = rows / rows.sum()
+        return {
+            'averageScoreClasses': number(self.class_miou),
+            'averageScoreCategories': number(self.category_miou),
+            'averageScoreInstClasses': None,
+            'averageScoreInstCategories': None,
+            'classScores': _named(names, self.class_iou),
+            'categoryScores': _named(categories, self.category_iou),
+            'classInstScores': dict.fromkeys(names),
+            'categoryInstScores': dict.fromkeys(categories),
+            'confMatrix': self.confusion.tolist(),
+            'labels': {name: i for i, name in enumerate((*self.label_set.names, 'unlabeled'))},
+            'priors': _named((*self.label_set.names, 'unlabeled'), priors),
+            'protocol': self.protocol,
+            'labelSet': label_set_to_dict(self.label_set), 'byClass': self.by_class,
+            'pixelAccuracy': number(pixel_accuracy(self.counted)),
+            'classAccuracies': _named(names, class_accuracy(self.counted)),
+            'averageAccuracyClasses': number(mean(class_accuracy(self.counted))) if self.by_class else None,
+            'boundaryF1': number(self.boundary_f1),
+            'boundaryScores': _named(self.label_set.names, class_boundary),
+            'frames': self.frames, 'labelledFrames': self.labelled, 'scoredFrames': self.scored,
+            'coverage': self.coverage,
+            'latency': {'p{}'.format(p): number(self.latency(p)) for p in PERCENTILES},
+            'stages': {stage: seconds / self.frames for stage, seconds in self.stage_seconds.items()}}
+
+
+def frame_score(record, default=None):
+    """The mIOU that frames are ranked by: of the classes, or of the categories where those are compared."""
+    score = record.get('class_miou')
+    score = record.get('category_miou') if score is None else score
+    return default if score is None else score
+
+
+def _named(names, values):
+    return {name: number(value) for name, value in zip(names, values)}

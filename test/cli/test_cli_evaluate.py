@@ -1,0 +1,116 @@
+"""`espnet-ros evaluate` and `espnet-ros compare` as a user types them."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from espnet_ros.cli import main
+from espnet_ros.cli.evaluate import LIMITS
+
+
+@pytest.fixture
+def bag():
+    """A bag of eight street pictures whose ground truth is in Cityscapes classes."""
+    assert main(['bag', 'create', 'drive:8:96x64', '--out', 'bag']) == 0
+    return 'bag'
+
+
+def metrics(folder='evaluation'):
+    return json.loads((pathlib.Path(folder) / 'metrics.json').read_text())
+
+
+def test_a_bag_is_evaluated_and_compared(bag, tiny, capsys):
+    assert main(['evaluate', bag, '--model', tiny, '--backend', 'torch']) == 0
+    found = metrics()
+    out = capsys.readouterr().out
+    assert 'tiny: 8 frames, 8 of 8 labelled ones scored' in out
+    assert 'mIOU of categories {:.2f},'.format(100 * found['averageScoreCategories']) in out  # CamVid on Cityscapes
+    assert 'report: evaluation/report.html' in out and os.path.isfile('evaluation/report.html')
+    assert found['byClass'] is False and found['configuration']['backend'] == 'torch'
+    assert main(['evaluate', bag, '--model', tiny, '--backend', 'torch', '--width', '128', '--out', 'other']) == 0
+    capsys.readouterr()
+    assert main(['compare', 'evaluation', 'other', '--out', 'page.html']) == 0
+    out = capsys.readouterr().out
+    assert '8 labelled frames in common' in out and 'page: page.html' in out
+    line = next(line for line in out.splitlines() if line.startswith('category mIOU'))
+    assert line.split()[3:5] == ['{:.2f}'.format(100 * m['averageScoreCategories']) for m in (found, metrics('other'))]
+    assert 'evaluation and other' in pathlib.Path('page.html').read_text()
+
+
+def test_ground_truth_can_be_given_the_models_classes(bag, tiny):
+    assert main(['evaluate', bag, '--model', tiny, '--truth', 'trainIds', '--truth-labels', 'camvid']) == 0
+    assert metrics()['byClass'] is True and metrics()['labelSet']['name'] == 'camvid'
+
+
+@pytest.mark.parametrize('option, bound, kept', [
+    ('--min-category-miou', '0', True), ('--min-category-miou', '0.99', False), ('--min-class-miou', '0', False),
+    ('--min-coverage', '1', True), ('--max-latency-p95', '60', True), ('--max-latency-p95', '0.000001', False)])
+def test_the_exit_code_says_whether_limits_are_kept(bag, tiny, capsys, option, bound, kept):
+    assert main(['evaluate', bag, '--model', tiny, '--no-boundary', option, bound]) == (0 if kept else 1)
+    error = capsys.readouterr().err
+    assert ('espnet-ros: failed: ' in error and '({})'.format(option) in error) is not kept
+
+
+def test_a_bag_without_ground_truth_keeps_no_limit_of_right(bag, tiny, capsys):
+    arguments = ['evaluate', bag, '--model', tiny, '--image-topic', '/camera/ground_truth']
+    assert main([*arguments, '--min-coverage', '0.1']) == 1
+    assert 'coverage is 0, below the limit of 0.1' in capsys.readouterr().err
+    assert main([*arguments, '--min-category-miou', '0']) == 1
+    assert 'category mIOU is nan, which does not keep the limit of 0' in capsys.readouterr().err
+
+
+def test_limits_have_options():
+    assert [limit.option for limit in LIMITS] == [
+        'min-category-miou', 'min-class-miou', 'min-coverage', 'max-latency-p95']
+
+
+@pytest.mark.parametrize('arguments', [
+    ['--min-coverage', '70'], ['--min-class-miou', 'nan'], ['--max-latency-p95', '0'], ['--max-latency-p95', 'nan'],
+    ['--workers', '0'], ['--workers', '2', '--ray'], ['--protocol', 'other']])
+def test_wrong_options_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(['evaluate', 'bag', *arguments])
+    assert left.value.code == 2 and arguments[0] in capsys.readouterr().err
+
+
+def test_mistakes_are_one_sentence(bag, tiny, capsys):
+    pathlib.Path('nothing.mcap').write_bytes(b'')
+    for arguments, text in ((['nowhere', '--model', tiny], 'nowhere'), ([bag, '--model', 'nobody'], 'nobody'),
+                            ([bag, '--model', tiny, '--width', '7'], 'input_width is 7'),
+                            (['nothing.mcap', '--model', tiny], 'nothing.mcap')):
+        assert main(['evaluate', *arguments]) == 1
+        error = capsys.readouterr().err
+        assert 'espnet-ros: error: ' in error and text in error and 'Traceback' not in error
+    assert main(['evaluate', bag, '--model', tiny]) == 0
+    capsys.readouterr()
+    assert main(['evaluate', bag, '--model', tiny, '--protocol', 'authors']) == 1
+    assert "'evaluation' holds the results of another evaluation" in capsys.readouterr().err
+    assert main(['evaluate', bag, '--model', tiny, '--protocol', 'authors', '--restart']) == 0
+    assert main(['compare', 'evaluation', 'nothing']) == 1
+    assert "'nothing' is no finished evaluation" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
+def test_what_was_done_is_kept_when_it_is_ended(tiny, number):
+    assert main(['bag', 'create', 'drive:40:96x64', '--out', 'bag']) == 0
+    command = [sys.executable, '-m', 'espnet_ros.cli', 'evaluate', 'bag', '--model', tiny, '--backend', 'torch']
+    frames = pathlib.Path('evaluation/frames.jsonl')
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while not (frames.exists() and frames.stat().st_size) and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(number)
+    error = process.communicate()[1].decode()
+    kept = [line for line in frames.read_text().splitlines() if line.endswith('}')]
+    assert kept
+    if process.returncode:  # it was not through already
+        assert process.returncode == (130 if number == signal.SIGINT else -number)
+        if number == signal.SIGINT:
+            assert "what was done is kept in 'evaluation'; the same command goes on" in error
+    assert subprocess.run(command).returncode == 0
+    lines = frames.read_text().splitlines()
+    assert lines[:len(kept)] == kept and len(lines) == 40 == metrics()['frames']

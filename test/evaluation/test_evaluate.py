@@ -1,0 +1,166 @@
+"""Whole evaluations: what they leave behind, how they go on, and the numbers that are known."""
+import csv
+import json
+
+import numpy as np
+import pytest
+from bag_maker import BagMaker, make
+from evaluation_rig import setup_for, without_times
+
+from espnet_ros import models
+from espnet_ros.datasets import open_dataset
+from espnet_ros.evaluation import workers
+from espnet_ros.evaluation.bag_writer import write_bag
+from espnet_ros.evaluation.bags import open_bag
+from espnet_ros.evaluation.evaluate import configuration_of, evaluate
+from espnet_ros.evaluation.journal import read_frames
+from espnet_ros.evaluation.offline import Setup
+from espnet_ros.evaluation.scoring import compare_labels
+from espnet_ros.evaluation.workers import InProcess, Processes
+from espnet_ros.labels import CAMVID, CATEGORIES, CITYSCAPES
+from espnet_ros.metrics import category_confusion, iou, mean_iou
+
+
+def lasting(folder):
+    """The results in a folder without what two runs never share."""
+    metrics = json.loads((folder / 'metrics.json').read_text())
+    for key in ('latency', 'stages', 'sessions'):
+        del metrics[key]
+    return metrics, [without_times(record) for record in read_frames(folder)], (folder / 'confusion.csv').read_bytes()
+
+
+class Interrupted:
+    """Workers in this process, until Ctrl-C after some steps."""
+
+    def __init__(self, setup, steps):
+        self._inner, self._steps = InProcess(setup), steps
+        self.count, self.where, self.engines, self.close = 1, 'here', self._inner.engines, self._inner.close
+
+    def run(self, tasks):
+        for step, done in enumerate(self._inner.run(tasks)):
+            if step == self._steps:
+                raise KeyboardInterrupt
+            yield done
+
+
+def test_the_folder_holds_what_was_measured(tmp_path):
+    setup = setup_for(tmp_path, count=8)
+    steps = []
+    statistics = evaluate(setup, tmp_path / 'out', InProcess, watch=lambda p: steps.append((p.frames, p.total)))
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'confusion.csv', 'frames.jsonl', 'metrics.json', 'progress.jsonl', 'report.html']
+    records = list(read_frames(tmp_path / 'out'))
+    assert steps[0] == (0, 8) and steps[-1] == (8, 8) and len(records) == 8
+    confusion = np.zeros((12, 12), int)
+    for record in records:
+        for row, column, pixels in record['confusion']:
+            confusion[row, column] += pixels
+    assert confusion.sum() == 8 * 32 * 24 and np.array_equal(statistics.confusion, confusion)
+    metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert metrics['confMatrix'] == confusion.tolist()
+    assert metrics['averageScoreClasses'] == mean_iou(confusion[:11])
+    assert list(metrics['classScores'].values()) == iou(confusion[:11]).tolist()
+    assert metrics['averageScoreCategories'] == mean_iou(category_confusion(confusion[:11], CAMVID))
+    assert metrics['labels'] == dict(zip((*CAMVID.names, 'unlabeled'), range(12)))
+    assert metrics['coverage'] == 1.0 and metrics['scoredFrames'] == metrics['labelledFrames'] == 8
+    assert metrics['latency']['p50'] == np.percentile([record['latency'] for record in records], 50)
+    assert metrics['boundaryF1'] == pytest.approx(np.mean([record['boundary_f1'] for record in records]))
+    assert metrics['configuration']['model']['name'] == 'small-camvid' and metrics['problems'] == []
+    session, = metrics['sessions']
+    assert session['frames'] == 8 and session['engines'][0]['backend'] == 'torch' and 0 < session['engine_share'] < 1
+    rows = list(csv.reader((tmp_path / 'out' / 'confusion.csv').open()))
+    assert rows[0] == ['truth/prediction', *CAMVID.names, 'unlabeled']
+    assert [row[0] for row in rows[1:]] == rows[0][1:]
+    assert np.array_equal(np.array([row[1:] for row in rows[1:]], int), confusion)
+
+
+@pytest.mark.parametrize('steps', [0, 1, 4, 8])
+def test_an_interrupted_evaluation_goes_on_to_the_same_end(tmp_path, steps):
+    setup = setup_for(tmp_path, count=8)
+    evaluate(setup, tmp_path / 'whole', InProcess)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(setup, tmp_path / 'parts', lambda s: Interrupted(s, steps))
+    assert len(list(read_frames(tmp_path / 'parts'))) == steps
+    assert not (tmp_path / 'parts' / 'report.html').exists()
+    begun = []
+    evaluate(setup, tmp_path / 'parts', InProcess, watch=lambda p: begun.append(p.frames))
+    assert begun[0] == steps and lasting(tmp_path / 'parts') == lasting(tmp_path / 'whole')
+    # All is done: the report is made again from what is there.
+    before = (tmp_path / 'parts' / 'frames.jsonl').read_bytes()
+    evaluate(setup, tmp_path / 'parts', InProcess)
+    assert (tmp_path / 'parts' / 'frames.jsonl').read_bytes() == before
+
+
+def test_worker_processes_leave_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, 'CHUNK', 3)
+    make(tmp_path / 'b', 4)
+    setup = setup_for(tmp_path, [make(tmp_path / 'a', 7), tmp_path / 'b'])
+    evaluate(setup, tmp_path / 'one', InProcess)
+    evaluate(setup, tmp_path / 'two', lambda s: Processes(s, 2))
+    assert lasting(tmp_path / 'one') == lasting(tmp_path / 'two')
+    pages = [(tmp_path / name / 'report.html').read_text().split('Worst frames')[1].split('How it was')[0]
+             for name in ('one', 'two')]
+    assert pages[0] == pages[1] and pages[0].count('<img ') == 6 * 4
+    # Begun with processes, a run can be ended in one.
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(setup, tmp_path / 'mixed', lambda s: Interrupted(s, 5))
+    evaluate(setup, tmp_path / 'mixed', lambda s: Processes(s, 2))
+    assert lasting(tmp_path / 'mixed') == lasting(tmp_path / 'one')
+
+
+def test_other_label_sets_are_compared_by_category(tmp_path):
+    setup = setup_for(tmp_path, count=3, label_set=CITYSCAPES)
+    statistics = evaluate(setup, tmp_path / 'out', InProcess)
+    metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert metrics['classScores'] == {} and metrics['averageScoreClasses'] is None
+    assert metrics['averageScoreCategories'] == mean_iou(statistics.confusion[:7])
+    assert tuple(metrics['categoryScores']) == CATEGORIES[1:]
+    assert 'Classes are not compared' in (tmp_path / 'out' / 'report.html').read_text()
+
+
+def test_a_bag_without_ground_truth_is_timed(tmp_path):
+    with BagMaker(tmp_path / 'bag') as bag:
+        for number in range(3):
+            bag.frame(number, truth=False)
+    statistics = evaluate(setup_for(tmp_path), tmp_path / 'out', InProcess)
+    assert (statistics.frames, statistics.scored, statistics.labelled, statistics.coverage) == (3, 0, 0, 0.0)
+    metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert metrics['averageScoreCategories'] is None and metrics['latency']['p95'] > 0
+    assert not any(metrics['classScores'].values())
+
+
+def test_the_configuration_names_what_decides(tmp_path):
+    setup = setup_for(tmp_path, count=3)
+    known = configuration_of(setup)
+    assert known == configuration_of(setup_for(tmp_path, count=3))
+    assert json.loads(json.dumps(known))['bags'][0]['frames'] == 3
+    assert known != configuration_of(setup._replace(protocol='authors'))
+    assert known != configuration_of(setup._replace(width=128))
+
+
+@pytest.fixture(scope='module')
+def camvid_bag(shared, tmp_path_factory):
+    path = tmp_path_factory.mktemp('camvid') / 'val'
+    assert write_bag(path, [open_dataset('camvid:{}:val'.format(shared / 'data' / 'camvid'))]) == 101
+    return path
+
+
+@pytest.mark.parametrize('protocol, expected', [('cityscapes', 70.10), ('authors', 68.68)])
+def test_camvid_val_gives_the_golden_confusion(shared, camvid_bag, tmp_path, protocol, expected):
+    weights = shared / 'weights' / 'espnet' / 'espnet_p_2_q_8_camvid.pth'
+    card = models.find(weights).card
+    with open_bag(camvid_bag) as bag:
+        setup = Setup(str(weights), 480, 360, 'torch', 'cpu', 'fp32', (bag,),
+                      tuple(compare_labels(card.label_set, [bag.label_set])), protocol, False)
+        statistics = evaluate(setup, tmp_path / 'out', InProcess)
+    golden = np.loadtxt(str(shared / 'golden' / 'camvid_val_confusion_q8.csv'), delimiter=',', dtype=np.int64)
+    wrong = np.abs(statistics.confusion - golden).sum() / 2 / golden.sum()
+    assert golden.sum() == statistics.confusion.sum() == 101 * 480 * 360 and wrong < 0.001
+    assert round(100 * statistics.class_miou, 2) == expected
+    metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert round(100 * metrics['averageAccuracyClasses'], 2) == 79.71
+    if protocol == 'cityscapes':
+        # The reference mean of categories leaves cyclists out (see test_metrics.py); with them it is 79.27.
+        without = CAMVID._replace(classes=CAMVID.classes[:10])
+        assert round(100 * mean_iou(category_confusion(statistics.counted, without)), 2) == 76.96
+        assert round(100 * statistics.category_miou, 2) == 79.27

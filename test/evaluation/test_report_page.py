@@ -1,0 +1,188 @@
+"""The report as a person sees it: in a real browser, on a desk, a phone and paper."""
+import base64
+import json
+import re
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.evaluation.charts import HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram, timeline
+from espnet_ros.evaluation.pictures import frame_pictures
+from espnet_ros.evaluation.report import WorstFrame, write_report
+from espnet_ros.evaluation.scoring import compare_labels, score_frame
+from espnet_ros.evaluation.statistics import Statistics, frame_score
+from espnet_ros.labels import CAMVID, CITYSCAPES
+
+DETAILS = {
+    'configuration': {
+        'model': {'name': 'model-<b>x</b>', 'sha256': 64 * 'a'}, 'input': [480, 360], 'by_class': True,
+        'bags': [{'paths': ['/a/long/path/' + 40 * 'x' + '/drive.mcap'], 'bytes': 12345678, 'frames': 30,
+                  'labelled': 32, 'label_set': 'camvid'}]},
+    'sessions': [{'frames': 30, 'seconds': 1.5, 'engine_share': 0.95, 'where': 'in one process', 'versions': {'a': '1'},
+                  'engines': [{'backend': 'torch', 'precision': 'fp32', 'device': 'CPU', 'fallback': 'no GPU'}]}],
+    'problems': ['2 images on <script>alert(1)</script> cannot be decoded']}
+
+
+def write(folder, label_set=CAMVID, frames=30):
+    """Write a report of random frames and return the path of its page."""
+    comparison, = compare_labels(label_set, [label_set])
+    statistics, random, worst = Statistics(comparison.label_set, True, 32), np.random.default_rng(0), []
+    for number in range(frames):
+        truth = random.choice(np.array([*label_set.ids, 255], np.uint8), (6, 8)).repeat(20, 0).repeat(20, 1)
+        labels = np.where(random.random(truth.shape) < 0.7, truth, truth.T[:120, :120].repeat(2, 1)[:, :160])
+        record = dict(score_frame(comparison, truth, labels), bag=0, topic='/camera/<i>', stamp=10**18 + number,
+                      latency=0.02 + random.random() / 50, stages={'preprocess': 0.001, 'inference': 0.02})
+        statistics.add(record)
+        image = random.integers(0, 255, truth.shape + (3,), dtype=np.uint8)
+        if number < 2:
+            worst.append(WorstFrame(record, number + 1, frame_score(record),
+                                    frame_pictures(comparison, image, truth, labels)))
+    write_report(folder, statistics, DETAILS, worst)
+    return folder / 'report.html'
+
+
+@pytest.fixture(scope='module')
+def browser():
+    api = pytest.importorskip('playwright.sync_api')
+    program = next(filter(None, map(shutil.which, (
+        'chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'))), None)
+    if program is None:
+        pytest.skip('there is no Chromium on this machine')
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=['--no-sandbox'])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def look(browser):
+    """Open a page offline in a window of some width; what it asks for or complains about is in `seen`."""
+    contexts, seen = [], []
+
+    def opened(path, width=1280, scheme='light'):
+        contexts.append(browser.new_context(
+            viewport={'width': width, 'height': 900}, color_scheme=scheme, offline=True))
+        page = contexts[-1].new_page()
+        seen.clear()
+        page.on('console', lambda message: seen.append(message.text))
+        page.on('pageerror', lambda error: seen.append(str(error)))
+        page.on('dialog', lambda dialog: seen.append(dialog.message))
+        page.on('request', lambda request: None if request.url.startswith('data:') else seen.append(request.url))
+        page.goto(path.as_uri())
+        assert seen == [path.as_uri()]  # it needs nothing but itself
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def test_the_page_shows_the_numbers(tmp_path, look):
+    page = look(write(tmp_path))
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    tiles = page.locator('.tile b').all_inner_texts()
+    shares = [metrics[key] for key in ('averageScoreCategories', 'averageScoreClasses', 'pixelAccuracy',
+                                       'averageAccuracyClasses', 'boundaryF1')]
+    assert tiles[:5] == ['{:.2f}'.format(100 * value) for value in shares]
+    assert tiles[5:] == ['{:.1f}'.format(1000 * metrics['latency'][p]) for p in ('p50', 'p95')] + [
+        '{:.2f}'.format(100 * 30 / 32)]
+    assert page.locator('h1').inner_text() == 'How right is model-<b>x</b>?'
+    assert page.locator('.warn li').all_inner_texts() == DETAILS['problems']
+    classes = page.locator('section', has=page.get_by_role('heading', name='Classes')).locator('tr')
+    assert classes.count() == 1 + 11 + 1
+    for row, (name, value) in zip(classes.all()[1:], metrics['classScores'].items()):
+        assert row.locator('td').nth(0).inner_text() == name
+        assert row.locator('td').nth(2).inner_text() == '{:.2f}'.format(100 * value)
+        box, bar = (row.locator(part).bounding_box() for part in ('.track', '.fill'))
+        assert bar['width'] / box['width'] == pytest.approx(value, abs=0.02)
+
+
+def test_pictures_load_and_the_matrix_is_right(tmp_path, look):
+    page = look(write(tmp_path))
+    sizes = page.evaluate('[...document.images].map(i => [i.complete, i.naturalWidth, i.naturalHeight])')
+    assert sizes == 8 * [[True, 160, 120]]
+    assert page.locator('.matrix g').count() == 11 * 12
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    row = metrics['confMatrix'][3]
+    title = page.locator('.matrix g').nth(3 * 12 + 3).locator('title').text_content()
+    assert title == 'Road taken for Road: {} pixels, {:.2f} %'.format(row[3], 100 * row[3] / sum(row))
+
+
+@pytest.mark.parametrize('width, label_set', [(390, CAMVID), (320, CITYSCAPES), (820, CITYSCAPES), (1280, CITYSCAPES)])
+def test_nothing_is_cut_off_at_any_width(tmp_path, look, width, label_set):
+    page = look(write(tmp_path, label_set), width)
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    # What is wider than the window can be scrolled by itself; nothing else reaches out of its section.
+    assert page.evaluate("""[...document.querySelectorAll('section, .tile')].flatMap(section => {
+        const end = section.getBoundingClientRect().right + 1;
+        return [...section.querySelectorAll('td, th, p, li, figure, b, span')]
+            .filter(e => !e.closest('.scroll') && e.getBoundingClientRect().right > end)
+            .map(e => e.outerHTML)})""") == []
+
+
+def test_light_and_dark_have_contrast(tmp_path, look):
+    path = write(tmp_path)
+    for scheme in ('light', 'dark'):
+        page = look(path, scheme=scheme)
+        colors = page.evaluate("""[...document.querySelectorAll('h1, td, th, .soft, .warn li, .tile span')].map(e => {
+            let under = e;
+            while (getComputedStyle(under).backgroundColor === 'rgba(0, 0, 0, 0)') under = under.parentElement;
+            return [getComputedStyle(e).color, getComputedStyle(under).backgroundColor]})""")
+        for text, under in {tuple(pair) for pair in colors}:
+            first, second = sorted((luminance(text), luminance(under)))
+            assert (second + 0.05) / (first + 0.05) >= 4.5, (scheme, text, under)
+        page.close()
+
+
+def luminance(color):
+    """Relative luminance of a CSS colour (WCAG 2)."""
+    channels = [int(value) / 255 for value in re.findall(r'\d+', color)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_on_paper_it_is_light_and_complete(tmp_path, look):
+    page = look(write(tmp_path, CITYSCAPES), scheme='dark')
+    page.emulate_media(media='print')
+    page.set_viewport_size({'width': 700, 'height': 990})  # A4 without its margins
+    assert page.evaluate('getComputedStyle(document.body).backgroundColor') == 'rgb(255, 255, 255)'
+    assert page.evaluate('document.documentElement.scrollWidth') <= 700
+    assert page.locator('.matrix').bounding_box()['width'] <= 700
+    document = page.pdf(format='A4')
+    assert document.startswith(b'%PDF') and 2 <= len(re.findall(rb'/Type\s*/Page\b', document)) <= 8
+
+
+def test_without_frames_or_ground_truth_there_is_a_page(tmp_path, look):
+    page = look(write(tmp_path, frames=0))
+    assert page.locator('.tile b').all_inner_texts() == 7 * ['–'] + ['0.00']
+
+
+def test_pictures_are_in_the_page(tmp_path):
+    text = write(tmp_path).read_text()
+    assert not re.search(r'(src|href)="(?!data:)', text) and 'url(' not in text and '<script' not in text
+    for kind, data in re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', text):
+        picture = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+        assert picture.shape == (120, 160, 3), kind
+
+
+def test_histogram_counts_every_value():
+    values = [0.1] * 95 + [5.0] * 3 + [0.2] * 2
+    chart = histogram(values, 'x', 'y')
+    assert sum(int(bar.title.split(': ')[1]) for bar in chart.bars) == 100
+    assert chart.note == 'The last bar holds 3 beyond 0.21, up to 5.'
+    for bar in chart.bars:
+        assert LEFT <= bar.x and bar.x + bar.width <= WIDTH - RIGHT and bar.y + bar.height <= HEIGHT
+    assert histogram([0.0], 'x', 'y').bars and histogram([3.0], 'x', 'y').note == ''
+
+
+def test_timeline_keeps_peaks_and_leaves_out_what_is_missing():
+    values = np.full(5000, 1.0)
+    values[1234] = 9.0
+    chart = timeline(values, 'x', 'y')
+    heights = [float(point.split(',')[1]) for point in chart.range.split()]
+    assert min(heights) == pytest.approx(TOP) and len(chart.line.split()) == 360
+    assert timeline([np.nan, np.nan], 'x', 'y') is None and timeline([], 'x', 'y') is None
+    assert len(timeline([1.0, np.nan, 0.5], 'x', 'y').line.split()) == 2
+    assert timeline([0.0], 'x', 'y').line
