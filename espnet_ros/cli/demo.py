@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,16 +11,21 @@ import time
 import cv2
 
 from espnet_ros import models
+from espnet_ros.cli import main
 from espnet_ros.cli.files import make_folder
 from espnet_ros.errors import EspnetError
+from espnet_ros.labels import CITYSCAPES
 
 DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show how they do in one
-live line, and leave pictures. Nothing else on the network sees them."""
+live line, and leave pictures. Where the camera tells the ground truth, as the street's does, some of its images
+become a bag, on which the model is evaluated at the end. Nothing else on the network sees them."""
 
 STREET = {'width': 640, 'height': 480, 'rate': 15.0}
 """Pixels and Hz of the synthetic camera."""
 VIDEO_RATE = 15
 START_SECONDS = 120.0
+RECORDED, RECORDED_EVERY = 30, 8
+"""At most so many images go into the bag, and one of so many that come: neighbours tell the same."""
 
 
 def add_arguments(parser):
@@ -48,13 +54,14 @@ def run(options):
     make_folder(options.out / 'logs')
     given = {name: getattr(options, name) for name in STREET if getattr(options, name) is not None}
     camera = dict(STREET, **given) if options.source.startswith('street') else given
+    recording = _Recording()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts below, which end the nodes
     with contextlib.ExitStack() as stack:
         environment = private_environment(stack.enter_context(private_domain()))
         os.environ.clear()
         os.environ.update(environment)
         recorder = stack.enter_context(_Recorder(options.out))
-        watcher = stack.enter_context(watching('/espnet', recorder.add))
+        watcher = stack.enter_context(watching('/espnet', recorder.add, recording.add))
         nodes = stack.enter_context(_Nodes(options.out / 'logs'))
         nodes.start('diagnostics')
         nodes.start('segmentation', remap='image:=image_raw', model=options.model)
@@ -63,6 +70,8 @@ def run(options):
     view = watcher.view()
     print('{} frames segmented. Look at:\n  {}   the last frame\n  {}   all of them\n  {}   what the nodes said'.format(
         view.frames, options.out / 'overlay.png', options.out / 'overlay.mp4', options.out / 'logs'))
+    if recording.frames:
+        recording.evaluate(options.out, options.model)
     print('On a robot: ros2 launch espnet_ros segment.launch.py image:=/your/camera/image_raw')
     return 0
 
@@ -143,6 +152,31 @@ class _Nodes:
                 last = path.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1:]
                 raise EspnetError('the {} node ended with code {}: {} (all in {})'.format(
                     name, process.returncode, ' '.join(last), path))
+
+
+class _Recording:
+    """Camera images with ground truth, kept for a bag."""
+
+    def __init__(self):
+        self.frames = []
+        self._seen = 0
+
+    def add(self, image, labels):
+        """Keep some of the images."""
+        if self._seen % RECORDED_EVERY == 0 and len(self.frames) < RECORDED:
+            self.frames.append((image.copy(), labels.copy()))
+        self._seen += 1
+
+    def evaluate(self, folder, model):
+        """Write the bag and evaluate the model on it, as a user would."""
+        # Only here: without a recording the demo needs neither.
+        from espnet_ros.datasets import Memory
+        from espnet_ros.evaluation.bag_writer import write_bag
+        bag = folder / 'recording'
+        shutil.rmtree(bag, ignore_errors=True)
+        write_bag(bag, [Memory('demo', CITYSCAPES, self.frames)])
+        print('\nespnet-ros evaluate {} --model {}'.format(bag, model), flush=True)
+        main(['evaluate', str(bag), '--model', model, '--out', str(folder / 'evaluation'), '--restart'])
 
 
 class _Recorder:

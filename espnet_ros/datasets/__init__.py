@@ -1,15 +1,15 @@
 """Labelled images from folders and from the synthetic street, for evaluation and training alike."""
 import re
 
-from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Pair, read_labels
+from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Memory, Pair, read_labels
 from espnet_ros.datasets.readers import VOC, camvid, cityscapes, folder, mapillary, voc
 from espnet_ros.datasets.synthetic import Drive, Streets
 from espnet_ros.datasets.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
 from espnet_ros.errors import SourceError
 
-__all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage', 'Pair', 'Streets',
-           'camvid', 'cityscapes', 'folder', 'ground_truth', 'label_table', 'mapillary', 'open_dataset', 'read_labels',
-           'read_mapping', 'voc']
+__all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage', 'Memory', 'Pair',
+           'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'label_table', 'mapillary', 'open_dataset',
+           'read_labels', 'read_mapping', 'voc']
 
 SPECS = """\
 camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot

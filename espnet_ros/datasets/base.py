@@ -50,6 +50,20 @@ class Dataset(abc.ABC):
         return (self._read(i) for i in range(len(self)))
 
 
+class Memory(Dataset):
+    """Labelled images that are there already: pairs of BGR uint8 [H, W, 3] and ids uint8 [H, W]."""
+
+    def __init__(self, name, label_set, pairs):
+        super().__init__(name, label_set)
+        self._pairs = pairs
+
+    def __len__(self):
+        return len(self._pairs)
+
+    def _read(self, i):
+        return LabeledImage('{}_{:06d}'.format(self.name, i), *self._pairs[i])
+
+
 class Pair(typing.NamedTuple):
     """The files of one labelled image."""
 

@@ -47,27 +47,33 @@ class Watcher(Node):
     """Matches labels, overlays and ground truth of one segmentation node by their stamps.
 
     on_overlay(seconds, picture): called in the executor's thread with each overlay, BGR uint8 [H, W, 3] with a
-    legend, and its stamp.
+    legend, and its stamp. on_truth(image, labels): likewise with each camera image that has ground truth, BGR uint8
+    [H, W, 3] and trainIds uint8 [H, W]; None when nobody wants them.
     """
 
-    def __init__(self, target, on_overlay):
+    def __init__(self, target, on_overlay, on_truth=None):
         """target: the segmentation node's full name, such as '/espnet'."""
         super().__init__('watcher')
         self.error = None
         self._target = target
         self._on_overlay_picture = on_overlay
+        self._on_truth_pair = on_truth
         self._lock = threading.Lock()
         self._rate = RateMeter()
         self._latencies = collections.deque(maxlen=300)
         self._frames = self._dropped = 0
         self._engine, self._failed = 'starting', False
         self._confusion = np.zeros((len(CATEGORIES) - 1, len(CATEGORIES)), np.int64)
-        self._halves = {name: collections.OrderedDict() for name in ('labels', 'overlay', 'categories', 'truth')}
+        self._halves = {name: collections.OrderedDict() for name in (
+            'labels', 'overlay', 'categories', 'truth', 'image', 'image truth')}
         self._label_set = None
         qos = QoSProfile(depth=10)
         for name in ('labels', 'overlay', 'categories'):
             self.create_subscription(Image, '{}/{}'.format(target, name), self._on(name), qos)
         self.create_subscription(Image, 'ground_truth', self._on('truth'), qos)
+        if on_truth is not None:
+            self.create_subscription(Image, 'image_raw', self._on('image'), qos)
+            self.create_subscription(Image, 'ground_truth', self._on('image truth'), qos)
         self.create_subscription(String, target + '/label_map', self._on_label_map, LATCHED_QOS)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
@@ -97,6 +103,7 @@ class Watcher(Node):
                     self._latencies.append(self._now() - stamp_to_seconds(message.header.stamp))
                 self._match_truth(key)
             self._match_overlay(key)
+            self._match_image(key)
         return callback
 
     def _match_truth(self, key):
@@ -123,6 +130,11 @@ class Watcher(Node):
         self._on_overlay_picture(stamp_to_seconds(message.header.stamp),
                                  render.draw_legend(image_to_bgr(message), labels, self._label_set))
 
+    def _match_image(self, key):
+        if all(key in self._halves[name] for name in ('image', 'image truth')):
+            self._on_truth_pair(image_to_bgr(self._halves['image'].pop(key)),
+                                _plane(self._halves['image truth'].pop(key)))
+
     def _on_label_map(self, message):
         content = json.loads(message.data)
         self._label_set = LabelSet(content['label_set'], tuple(
@@ -139,10 +151,10 @@ class Watcher(Node):
 
 
 @contextlib.contextmanager
-def watching(target, on_overlay):
+def watching(target, on_overlay, on_truth=None):
     """Run a Watcher in a thread of its own; yields it. Initialises ROS for as long."""
     rclpy.init(args=[], **OWN_SIGNALS)
-    watcher = Watcher(target, on_overlay)
+    watcher = Watcher(target, on_overlay, on_truth)
     executor = SingleThreadedExecutor()
     executor.add_node(watcher)
     ended = threading.Event()

@@ -1,4 +1,5 @@
 """The demo: three nodes as processes, watched, pictures left behind."""
+import json
 import cv2
 import pytest
 
@@ -27,6 +28,10 @@ def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
     assert cv2.imread(str(tmp_path / 'out dir/overlay.png')).shape == (480, 640, 3)
     video = cv2.VideoCapture(str(tmp_path / 'out dir/overlay.mp4'))
     assert video.isOpened() and video.get(cv2.CAP_PROP_FRAME_COUNT) >= 1
+    metrics = json.loads((tmp_path / 'out dir/evaluation/metrics.json').read_text())
+    assert 0 <= metrics['averageScoreCategories'] <= 1 and (tmp_path / 'out dir/evaluation/report.html').is_file()
+    frames = len((tmp_path / 'out dir/evaluation/frames.jsonl').read_text().splitlines())
+    assert '{0} frames, {0} of {0} labelled ones scored'.format(frames) in done.stdout and frames >= 1
     assert {p.name for p in (tmp_path / 'out dir/logs').iterdir()} == {
         'camera.log', 'segmentation.log', 'diagnostics.log'}
 
