@@ -1,46 +1,102 @@
 """The diagnostics node: how the machine under the robot's perception feels."""
 import socket
 import sys
+import time
+import typing
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from espnet_ros.nodes.diagnostic_messages import statuses_to_message
+from espnet_ros.errors import EspnetError
+from espnet_ros.nodes.diagnostic_messages import log_levels, message_to_statuses, statuses_to_message
 from espnet_ros.nodes.parameters import ParameterSet, Rule
+from espnet_ros.nodes.plots import Plots
 from espnet_ros.nodes.process import run
-from espnet_ros.telemetry import machine
-from espnet_ros.telemetry.status import OK
+from espnet_ros.telemetry.machine import Limits, readings, statuses
+from espnet_ros.telemetry.prometheus import Exporter
+from espnet_ros.telemetry.sources import open_machine
+from espnet_ros.telemetry.status import LevelLog
+
+_LIMITS = Limits()
+
+
+class DiagnosticsParameters(typing.NamedTuple):
+    """What the diagnostics node can be told; the limits are those of telemetry.machine."""
+
+    tegrastats: str = 'tegrastats'
+    interval: float = 1.0
+    prometheus_port: int = 0
+    prometheus_address: str = '127.0.0.1'
+    cpu_warn: float = _LIMITS.cpu_warn
+    gpu_warn: float = _LIMITS.gpu_warn
+    memory_warn: float = _LIMITS.memory_warn
+    memory_error: float = _LIMITS.memory_error
+    power_warn: float = _LIMITS.power_warn
+    power_error: float = _LIMITS.power_error
+    temperature_warn: float = _LIMITS.temperature_warn
+    temperature_error: float = _LIMITS.temperature_error
+
 
 RULES = {
+    'tegrastats': Rule('Path of tegrastats, or its name on the PATH, used where it is found; empty never uses it.',
+                       fixed=True),
+    'interval': Rule('Seconds between readings of the machine.', 0.1, 60, fixed=True),
+    'prometheus_port': Rule('TCP port that serves all diagnostics to Prometheus; 0 serves none.', 0, 65535, fixed=True),
+    'prometheus_address': Rule('Address that it listens on; 0.0.0.0 lets other machines read.', fixed=True),
     'cpu_warn': Rule('CPU load, in percent of all cores, from which to warn.', 0, 100),
-    'memory_warn': Rule('Memory in use, in percent, from which to warn.', 0, 100),
+    'gpu_warn': Rule('GPU load, in percent, from which to warn; 0 never warns.', 0, 100),
+    'memory_warn': Rule('Memory in use, in percent of the machine\'s or a GPU\'s, from which to warn.', 0, 100),
     'memory_error': Rule('Memory in use, in percent, from which to report an error.', 0, 100),
+    'power_warn': Rule('Power drawn, in watts, from which to warn; 0 never warns.', 0, 10000),
+    'power_error': Rule('Power drawn, in watts, from which to report an error; 0 never does.', 0, 10000),
     'temperature_warn': Rule('Temperature, in degrees Celsius, from which to warn.', 0, 150),
     'temperature_error': Rule('Temperature, in degrees Celsius, from which to report an error.', 0, 150),
 }
 
 
 class DiagnosticsNode(Node):
-    """Publishes CPU, memory and temperature on /diagnostics once a second."""
+    """Publishes GPU, CPU, memory, power and temperature once a second, on /diagnostics and below ~/telemetry."""
 
     def __init__(self):
         super().__init__('diagnostics')
-        self._settings = ParameterSet(self, machine.Limits(), RULES)
+        self._machine = self._exporter = None
+        self._settings = ParameterSet(self, DiagnosticsParameters(), RULES)
         self._settings.check_problems()
+        settings = self._settings.value
         self._publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._plots = Plots(self, 'telemetry')
         self._host = socket.gethostname()
-        self._levels = {}
-        machine.read()  # the first reading of the CPU has nothing to compare with
+        self._level_log = LevelLog()
+        self._machine = open_machine(settings.tegrastats, settings.interval)
+        if settings.prometheus_port:
+            self._serve(settings)
+        # On the steady clock: a paused simulation does not pause the machine.
         self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    def destroy_node(self):
+        """End what was started before the node goes away under it."""
+        if self._machine is not None:
+            self._machine.stop()
+        if self._exporter is not None:
+            self._exporter.close()
+        return super().destroy_node()
+
+    def _serve(self, settings):
+        try:
+            self._exporter = Exporter(settings.prometheus_port, settings.prometheus_address)
+        except EspnetError as error:
+            self.get_logger().error(str(error))
+            return
+        self.create_subscription(
+            DiagnosticArray, '/diagnostics', lambda message: self._exporter.update(message_to_statuses(message)), 10)
+
     def _on_second(self):
-        statuses = machine.statuses(self._host, machine.read(), self._settings.value)
-        self._publisher.publish(statuses_to_message(statuses, self.get_clock().now().to_msg(), self._host))
-        for status in statuses:
-            if status.level > self._levels.get(status.name, OK):
-                self.get_logger().warning('{}: {}'.format(status.name, status.message))
-            self._levels[status.name] = status.level
+        state = self._machine.state()
+        found = statuses(self._host, state, self._settings.value)
+        self._publisher.publish(statuses_to_message(found, self.get_clock().now().to_msg(), self._host))
+        log_levels(self, self._level_log.update(found, time.monotonic()), '')
+        self._plots.publish(readings(state))
 
 
 def main():

@@ -108,7 +108,8 @@ class ImageInput:
         lost = None if self._sequence is None or self._several_publishers else self._lost
         return InputState(active, self.topic, publishers, self._rate.rate(now), self._received, lost,
                           self.slot.dropped, self._refused, silence, self._refusal, self._clock_problem,
-                          self._qos_problem or ('' if lost is None else self._transport_problem()))
+                          self._qos_problem or ('' if lost is None else self._transport_problem()),
+                          self._rate.rhythm())
 
     def _transport_problem(self):
         """Say so when best effort lost many images since the last call."""

@@ -1,6 +1,7 @@
 """The segmentation node: images in, labels, masks, confidence and overlays out."""
 import socket
 import sys
+import time
 import typing
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -9,21 +10,22 @@ from std_srvs.srv import SetBool
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
-from espnet_ros.nodes.diagnostic_messages import statuses_to_message
+from espnet_ros.nodes.diagnostic_messages import log_levels, statuses_to_message
 from espnet_ros.nodes.image_input import ImageInput
 from espnet_ros.nodes.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
 from espnet_ros.nodes.outputs import Outputs
 from espnet_ros.nodes.parameters import ParameterSet
+from espnet_ros.nodes.plots import Plots
 from espnet_ros.nodes.process import run
 from espnet_ros.nodes.settings import SEGMENTATION_RULES, SegmentationParameters
 from espnet_ros.nodes.worker import Worker
 from espnet_ros.segmenter import Segmenter, input_size
 from espnet_ros.telemetry.status import (
-    ERROR,
-    OK,
     EngineState,
+    LevelLog,
     engine_status,
     input_status,
+    latency_readings,
     latency_status,
     output_status,
 )
@@ -43,7 +45,8 @@ class SegmentationNode(LifecycleNode):
         self._outputs = None
         self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
         self._announced = None  # the confidence threshold that ~/label_map tells
-        self._levels = {}
+        self._level_log = LevelLog()
+        self._latency_plots = Plots(self, 'latency')
         self._enabled = True
         self._settings = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
                                      lambda: self._worker is not None,
@@ -159,10 +162,9 @@ class SegmentationNode(LifecycleNode):
         statuses = self._statuses(prefix, settings)
         self._diagnostics.publish(statuses_to_message(
             statuses, self.get_clock().now().to_msg(), socket.gethostname()))
-        for status in statuses:
-            if status.level == ERROR > self._levels.get(status.name, OK):
-                self.get_logger().error('{}: {}'.format(status.name[len(prefix):], status.message))
-            self._levels[status.name] = status.level
+        log_levels(self, self._level_log.update(statuses, time.monotonic()), prefix)
+        if self._worker is not None:
+            self._latency_plots.publish(latency_readings(self._worker.times.percentiles()))
 
     def _statuses(self, prefix, settings):
         if self._worker is None:

@@ -37,6 +37,7 @@ class Worker(threading.Thread):
         self._rate = RateMeter()
         self._published = self._rested = self._failed = 0
         self._failure = ''
+        self._busy_since = None
 
     def stop(self, timeout=1.0):
         """End the thread; a build that goes on for longer is left to itself and publishes nothing."""
@@ -94,14 +95,17 @@ class Worker(threading.Thread):
 
     def output_state(self):
         """Return the OutputState for diagnostics."""
-        now = self._now()
-        return OutputState(self.active, self.enabled, self._outputs.subscribers, self._rate.rate(now),
-                           self._published, self._rested, self._failed, self._failure)
+        since = self._busy_since
+        total = self.times.percentiles().get('total')
+        return OutputState(self.active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
+                           self._published, self._rested, self._failed, self._failure, self._rate.rhythm(),
+                           0.0 if since is None else time.monotonic() - since, total and total.p50)
 
     def _handle(self, message):
         if not self.enabled or not self.active or not self._outputs.subscribers:
             self._rested += 1
             return
+        self._busy_since = time.monotonic()
         try:
             self._segment(message)
         except ImageError as error:
@@ -113,6 +117,8 @@ class Worker(threading.Thread):
             self._failure = repr(error)
             self._node.get_logger().error('an image could not be segmented: {!r}'.format(error),
                                           throttle_duration_sec=5.0)
+        finally:
+            self._busy_since = None
 
     def _segment(self, message):
         settings = self._settings()

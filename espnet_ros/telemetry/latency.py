@@ -7,10 +7,21 @@ import numpy as np
 
 
 class Percentiles(typing.NamedTuple):
-    """Median and 95th percentile, in seconds."""
+    """Median, 95th and 99th percentile, in seconds."""
 
     p50: float
     p95: float
+    p99: float
+
+
+class Rhythm(typing.NamedTuple):
+    """How steadily events come: their median interval, and jitter, by which 95% of the intervals differ from it less.
+
+    In seconds; None where there are too few events to tell.
+    """
+
+    interval: typing.Optional[float] = None
+    jitter: typing.Optional[float] = None
 
 
 class StageTimes:
@@ -32,7 +43,7 @@ class StageTimes:
         with self._lock:
             copies = [(stage, np.array(values)) for stage, values in self._stages.items()]
         return collections.OrderedDict(
-            (stage, Percentiles(*np.percentile(values, (50, 95)).tolist())) for stage, values in copies)
+            (stage, Percentiles(*np.percentile(values, (50, 95, 99)).tolist())) for stage, values in copies)
 
 
 class RateMeter:
@@ -70,6 +81,16 @@ class RateMeter:
             interval = (self._times[-1] - self._times[0]) / (count - 1)
             span = max(self._times[-1] - self._times[0], now - self._times[0] - interval)
             return (count - 1) / span if span > 0 else 0.0
+
+    def rhythm(self):
+        """Return the Rhythm of the window's events; of two events the interval alone."""
+        with self._lock:
+            intervals = np.diff(np.array(self._times))
+        if not len(intervals):
+            return Rhythm()
+        median = float(np.median(intervals))
+        jitter = None if len(intervals) < 2 else float(np.percentile(np.abs(intervals - median), 95))
+        return Rhythm(median, jitter)
 
     def _forget(self, now):
         while len(self._times) > 1 and self._times[0] < now - self._window:

@@ -1,5 +1,6 @@
 """The demo: three nodes as processes, watched, pictures left behind."""
 import json
+
 import cv2
 import pytest
 
