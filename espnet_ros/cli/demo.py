@@ -4,7 +4,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -13,6 +12,7 @@ import cv2
 from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.cli.files import make_folder
+from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.errors import EspnetError
 from espnet_ros.labels import CITYSCAPES
 
@@ -45,12 +45,9 @@ def add_arguments(parser):
 
 def run(options):
     """Run the demo; return the exit code."""
-    try:
-        from espnet_ros.nodes.domain import private_domain, private_environment
-        from espnet_ros.nodes.watcher import watching
-    except ImportError as error:
-        raise EspnetError('the demo needs ROS 2, and {}: source its setup.bash, or install the wheels in '
-                          'requirements/run.txt'.format(error)) from None
+    ros('the demo')
+    from espnet_ros.nodes.domain import private_domain, private_environment
+    from espnet_ros.nodes.watcher import watching
     make_folder(options.out / 'logs')
     given = {name: getattr(options, name) for name in STREET if getattr(options, name) is not None}
     camera = dict(STREET, **given) if options.source.startswith('street') else given
@@ -62,7 +59,7 @@ def run(options):
         os.environ.update(environment)
         recorder = stack.enter_context(_Recorder(options.out))
         watcher = stack.enter_context(watching('/espnet', recorder.add, recording.add))
-        nodes = stack.enter_context(_Nodes(options.out / 'logs'))
+        nodes = stack.enter_context(Nodes(options.out / 'logs'))
         nodes.start('diagnostics')
         nodes.start('segmentation', remap='image:=image_raw', model=options.model)
         nodes.start('camera', source=options.source, loop=True, **camera)
@@ -108,50 +105,6 @@ def _print_line(text):
         sys.stdout.flush()
     else:
         print(text, flush=True)
-
-
-class _Nodes:
-    """Our nodes as processes; they end with the context."""
-
-    def __init__(self, logs):
-        self.logs = logs
-        self._processes = {}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process, _ in self._processes.values():
-            process.send_signal(signal.SIGINT)
-        for process, log in self._processes.values():
-            try:
-                process.wait(10.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            log.close()
-
-    def start(self, name, remap=None, **parameters):
-        """Start the node `name` with ROS parameters; its output goes to a file of its own."""
-        command = [sys.executable, '-m', 'espnet_ros.nodes.' + name, '--ros-args']
-        command += ['-r', remap] if remap else []
-        for key, value in parameters.items():
-            # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.
-            text = "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value).lower()
-            command += ['-p', '{}:={}'.format(key, text)]
-        log = open(self.logs / (name + '.log'), 'w', encoding='utf-8')
-        # In a session of its own: Ctrl-C in the terminal is ours to pass on.
-        self._processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
-                                                 stdin=subprocess.DEVNULL, start_new_session=True), log
-
-    def check(self):
-        """Raise EspnetError when a node has ended."""
-        for name, (process, _) in self._processes.items():
-            if process.poll() is not None:
-                path = self.logs / (name + '.log')
-                last = path.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1:]
-                raise EspnetError('the {} node ended with code {}: {} (all in {})'.format(
-                    name, process.returncode, ' '.join(last), path))
 
 
 class _Recording:

@@ -2,17 +2,22 @@
 import argparse
 import contextlib
 import math
+import os
 import pathlib
 import sys
+import time
 import typing
 
 import tqdm
 
 from espnet_ros import models
 from espnet_ros.cli.bag import add_selection, open_selected
+from espnet_ros.cli.files import make_folder
+from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.engine import BACKENDS, PRECISIONS
-from espnet_ros.errors import ParameterError
+from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.evaluation.evaluate import evaluate
+from espnet_ros.evaluation.live import ThroughNode, check_labels
 from espnet_ros.evaluation.offline import Setup
 from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
 from espnet_ros.evaluation.report import PAGE, percent
@@ -30,7 +35,14 @@ DESCRIPTION = """Measure a model on every frame of bags, as fast as the machine 
 Classes are compared where the ground truth has the model's classes, else the 7 Cityscapes
 categories. Labels have the size of the image; where the ground truth has another one, they
 are resized to it with nearest neighbour. Scores and shares are from 0 to 1.
+With --through-ros the images travel as messages to a segmentation node and its labels back:
+latency is then from sending the one to having the other, and coverage tells what a node that
+is too slow for --rate has dropped.
 The exit code is 1 when a limit (--min-..., --max-...) is not kept."""
+
+
+CONNECT_SECONDS = 60.0
+"""In which a segmentation node must be found and its model loaded."""
 
 
 class Limit(typing.NamedTuple):
@@ -81,6 +93,11 @@ def add_arguments(parser):
     where.add_argument('--ray', metavar='ADDRESS', nargs='?', const=LOCAL,
                        help='run on the Ray cluster there, which sees the same files; auto: the one of this machine; '
                        'no address: a new one on this machine')
+    where.add_argument('--through-ros', action='store_true', help='start a segmentation node and play the bags into it')
+    where.add_argument('--node', metavar='NAME', help='play the bags into the segmentation node of that full name, '
+                       'such as /espnet, which runs already, with the model that --model says')
+    parser.add_argument('--rate', type=_bound, metavar='FACTOR', help='play so many times as fast as recorded, instead '
+                        "of waiting for the node's answer to each image")
     for limit in LIMITS:
         parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else _share,
                             metavar='SECONDS' if limit.is_upper else 'SHARE',
@@ -101,8 +118,9 @@ def run(options):
         for bag in bags:
             for problem in bag.problems:
                 print('espnet-ros: warning: ' + problem, file=sys.stderr)
+        player = stack.enter_context(_player(options)) if options.through_ros or options.node else None
         with _Bar() as bar:
-            statistics = _evaluate(setup, options, bar)
+            statistics = _evaluate(setup, options, player, bar)
     print(_summary(card, statistics, options.out))
     broken = [limit.broken(statistics, bound) for limit, bound in _bounds(options) if limit.broken(statistics, bound)]
     for sentence in broken:
@@ -110,8 +128,11 @@ def run(options):
     return 1 if broken else 0
 
 
-def _evaluate(setup, options, bar):
+def _evaluate(setup, options, player, bar):
     def open_workers(setup):
+        if player is not None:
+            check_labels(models.find(setup.model).card.label_set, player.class_names)
+            return ThroughNode(setup, player, options.rate)
         if options.ray:
             return RayCluster(setup, options.ray)
         return Processes(setup, options.workers) if options.workers > 1 else InProcess(setup)
@@ -121,6 +142,36 @@ def _evaluate(setup, options, bar):
     except KeyboardInterrupt:
         bar.write("espnet-ros: what was done is kept in '{}'; the same command goes on".format(options.out))
         raise
+
+
+@contextlib.contextmanager
+def _player(options):
+    """Yield a Player that is connected to the node that runs, or to one that runs for as long."""
+    ros('--through-ros')
+    from espnet_ros.nodes.background import spinning
+    from espnet_ros.nodes.domain import private_domain, private_environment
+    from espnet_ros.nodes.replay import Player
+    with contextlib.ExitStack() as stack:
+        if options.through_ros:
+            os.environ.update(private_environment(stack.enter_context(private_domain())))
+            logs = pathlib.Path(options.out) / 'logs'
+            make_folder(logs)
+            nodes = stack.enter_context(Nodes(logs))
+            nodes.start('segmentation', model=options.model, backend=options.backend, device=options.device,
+                        precision=options.precision, input_width=options.width, input_height=options.height,
+                        use_sim_time=True)
+        player = stack.enter_context(spinning(lambda: Player(options.node or '/espnet')))
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                player.connect(1.0)
+                break
+            except SourceError:
+                if options.through_ros:
+                    nodes.check()
+                if time.monotonic() > deadline:
+                    raise
+        yield player
 
 
 class _Bar:

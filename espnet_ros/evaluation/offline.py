@@ -80,7 +80,7 @@ class Evaluator:
         A record is plain data: bag, topic, stamp (ns), latency (seconds from image to labels), stages (seconds of
         each), and with ground truth what scoring.score_frame returns.
         """
-        with contextlib.closing(ahead(_frames(self.setup.bags[task.bag], task))) as frames, \
+        with contextlib.closing(ahead(fresh_frames(self.setup.bags[task.bag], task))) as frames, \
                 concurrent.futures.ThreadPoolExecutor(1) as scorer:
             count, scored = 0, None
             for frame, problems in frames:
@@ -109,7 +109,7 @@ class Evaluator:
         return None
 
 
-def _frames(bag, task):
+def fresh_frames(bag, task):
     """Yield each frame of a task with the problems up to it, and at the end None with all."""
     bag = _afresh(bag)
     known = len(bag.problems)

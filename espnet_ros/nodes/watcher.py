@@ -1,15 +1,12 @@
 """A node that watches a segmentation node from outside: rates, latency, accuracy and pictures."""
 import collections
-import contextlib
 import json
 import threading
 import typing
 
 import cv2
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -18,9 +15,9 @@ from std_msgs.msg import String
 from espnet_ros import render
 from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, cityscapes_to_camvid
 from espnet_ros.metrics import confusion_matrix, mean_iou
+from espnet_ros.nodes.background import spinning
 from espnet_ros.nodes.messages import image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.outputs import LATCHED_QOS
-from espnet_ros.nodes.process import OWN_SIGNALS
 from espnet_ros.telemetry.latency import RateMeter
 
 _KEPT = 100
@@ -150,33 +147,9 @@ class Watcher(Node):
                 self._engine, self._failed = status.message, status.level == DiagnosticStatus.ERROR
 
 
-@contextlib.contextmanager
 def watching(target, on_overlay, on_truth=None):
-    """Run a Watcher in a thread of its own; yields it. Initialises ROS for as long."""
-    rclpy.init(args=[], **OWN_SIGNALS)
-    watcher = Watcher(target, on_overlay, on_truth)
-    executor = SingleThreadedExecutor()
-    executor.add_node(watcher)
-    ended = threading.Event()
-
-    def spin():
-        try:
-            while not ended.is_set():
-                executor.spin_once(timeout_sec=0.2)
-        except ExternalShutdownException:  # Ctrl-C
-            pass
-        except Exception as error:
-            watcher.error = error
-    thread = threading.Thread(target=spin, name='watcher', daemon=True)
-    thread.start()
-    try:
-        yield watcher
-    finally:
-        ended.set()
-        thread.join()
-        watcher.destroy_node()
-        if rclpy.ok():
-            rclpy.shutdown()
+    """Run a Watcher in a thread of its own (see background.spinning); yields it."""
+    return spinning(lambda: Watcher(target, on_overlay, on_truth))
 
 
 def _plane(message):

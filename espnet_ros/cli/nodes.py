@@ -1,0 +1,59 @@
+"""Our nodes as processes of a command."""
+import signal
+import subprocess
+import sys
+
+from espnet_ros.errors import EspnetError
+
+
+def ros(what):
+    """Raise EspnetError when there is no ROS 2, which `what` needs."""
+    try:
+        import espnet_ros.nodes.background  # noqa: F401
+    except ImportError as error:
+        raise EspnetError('{} needs ROS 2, and {}: source its setup.bash, or install the wheels in '
+                          'requirements/run.txt'.format(what, error)) from None
+
+
+class Nodes:
+    """Our nodes as processes; they end with the context. logs: folder for what they say."""
+
+    def __init__(self, logs):
+        self.logs = logs
+        self._processes = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process, _ in self._processes.values():
+            process.send_signal(signal.SIGINT)
+        for process, log in self._processes.values():
+            try:
+                process.wait(10.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.close()
+
+    def start(self, name, remap=None, **parameters):
+        """Start the node `name` with ROS parameters; its output goes to a file of its own."""
+        command = [sys.executable, '-m', 'espnet_ros.nodes.' + name, '--ros-args']
+        command += ['-r', remap] if remap else []
+        for key, value in parameters.items():
+            # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.
+            text = "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value).lower()
+            command += ['-p', '{}:={}'.format(key, text)]
+        log = open(self.logs / (name + '.log'), 'w', encoding='utf-8')
+        # In a session of its own: Ctrl-C in the terminal is ours to pass on.
+        self._processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
+                                                 stdin=subprocess.DEVNULL, start_new_session=True), log
+
+    def check(self):
+        """Raise EspnetError when a node has ended."""
+        for name, (process, _) in self._processes.items():
+            if process.poll() is not None:
+                path = self.logs / (name + '.log')
+                last = path.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1:]
+                raise EspnetError('the {} node ended with code {}: {} (all in {})'.format(
+                    name, process.returncode, ' '.join(last), path))
