@@ -1,4 +1,5 @@
 """Launch files and configuration say what the nodes understand."""
+import argparse
 import importlib
 import json
 import pathlib
@@ -35,7 +36,8 @@ def load(monkeypatch):
     module('ament_index_python.packages', get_package_share_directory=lambda package: str(ROOT))
     module('ament_index_python', packages=sys.modules['ament_index_python.packages'])
     module('launch', LaunchDescription=Recorded)
-    module('launch.actions', DeclareLaunchArgument=Recorded, IncludeLaunchDescription=Recorded, OpaqueFunction=Recorded)
+    module('launch.actions', DeclareLaunchArgument=Recorded, ExecuteProcess=Recorded,
+           IncludeLaunchDescription=Recorded, OpaqueFunction=Recorded, Shutdown=Recorded)
     module('launch.launch_description_sources', PythonLaunchDescriptionSource=str)
     module('launch_ros', actions=None)
     module('launch_ros.actions', Node=Recorded)
@@ -117,6 +119,27 @@ def test_an_argument_overrides_the_file(start):
     assert nodes['rviz2']['parameters'] == [{'use_sim_time': True}]
     camera = start('camera.launch.py', source='0', width='640', rate='15', loop='False')['camera_node']
     assert camera['parameters'][1] == {'source': '0', 'width': 640, 'rate': 15.0, 'loop': False}
+
+
+def test_an_evaluation_plays_its_bags_into_a_node_with_sim_time(load):
+    launch = load('evaluate.launch.py')
+    values = {name: default for name, default, _ in launch.ARGUMENTS}
+    context = types.SimpleNamespace(launch_configurations=values)
+    with pytest.raises(RuntimeError, match='names no bag'):
+        launch.nodes(context)
+    values.update(bags="day 'rainy night'", rate='2.0', options='--min-coverage 0.9')
+    node, command = launch.nodes(context)
+    assert node.named['parameters'] == [str(CONFIG / 'segment.yaml'), {
+        'model': values['model'], 'backend': 'auto', 'use_sim_time': True}]
+    words = command.named['cmd']
+    assert words[1:] == ['-m', 'espnet_ros.cli', 'evaluate', 'day', 'rainy night', '--node', '/espnet', '--model',
+                         values['model'], '--out', 'evaluation', '--rate', '2.0', '--min-coverage', '0.9']
+    parser = argparse.ArgumentParser()
+    importlib.import_module('espnet_ros.cli.evaluate').add_arguments(parser)
+    assert parser.parse_args(words[4:]).rate == 2.0  # the command understands all of it
+    values['params_file'] = 'no.yaml'
+    with pytest.raises(RuntimeError, match="there is no file 'no.yaml'"):
+        launch.nodes(context)
 
 
 def test_image_is_remapped_with_its_compressed_form(start):
