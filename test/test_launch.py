@@ -16,7 +16,7 @@ CONFIG, LAUNCH = ROOT / 'config', ROOT / 'launch'
 LAUNCH_FILES = sorted(path.name for path in LAUNCH.glob('*.launch.py'))
 PARAMETERS = {
     'camera.yaml': ('espnet_ros.nodes.camera', 'CameraParameters'),
-    'diagnostics.yaml': ('espnet_ros.telemetry.machine', 'Limits'),
+    'diagnostics.yaml': ('espnet_ros.nodes.diagnostics', 'DiagnosticsParameters'),
     'segment.yaml': ('espnet_ros.nodes.settings', 'SegmentationParameters'),
 }
 

@@ -1,0 +1,32 @@
+"""Numbers as topics of their own, which every plot tool draws."""
+import re
+
+from std_msgs.msg import Float64
+
+_MOST = 300
+"""Topics that one Plots makes, whatever a machine calls its rails and sensors."""
+
+
+class Plots:
+    """Publishes named numbers as std_msgs/Float64 on topics below `~/FOLDER`, made when a name first appears."""
+
+    def __init__(self, node, folder):
+        self._node = node
+        self._folder = folder
+        self._publishers = {}
+
+    def publish(self, numbers):
+        """Publish a mapping from name to number, as far as somebody listens; names may have several parts, a/b/c."""
+        for name, number in numbers.items():
+            if name not in self._publishers and len(self._publishers) < _MOST:
+                self._publishers[name] = self._node.create_publisher(
+                    Float64, '~/{}/{}'.format(self._folder, name_to_topic(name)), 1)
+            publisher = self._publishers.get(name)
+            if publisher is not None and publisher.get_subscription_count():
+                publisher.publish(Float64(data=float(number)))
+
+
+def name_to_topic(name):
+    """Return a name as ROS takes it: letters, digits and single underscores, each part beginning with a letter."""
+    parts = (re.sub('_+', '_', re.sub('[^A-Za-z0-9]', '_', part)).strip('_') for part in name.split('/'))
+    return '/'.join(part if part[:1].isalpha() else 'n' + part for part in parts)
