@@ -16,7 +16,9 @@ from espnet_ros.errors import EngineError
 STAGES = ('preprocess', 'inference', 'postprocess', 'total')
 BASELINE = 'baseline'
 PAUSE = 0.02
-"""Seconds between two pipelines' frames, for the threads of the one to come to rest."""
+"""Seconds between two pipelines' turns, for the threads of the one to come to rest."""
+FRAMES = 5
+"""Frames of a turn, one after the other: a single one after a long rest would find cold caches and sleeping cores."""
 
 
 class Candidate(typing.NamedTuple):
@@ -67,11 +69,11 @@ class Measurement(typing.NamedTuple):
         return self.baseline['total'].median / self.stages['total'].median
 
 
-def measure(candidate, warmup=5, repeats=30, images=(), on_frame=lambda: None):
-    """Measure a candidate and, in turns with it, the published pipeline; return the Measurement.
+def measure(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: None):
+    """Measure a candidate and, in turns of FRAMES frames with it, the published pipeline; return the Measurement.
 
-    images: paths of images to use in place of the synthetic street, resized to the camera's size. on_frame: is called
-    after each turn, warmup + repeats times.
+    warmup, repeats: turns that do not count, and that do. images: paths of images to use in place of the synthetic
+    street, resized to the camera's size. on_turn: is called after each turn.
     """
     plain = candidate._replace(backend=BASELINE, precision='fp32', cameras=1)
     workers = []
@@ -86,14 +88,14 @@ def measure(candidate, warmup=5, repeats=30, images=(), on_frame=lambda: None):
         for turn in range(warmup + repeats):
             for group, kept in ((workers[:-1], seconds), (workers[-1:], baseline_seconds)):
                 time.sleep(PAUSE)
-                for worker in group:
-                    worker.send('run')
-                for worker in group:
-                    answer = worker.receive()
-                    if turn >= warmup:
-                        for stage in STAGES:
-                            kept[stage].append(answer[stage])
-            on_frame()
+                for _ in range(FRAMES):
+                    for worker in group:
+                        worker.send('run')
+                    for answer in [worker.receive() for worker in group]:
+                        if turn >= warmup:
+                            for stage in STAGES:
+                                kept[stage].append(answer[stage])
+            on_turn()
         agreement = float((_labels(workers[0]) == _labels(baseline)).mean()) if about['weights'] != 'random' else None
         workers[0].send('memory')
         return Measurement(candidate, about, _summaries(seconds), _summaries(baseline_seconds), agreement,

@@ -17,8 +17,8 @@ from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Measure how long models take from the bytes of a camera's image to the bytes of its
 labels, each beside the pipeline that ESPNet was published with (eager PyTorch in fp32, in the
-authors' order of steps) in turns on the same machine. Every pipeline runs in its own process.
-DIR gets
+authors' order of steps), in turns of five frames on the same machine. Every pipeline runs in
+its own process. DIR gets
   benchmark.json    all numbers, the machine and the versions
   benchmark.csv     the table that is printed
   benchmark.png     time against image size and against accuracy (needs matplotlib)
@@ -41,8 +41,8 @@ def add_arguments(parser):
     add('--cameras', 'how many cameras work at once, each in its own process', metavar='N', nargs='+', type=int,
         default=[1])
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
-    add('--repeats', 'frames that count', type=int, default=30)
-    add('--warmup', 'frames before them', type=int, default=5)
+    add('--repeats', 'turns of five frames that count', type=int, default=10)
+    add('--warmup', 'turns before them', type=int, default=2)
     parser.add_argument('--images', metavar='IMAGE', nargs='+', default=(),
                         help='images or folders to use in place of the synthetic street')
     add('--out', 'folder to write to', metavar='DIR', type=pathlib.Path, default='benchmark')

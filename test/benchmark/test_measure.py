@@ -19,7 +19,7 @@ def measured(tmp_path_factory):
     write_card(CARD._replace(sha256=sha256_of(folder / 'small.pth')), path)
     turns = []
     return measure(Candidate(str(path), 160, 120, 320, 240, 'torch', 'cpu', 'fp32', cameras=2), 1, 3,
-                   on_frame=lambda: turns.append(1)), len(turns)
+                   on_turn=lambda: turns.append(1)), len(turns)
 
 
 def test_a_measurement_tells_stages_baseline_memory_and_agreement(measured):

@@ -15,7 +15,7 @@ def asked(monkeypatch):
     """The candidates that would have been measured; every other one cannot be."""
     found = []
 
-    def measure(candidate, warmup, repeats, images, on_frame):
+    def measure(candidate, warmup, repeats, images, on_turn):
         found.append((candidate, warmup, repeats, [pathlib.Path(path).name for path in images]))
         if len(found) % 2 == 0:
             return Measurement(candidate, problem='it broke')
