@@ -12,11 +12,15 @@ import cv2
 import numpy as np
 
 from espnet_ros.errors import EngineError
+from espnet_ros.telemetry.machine import readings, total_power
+from espnet_ros.telemetry.sources import open_machine
 
 STAGES = ('preprocess', 'inference', 'postprocess', 'total')
 BASELINE = 'baseline'
 PAUSE = 0.02
 """Seconds between two pipelines' turns, for the threads of the one to come to rest."""
+LOAD_SECONDS = 3.0
+"""How long a pipeline then works without a pause, for the sensors of power, load and temperature."""
 FRAMES = 5
 """Frames of a turn, one after the other: a single one after a long rest would find cold caches and sleeping cores."""
 
@@ -51,8 +55,9 @@ class Measurement(typing.NamedTuple):
 
     about: what the engine told of itself (EngineInfo's fields), and whether the weights were its own or random.
     stages: by name, Summary. baseline: likewise, of the published pipeline in the same run. agreement: share of
-    pixels, 0..1, that both label alike. memory: the most that a process held, MiB. problem: why it was not measured;
-    all else is then empty.
+    pixels, 0..1, that both label alike. memory: the most that a process held, MiB. energy: joules a frame, of all that
+    the machine's power sensors see, None without them. machine: telemetry.machine.readings under load. problem: why it
+    was not measured; all else is then empty.
     """
 
     candidate: Candidate
@@ -61,6 +66,8 @@ class Measurement(typing.NamedTuple):
     baseline: typing.Dict[str, Summary] = {}
     agreement: typing.Optional[float] = None
     memory: typing.Optional[float] = None
+    energy: typing.Optional[float] = None
+    machine: typing.Dict[str, float] = {}
     problem: str = ''
 
     @property
@@ -69,11 +76,12 @@ class Measurement(typing.NamedTuple):
         return self.baseline['total'].median / self.stages['total'].median
 
 
-def measure(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: None):
+def measure(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: None, open_machine=open_machine):
     """Measure a candidate and, in turns of FRAMES frames with it, the published pipeline; return the Measurement.
 
     warmup, repeats: turns that do not count, and that do. images: paths of images to use in place of the synthetic
-    street, resized to the camera's size. on_turn: is called after each turn.
+    street, resized to the camera's size. on_turn: is called after each turn. open_machine: as in
+    telemetry.sources.
     """
     plain = candidate._replace(backend=BASELINE, precision='fp32', cameras=1)
     workers = []
@@ -97,14 +105,35 @@ def measure(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: None):
                                 kept[stage].append(answer[stage])
             on_turn()
         agreement = float((_labels(workers[0]) == _labels(baseline)).mean()) if about['weights'] != 'random' else None
+        energy, under_load = _under_load(workers[:-1], open_machine)
         workers[0].send('memory')
         return Measurement(candidate, about, _summaries(seconds), _summaries(baseline_seconds), agreement,
-                           workers[0].receive()['memory'])
+                           workers[0].receive()['memory'], energy, under_load)
     except EngineError as error:
         return Measurement(candidate, problem=str(error))
     finally:
         for worker in workers:
             worker.close()
+
+
+def _under_load(workers, open_machine):
+    """Return the energy of a frame, in joules or None, and the machine's readings, with the workers working."""
+    machine = open_machine(interval=0.2)
+    try:
+        frames, powers, began = 0, [], time.monotonic()
+        while time.monotonic() < began + LOAD_SECONDS:
+            for worker in workers:
+                worker.send('run')
+            for worker in workers:
+                worker.receive()
+            frames += len(workers)
+            if time.monotonic() > began + LOAD_SECONDS / 3:  # by then the sensors, too, have seen the load
+                powers.append(total_power(machine.state()))
+        seconds = time.monotonic() - began
+        known = [power for power in powers if power is not None]
+        return (sum(known) / len(known) * seconds / frames if known else None), dict(readings(machine.state()))
+    finally:
+        machine.stop()
 
 
 def _summaries(seconds):

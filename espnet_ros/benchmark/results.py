@@ -3,7 +3,7 @@ import collections
 
 COLUMNS = ('model', 'engine', 'precision', 'network', 'camera', 'cameras', 'preprocess (ms)', 'inference (ms)',
            'postprocess (ms)', 'total (ms)', 'total p95 (ms)', 'frames/s', 'baseline (ms)', 'times faster',
-           'same labels (%)', 'memory (MiB)', 'weights', 'note')
+           'same labels (%)', 'memory (MiB)', 'energy (J)', 'weights', 'note')
 
 
 def row(measurement):
@@ -25,6 +25,7 @@ def row(measurement):
             'baseline (ms)': _milliseconds(measurement.baseline['total'].median),
             'times faster': '{:.2f}'.format(measurement.speedup), 'memory (MiB)': '{:.0f}'.format(measurement.memory),
             'same labels (%)': '' if measurement.agreement is None else '{:.2f}'.format(100 * measurement.agreement),
+            'energy (J)': '' if measurement.energy is None else '{:.3f}'.format(measurement.energy),
             'weights': about['weights']})
     return cells
 
@@ -43,12 +44,13 @@ def table(rows):
 
 
 def as_data(measurement):
-    """Return a measurement as plain data for JSON; times in seconds, memory in MiB."""
+    """Return a measurement as plain data for JSON; times in seconds, memory in MiB, energy in joules."""
     def stages(summaries):
         return {name: dict(s._asdict()) for name, s in summaries.items()}
     return {'candidate': dict(measurement.candidate._asdict()), 'engine': measurement.about,
             'stages': stages(measurement.stages), 'baseline': stages(measurement.baseline),
-            'agreement': measurement.agreement, 'memory': measurement.memory, 'problem': measurement.problem}
+            'agreement': measurement.agreement, 'memory': measurement.memory, 'energy': measurement.energy,
+            'machine': measurement.machine, 'problem': measurement.problem}
 
 
 def plot(measurements, accuracies, path):

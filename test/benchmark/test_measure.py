@@ -9,6 +9,7 @@ from espnet_ros.benchmark.measure import STAGES
 from espnet_ros.benchmark.worker import load
 from espnet_ros.network.card import write_card
 from espnet_ros.network.checkpoint import sha256_of, write_weights
+from espnet_ros.telemetry.machine import MachineState, readings
 
 
 @pytest.fixture(scope='module')
@@ -19,7 +20,17 @@ def measured(tmp_path_factory):
     write_card(CARD._replace(sha256=sha256_of(folder / 'small.pth')), path)
     turns = []
     return measure(Candidate(str(path), 160, 120, 320, 240, 'torch', 'cpu', 'fp32', cameras=2), 1, 3,
-                   on_turn=lambda: turns.append(1)), len(turns)
+                   on_turn=lambda: turns.append(1), open_machine=lambda interval: Sensors()), len(turns)
+
+
+class Sensors:
+    """A machine that draws 12 W."""
+
+    def state(self):
+        return MachineState(cpu=(50.0, 70.0), rails=(('VDD_IN', 12.0), ('VDD_GPU', 3.0)))
+
+    def stop(self):
+        pass
 
 
 def test_a_measurement_tells_stages_baseline_memory_and_agreement(measured):
@@ -34,6 +45,8 @@ def test_a_measurement_tells_stages_baseline_memory_and_agreement(measured):
     assert m.speedup == m.baseline['total'].median / m.stages['total'].median
     assert m.agreement > 0.99  # fp32, though one resizes before it normalises and the other after
     assert 50 < m.memory < 5000
+    assert 12 * 1e-4 < m.energy < 12 * 3.0  # watts times the seconds of a frame
+    assert m.machine == readings(Sensors().state())
 
 
 def test_a_row_and_the_data_say_the_same(measured):
