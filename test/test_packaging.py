@@ -21,14 +21,15 @@ NODES = ('camera_node', 'diagnostics_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')
 
-ROSDEP_KEYS = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'psutil': 'python3-psutil',
+ROSDEP_KEYS = {'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'matplotlib': 'python3-matplotlib',
+               'numpy': 'python3-numpy', 'psutil': 'python3-psutil',
                'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 """Keys of the modules that are not ROS packages, as ros/rosdistro knows them."""
 WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-headless', 'cv_bridge': 'cv-bridge',
-          'numpy': 'numpy', 'psutil': 'psutil', 'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
+          'jinja2': 'jinja2', 'matplotlib': 'matplotlib', 'numpy': 'numpy', 'psutil': 'psutil', 'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
-OPTIONAL = {'openvino', 'pynvml', 'rosbags', 'tensorrt', 'torch2trt', 'setuptools'}
+OPTIONAL = {'lz4', 'openvino', 'prometheus_client', 'pynvml', 'rosbags', 'tensorrt', 'torch2trt', 'setuptools'}
 """Modules that are used where they are installed, or by setup.py only."""
 
 
@@ -237,15 +238,16 @@ def test_make_env_installs_once_and_again_after_a_change(make, copy):
     log = copy / 'pip.log'
     assert make('env', 'PYTHON=./stand-in')[0] == 0
     first = log.read_text().splitlines()
-    assert [re.search(r'(-r requirements/\w+\.txt|-e \.)$', line).group(1) for line in first] == [
-        '-r requirements/build.txt', '-r requirements/run.txt', '-e .', '-r requirements/test.txt']
+    assert [re.search(r'(-r requirements/\w+\.txt|-e \.|cityscapesscripts)$', line).group(1) for line in first] == [
+        '-r requirements/build.txt', '-r requirements/run.txt', '-e .', '-r requirements/test.txt',
+        'cityscapesscripts']
     assert all('-c requirements/lock.txt' in line or '--no-deps' in line for line in first)
     assert make('env', 'PYTHON=./stand-in')[0] == 0
     assert log.read_text().splitlines() == first
     later = (copy / '.venv' / 'test.stamp').stat().st_mtime + 10
     os.utime(str(copy / 'requirements' / 'test.txt'), (later, later))
     assert make('env', 'PYTHON=./stand-in')[0] == 0
-    assert log.read_text().splitlines() == [*first, first[-1]]
+    assert log.read_text().splitlines() == [*first, *first[-2:]]
 
 
 def test_interrupted_installation_is_taken_up_again(make, copy):
