@@ -26,7 +26,8 @@ ROSDEP_KEYS = {'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'matplotlib'
                'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 """Keys of the modules that are not ROS packages, as ros/rosdistro knows them."""
 WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-headless', 'cv_bridge': 'cv-bridge',
-          'jinja2': 'jinja2', 'matplotlib': 'matplotlib', 'numpy': 'numpy', 'psutil': 'psutil', 'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
+          'jinja2': 'jinja2', 'matplotlib': 'matplotlib', 'numpy': 'numpy', 'psutil': 'psutil', 'torch': 'torch',
+          'tqdm': 'tqdm', 'yaml': 'pyyaml'}
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
 OPTIONAL = {'lz4', 'openvino', 'prometheus_client', 'pynvml', 'rosbags', 'tensorrt', 'torch2trt', 'setuptools'}
