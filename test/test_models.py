@@ -294,7 +294,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if slow:
             self.wfile.write(body[:100_000])
             self.wfile.flush()
-            self.server.released.wait(10)
+            self.server.released.wait(60)
             return
         self.wfile.write(body[:len(body) // 2] if cut else body)
 

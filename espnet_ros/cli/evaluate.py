@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import pathlib
+import signal
 import sys
 import time
 import typing
@@ -17,8 +18,8 @@ from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.evaluation.evaluate import evaluate
-from espnet_ros.evaluation.live import ThroughNode, check_labels
-from espnet_ros.evaluation.offline import Setup
+from espnet_ros.evaluation.live import ThroughNode, check_labels, way
+from espnet_ros.evaluation.offline import OFFLINE, Setup
 from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
 from espnet_ros.evaluation.report import PAGE, percent
 from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
@@ -113,12 +114,13 @@ def run(options):
             raise ParameterError('there are no images in {}: {}'.format(
                 ', '.join(options.bags), '; '.join(text for bag in bags for text in bag.problems) or 'it is empty'))
         comparisons = tuple(compare_labels(card.label_set, [bag.label_set for bag in bags]))
+        through_ros = options.through_ros or options.node
         setup = Setup(options.model, width, height, options.backend, options.device, options.precision, bags,
-                      comparisons, options.protocol, options.outlines)
+                      comparisons, options.protocol, options.outlines, way(options.rate) if through_ros else OFFLINE)
         for bag in bags:
             for problem in bag.problems:
                 print('espnet-ros: warning: ' + problem, file=sys.stderr)
-        player = stack.enter_context(_player(options)) if options.through_ros or options.node else None
+        player = stack.enter_context(_player(options)) if through_ros else None
         with _Bar() as bar:
             statistics = _evaluate(setup, options, player, bar)
     print(_summary(card, statistics, options.out))
@@ -153,6 +155,7 @@ def _player(options):
     from espnet_ros.nodes.replay import Player
     with contextlib.ExitStack() as stack:
         if options.through_ros:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
             os.environ.update(private_environment(stack.enter_context(private_domain())))
             logs = pathlib.Path(options.out) / 'logs'
             make_folder(logs)

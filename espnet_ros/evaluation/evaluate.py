@@ -71,7 +71,7 @@ def configuration_of(setup):
             'label_set': summary.label_set and summary.label_set.name})
     return {'model': {'name': card.name, 'sha256': card.sha256}, 'input': [setup.width, setup.height],
             'backend': setup.backend, 'device': setup.device, 'precision': setup.precision, 'protocol': setup.protocol,
-            'outlines': setup.outlines, 'by_class': setup.comparisons[0].by_class, 'bags': bags}
+            'outlines': setup.outlines, 'way': setup.way, 'by_class': setup.comparisons[0].by_class, 'bags': bags}
 
 
 def _run(setup, journal, workers, lengths, watch):

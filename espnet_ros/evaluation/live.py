@@ -22,9 +22,7 @@ class ThroughNode:
 
     def __init__(self, setup, player, rate=None):
         self.engines = set()
-        self.where = 'through ROS, ' + (
-            'each image after the answer to the one before' if rate is None else
-            'at {:g} times the recorded rate'.format(rate))
+        self.where = setup.way
         self._setup, self._player, self._rate = setup, player, rate
 
     def run(self, tasks):
@@ -87,6 +85,12 @@ class ThroughNode:
 
     def close(self):
         """The node is not ours to end."""
+
+
+def way(rate=None):
+    """Return, in words, how images are played; rate as for ThroughNode."""
+    return 'through ROS, ' + ('each image after the answer to the one before' if rate is None else
+                              'at {:g} times the recorded rate'.format(rate))
 
 
 def check_labels(label_set, names):

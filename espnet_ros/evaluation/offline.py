@@ -14,6 +14,8 @@ from espnet_ros.segmenter import Segmenter
 
 _AHEAD = 2
 """Frames that wait for the engine, decoded."""
+OFFLINE = 'offline'
+"""What reports call it."""
 
 
 class Setup(typing.NamedTuple):
@@ -21,7 +23,7 @@ class Setup(typing.NamedTuple):
 
     model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`. bags:
     evaluation.bags.Bag. comparisons: of each bag. protocol: of scoring.PROTOCOLS. outlines: whether to compute boundary
-    F1.
+    F1. way: how the images reach the model, in words.
     """
 
     model: str
@@ -34,6 +36,7 @@ class Setup(typing.NamedTuple):
     comparisons: tuple[Comparison, ...]
     protocol: str
     outlines: bool
+    way: str = OFFLINE
 
 
 class Task(typing.NamedTuple):
