@@ -1,9 +1,13 @@
 """Fixtures that every part of the tests uses."""
 import pathlib
+import signal
 
 import pytest
 
 import espnet_ros  # noqa: F401  before torch, for the way its threads wait
+
+# Shells start what runs in the background with SIGINT ignored, and programs that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')
