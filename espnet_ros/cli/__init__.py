@@ -16,6 +16,7 @@ COMMANDS = {
     'export': 'write a model as an ONNX file',
     'models': 'list the known models, fetch their weights, show a model card',
     'predict': 'segment images and videos',
+    'train': 'train a network on labelled images',
 }
 """Each command and what it does; the module of its name here holds DESCRIPTION, add_arguments(parser), run(options)."""
 

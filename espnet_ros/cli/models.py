@@ -9,9 +9,9 @@ from espnet_ros import models
 from espnet_ros.network import build, parameter_count
 from espnet_ros.network.card import card_to_dict
 
-DESCRIPTION = """Models known by name. Those that are not shipped with this package are fetched
-once, from their authors, to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros, else
-~/.cache/espnet_ros, and checked by SHA-256."""
+DESCRIPTION = """Models known by name: those that are shipped with this package, those of ESPNet's
+authors, whose weights are fetched once to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros,
+else ~/.cache/espnet_ros, and checked by SHA-256, and those that you add."""
 
 
 def add_arguments(parser):
@@ -28,6 +28,19 @@ def add_arguments(parser):
     action.add_argument('--from', dest='from_file', metavar='FILE',
                         help='take the weights of the one model from this file, for machines without internet')
     action.set_defaults(action=_fetch, usage_error=action.error)
+
+    action = actions.add_parser(
+        'add', help='make models of your own known by name', description='Copy model cards and their weights to '
+        '$ESPNET_ROS_MODELS, else $XDG_DATA_HOME/espnet_ros/models, else ~/.local/share/espnet_ros/models. From then '
+        'on every command and node takes the name that stands in the card.')
+    action.add_argument('cards', metavar='CARD', nargs='+', help='model card (.yaml) with its weights beside it')
+    action.add_argument('--replace', action='store_true', help='also in place of another one of that name')
+    action.set_defaults(action=_add)
+
+    action = actions.add_parser('remove', help='forget models that were added', description='Delete the copies that '
+                                '`espnet-ros models add` has made.')
+    action.add_argument('names', metavar='NAME', nargs='+', help='a name that `espnet-ros models list` calls added')
+    action.set_defaults(action=_remove)
 
     action = actions.add_parser('show', help='the card of a model', description='Print the card of a model as YAML.')
     action.add_argument('model', metavar='MODEL', help='name, model card (.yaml) or weights file')
@@ -80,6 +93,17 @@ def _fetch(options):
         with tqdm.tqdm(desc=name, unit='B', unit_scale=True, disable=None, leave=False) as bar:
             model = models.fetch(name, lambda done, total, bar=bar: _advance(bar, done, total), options.from_file)
         print('{}: {}'.format(name, model.weights_path))
+
+
+def _add(options):
+    for path in options.cards:
+        model = models.add(path, options.replace)
+        print('{}: {}'.format(model.card.name, model.weights_path))
+
+
+def _remove(options):
+    for name in options.names:
+        models.remove(name)
 
 
 def _advance(bar, done, total):

@@ -1,4 +1,5 @@
 """Bags as a sequence of frames: images with the ground truth of exactly their stamp."""
+import copy
 import os
 import pathlib
 import tempfile
@@ -7,6 +8,7 @@ import typing
 import numpy as np
 
 from espnet_ros.datasets import GroundTruth, ground_truth
+from espnet_ros.datasets.instances import decode_instances
 from espnet_ros.decoding import (
     compressed_to_bgr,
     compressed_to_label_pixels,
@@ -25,11 +27,16 @@ WAITING_BYTES = 64 << 20
 """Messages that wait for their turn or their partner take this much memory, more of them go to a temporary file."""
 
 
+_IMAGE, _TRUTH, _INSTANCES = range(3)
+"""Kinds of messages that make a frame."""
+
+
 class Frame(typing.NamedTuple):
     """One image of a bag.
 
     stamp: ns. topic, frame_id: of the image. image: BGR uint8 [H, W, 3]. truth: class ids of the bag's label set, uint8
-    [h, w] of any size, 255 = unlabelled; None where there is no ground truth of the same stamp.
+    [h, w] of any size, 255 = unlabelled; None where there is no ground truth of the same stamp. instances: the objects
+    of the ground truth, uint16 [h, w] (see datasets.instances), or None.
     """
 
     stamp: int
@@ -37,6 +44,7 @@ class Frame(typing.NamedTuple):
     frame_id: str
     image: np.ndarray
     truth: np.ndarray | None
+    instances: np.ndarray | None = None
 
 
 class TopicSummary(typing.NamedTuple):
@@ -50,12 +58,13 @@ class TopicSummary(typing.NamedTuple):
 
 
 class StreamSummary(typing.NamedTuple):
-    """Frames that are evaluated; truth_topic is '' without ground truth."""
+    """Frames that are evaluated, and how many have ground truth and instances; truth_topic is '' without the former."""
 
     image_topic: str
     truth_topic: str
     frames: int
     labelled: int
+    instances: int
 
 
 class Summary(typing.NamedTuple):
@@ -109,12 +118,13 @@ class Bag:
 
     def _arrange(self, streams):
         """Put the frames of all streams in one order; a frame's place in it is its number."""
-        columns = [3 * (np.empty(0, np.int64),)]
-        columns += [(s.stamps, s.image_times, s.truth_times if truth else np.full_like(s.stamps, -1))
-                    for s, truth in zip(streams, self._truths)]
-        stamps, image_times, truth_times = map(np.concatenate, zip(*columns))
+        none = [np.full_like(s.stamps, -1) for s in streams]
+        columns = [4 * (np.empty(0, np.int64),)]
+        columns += [(s.stamps, s.image_times, *((s.truth_times, s.instance_times) if truth else (no, no)))
+                    for s, truth, no in zip(streams, self._truths, none)]
+        stamps, *times = map(np.concatenate, zip(*columns))
         order = np.argsort(stamps, kind='stable')
-        self._stamps, self._image_times, self._truth_times = stamps[order], image_times[order], truth_times[order]
+        self._stamps, self._times = stamps[order], np.stack(times)[:, order]
         places = np.empty_like(order)
         places[order] = np.arange(len(order))
         self._roles: dict[str, _Role] = {}
@@ -123,11 +133,14 @@ class Bag:
         for stream, truth in zip(streams, self._truths):
             own = places[offset:offset + len(stream.stamps)]
             offset += len(stream.stamps)
-            self._roles[stream.image_topic] = _Role(stream.stamps, own, None)
+            self._roles[stream.image_topic] = _Role(_IMAGE, stream.stamps, own, None)
             if truth:
-                self._roles[stream.truth_topic] = _Role(stream.stamps, own, truth)
+                self._roles[stream.truth_topic] = _Role(_TRUTH, stream.stamps, own, truth)
+            if truth and stream.instance_topic:
+                self._roles[stream.instance_topic] = _Role(_INSTANCES, stream.stamps, own, None)
             self._streams.append(StreamSummary(
-                stream.image_topic, stream.truth_topic, len(own), stream.labelled if truth else 0))
+                stream.image_topic, stream.truth_topic, len(own), stream.labelled if truth else 0,
+                int((stream.instance_times >= 0).sum()) if truth else 0))
 
     @property
     def label_set(self):
@@ -140,9 +153,25 @@ class Bag:
         return tuple(self._streams)
 
     @property
+    def labelled(self):
+        """Numbers of the frames that have ground truth, ascending."""
+        return np.flatnonzero(self._times[_TRUTH] >= 0).tolist()
+
+    @property
     def problems(self):
         """One sentence for each thing wrong or left out; what cannot be decoded is known after iterating over it."""
-        return (*self._notes, *map(str, self._left_out.values()))
+        return (*self._notes, *self.left_out)
+
+    @property
+    def left_out(self):
+        """The problems that iterating over this Bag has met."""
+        return tuple(map(str, self._left_out.values()))
+
+    def afresh(self):
+        """Return the same Bag as it was before anybody iterated over it; both share their files."""
+        bag = copy.copy(self)
+        bag._left_out = {}
+        return bag
 
     def summary(self):
         """Return the Summary."""
@@ -174,25 +203,27 @@ class Bag:
             turn = start
             for key, message in self._messages(start, stop):
                 waiting.put(key, message)
-                while turn < stop and (turn, False) in waiting and (
-                        self._truth_times[turn] < 0 or (turn, True) in waiting):
-                    image = waiting.take((turn, False))
-                    truth = waiting.take((turn, True)) if self._truth_times[turn] >= 0 else None
+                while turn < stop and all((turn, kind) in waiting for kind in self._kinds(turn)):
+                    messages = {kind: waiting.take((turn, kind)) for kind in self._kinds(turn)}
                     turn += 1
-                    frame = self._frame(image, truth)
+                    frame = self._frame(messages[_IMAGE], messages.get(_TRUTH), messages.get(_INSTANCES))
                     if frame is not None:
                         yield frame
             for place in range(turn, stop):
                 self._leave_out('frames cannot be read a second time', '', int(self._stamps[place]),
                                 'the files have changed')
 
+    def _kinds(self, place):
+        """What a frame is made of."""
+        return [kind for kind in (_IMAGE, _TRUTH, _INSTANCES) if self._times[kind, place] >= 0]
+
     def _messages(self, start, stop):
-        """Yield ((place, is truth), Message) of what the frames start to stop - 1 are made of."""
-        times = np.concatenate([self._image_times[start:stop], self._truth_times[start:stop]])
+        """Yield ((place, kind), Message) of what the frames start to stop - 1 are made of."""
+        times = self._times[:, start:stop]
         times = times[times >= 0]
         if not len(times):
             return
-        seen = bytearray(2 * (stop - start))
+        seen = np.zeros((stop - start, 3), bool)
         for file in self._files:
             for message in file.messages(self._roles, int(times.min()), int(times.max()) + 1):
                 role = self._roles[message.topic]
@@ -203,12 +234,12 @@ class Bag:
                 i = int(np.searchsorted(role.stamps, stamp))
                 if i == len(role.stamps) or role.stamps[i] != stamp or not start <= role.places[i] < stop:
                     continue
-                place, is_truth = int(role.places[i]), role.truth is not None
-                if not seen[2 * (place - start) + is_truth]:
-                    seen[2 * (place - start) + is_truth] = 1
-                    yield (place, is_truth), message
+                place = int(role.places[i])
+                if not seen[place - start, role.kind] and self._times[role.kind, place] >= 0:
+                    seen[place - start, role.kind] = True
+                    yield (place, role.kind), message
 
-    def _frame(self, image_message, truth_message):
+    def _frame(self, image_message, truth_message, instance_message):
         content = deserialize(image_message)
         stamp = stamp_of(content, image_message)
         try:
@@ -218,14 +249,25 @@ class Bag:
             return None
         if not image.flags.writeable:  # a view of the file's bytes, which PyTorch does not like
             image = image.copy()
-        truth = None
+        truth = instances = None
         if truth_message is not None:
-            try:
-                pixels = _TO_LABEL_PIXELS[truth_message.type](deserialize(truth_message))
-                truth = self._roles[truth_message.topic].truth.decode(pixels, 'it')
-            except (ImageError, LabelError) as error:
-                self._leave_out('ground truth images on {} cannot be used', truth_message.topic, stamp, error)
-        return Frame(stamp, image_message.topic, content.header.frame_id, image, truth)
+            truth = self._decoded(truth_message, stamp, 'ground truth images',
+                                  self._roles[truth_message.topic].truth.decode)
+        if truth is not None and instance_message is not None:
+            instances = self._decoded(instance_message, stamp, 'instance images', decode_instances)
+        if instances is not None and instances.shape != truth.shape:
+            self._leave_out('instance images on {} cannot be used', instance_message.topic, stamp,
+                            'it has not the size of the ground truth')
+            instances = None
+        return Frame(stamp, image_message.topic, content.header.frame_id, image, truth, instances)
+
+    def _decoded(self, message, stamp, what, decode):
+        """Return a label image, None after noting why it cannot be used."""
+        try:
+            return decode(_TO_LABEL_PIXELS[message.type](deserialize(message)), 'it')
+        except (ImageError, LabelError) as error:
+            self._leave_out(what + ' on {} cannot be used', message.topic, stamp, error)
+            return None
 
     def _leave_out(self, what, topic, stamp, reason):
         found = self._left_out.setdefault((what, topic), _LeftOut(what.format(topic), stamp, str(reason), set()))
@@ -253,6 +295,7 @@ class Bag:
 class _Role(typing.NamedTuple):
     """What a topic is for: the stamps of its stream, ascending, and their places; truth only of ground truth."""
 
+    kind: int
     stamps: np.ndarray
     places: np.ndarray
     truth: GroundTruth | None
@@ -275,7 +318,7 @@ class _Waiting:
     """Messages that wait for their turn or their partner."""
 
     def __init__(self):
-        self._messages: dict[tuple[int, bool], typing.Any] = {}
+        self._messages: dict[tuple[int, int], typing.Any] = {}
         self._bytes = 0
         self._file = None
 

@@ -1,11 +1,14 @@
 """A model's name to its card and weights, fetched where they are not here."""
+from espnet_ros.models.add import add, remove
 from espnet_ros.models.catalog import (
+    ADDED,
     CACHED,
     DEFAULT,
     NOT_FETCHED,
     SHIPPED,
     Entry,
     Model,
+    added_directory,
     available,
     cache_directory,
     entry,
@@ -16,5 +19,5 @@ from espnet_ros.models.catalog import (
 from espnet_ros.models.download import fetch
 
 __all__ = [
-    'CACHED', 'DEFAULT', 'NOT_FETCHED', 'SHIPPED', 'Entry', 'Model', 'available', 'cache_directory', 'entry', 'fetch',
-    'find', 'load', 'models_directory']
+    'ADDED', 'CACHED', 'DEFAULT', 'NOT_FETCHED', 'SHIPPED', 'Entry', 'Model', 'add', 'added_directory', 'available',
+    'cache_directory', 'entry', 'fetch', 'find', 'load', 'models_directory', 'remove']

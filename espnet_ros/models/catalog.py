@@ -10,7 +10,7 @@ from espnet_ros.network.checkpoint import MAX_BYTES, load_network, sha256_of
 DEFAULT = 'camvid-espnet-c-q8'
 """Name of the model that is used when none is asked for."""
 
-SHIPPED, CACHED, NOT_FETCHED = 'shipped', 'cached', 'not fetched'
+SHIPPED, ADDED, CACHED, NOT_FETCHED = 'shipped', 'added', 'cached', 'not fetched'
 
 CACHE_REMEDY = 'set ESPNET_ROS_CACHE to a folder in which this user may write'
 
@@ -27,7 +27,8 @@ class Model(typing.NamedTuple):
 class Entry(typing.NamedTuple):
     """A model that this package knows by name.
 
-    card_path: of the card. state: SHIPPED, CACHED or NOT_FETCHED. weights_path: of the weights, '' when NOT_FETCHED.
+    card_path: of the card. state: SHIPPED, ADDED (by this user), CACHED or NOT_FETCHED. weights_path: of the weights,
+    '' when NOT_FETCHED.
     """
 
     card: ModelCard
@@ -69,14 +70,52 @@ def cache_directory():
     return os.path.join(base, 'espnet_ros')
 
 
+def added_directory():
+    """Return the folder of this user's own models: $ESPNET_ROS_MODELS, else espnet_ros/models in $XDG_DATA_HOME or
+    ~/.local/share.
+
+    It need not exist yet. Raises ModelError when this user has no home.
+    """
+    own, base = os.environ.get('ESPNET_ROS_MODELS'), os.environ.get('XDG_DATA_HOME', '')
+    if own:
+        return os.path.abspath(_expand(own))
+    if not os.path.isabs(base):
+        base = os.path.join(_expand('~'), '.local', 'share')
+    if not os.path.isabs(base):
+        raise ModelError('this user has no home folder to keep models in; set ESPNET_ROS_MODELS to a folder')
+    return os.path.join(base, 'espnet_ros', 'models')
+
+
 def available():
-    """Return an Entry for every model known by name, in the order of names. Raises ModelError."""
+    """Return an Entry for every model known by name, in the order of names. Raises ModelError.
+
+    Damaged cards among the user's own are left out: they must not take the others with them.
+    """
     folder = models_directory()
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(_CARD_SUFFIXES))
     except OSError as error:
         raise ModelError("cannot read the folder of models '{}': {}".format(folder, error.strerror or error))
-    return [_entry(os.path.join(folder, name)) for name in names]
+    found = {e.card.name: e for e in _added()}
+    found.update((e.card.name, e) for e in (_entry(os.path.join(folder, name)) for name in names))
+    return [found[name] for name in sorted(found)]
+
+
+def _added():
+    try:
+        folder = added_directory()
+        names = os.listdir(folder)
+    except (ModelError, OSError):
+        return
+    for name in names:
+        if name.endswith(_CARD_SUFFIXES):
+            path = os.path.join(folder, name)
+            try:
+                card = read_card(path)
+            except ModelError:
+                continue
+            if os.path.isfile(_beside(card, path)):
+                yield Entry(card, path, ADDED, _beside(card, path))
 
 
 def entry(name):
@@ -145,8 +184,9 @@ def _verified(known):
     fetch = 'espnet-ros models fetch ' + known.card.name
     if known.state == NOT_FETCHED:
         raise ModelError('the weights of {} are not on this machine; fetch them: {}'.format(known.card.name, fetch))
-    return _checked(known.card, known.weights_path,
-                    'fetch them again: ' + fetch if known.state == CACHED else 'install espnet_ros again')
+    return _checked(known.card, known.weights_path, {
+        CACHED: 'fetch them again: ' + fetch, ADDED: 'add the model again', SHIPPED: 'install espnet_ros again'}[
+            known.state])
 
 
 def _checked(card, weights_path, remedy):

@@ -1,73 +1,120 @@
-"""Labelled images to train on: folders of pairs, the synthetic street, and their augmentation."""
-import pathlib
+"""Labelled images as the network sees them: at its size, with its classes, and never twice the same."""
 import typing
 
 import cv2
 import numpy as np
 
-from espnet_ros.errors import LabelError, SourceError
-from espnet_ros.labels import UNLABELED, cityscapes_to_camvid
-from espnet_ros.scene import Street
+from espnet_ros.datasets import label_table
+from espnet_ros.labels import UNLABELED
+from espnet_ros.segmenter import resize_nearest
 
 
 class Sample(typing.NamedTuple):
-    """`image`: BGR uint8 [H, W, 3]; `labels`: class ids uint8 [H, W], 255 = unlabelled."""
+    """`image`: BGR uint8 [H, W, 3]; `labels`: places in the label set uint8 [H, W], 255 = unlabelled; `name`."""
 
     image: np.ndarray
     labels: np.ndarray
+    name: str = ''
 
 
-def camvid(folder, split):
-    """Read CamVid's `split` ('train' or 'val'): images in `folder/split`, label ids in `folder/splitannot`.
+class Prepared:
+    """A dataset's Samples at the size of the network, resized as the node does it, but in bytes.
 
-    Id 11 (unlabelled) becomes 255. Raises SourceError or LabelError naming the file.
+    dataset: espnet_ros.datasets.Dataset. label_set: whose classes the labels become. size: (width, height) in pixels.
+    `keep` takes the place of reading. Raises LabelError when the dataset's classes cannot become those.
     """
-    images = sorted((pathlib.Path(folder) / split).glob('*.png'))
-    if not images:
-        raise SourceError("no PNG images in '{}'; --camvid names the folder that holds train, trainannot, val and "
-                          'valannot'.format(pathlib.Path(folder) / split))
-    return [_read_pair(path, pathlib.Path(folder) / (split + 'annot') / path.name) for path in images]
+
+    def __init__(self, dataset, label_set, size):
+        self.dataset, self.size, self.name = dataset, tuple(size), dataset.name
+        self.table = places(label_set)[label_table(dataset.label_set, label_set)]
+        self._kept: dict[int, Sample] = {}
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, i):
+        if i in self._kept:
+            return self._kept[i]
+        found = self.dataset[i]
+        image = found.image
+        if image.shape[1::-1] != self.size:
+            image = cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR)
+        return Sample(image, self.table[resize_nearest(found.labels, *self.size)],
+                      '{} of {}'.format(found.name, self.name))
+
+    def keep(self, i, sample):
+        """Hold Sample i in memory."""
+        self._kept[i] = sample
+
+    @property
+    def is_kept(self):
+        """Whether all samples are in memory."""
+        return len(self._kept) == len(self)
+
+    @property
+    def bytes(self):
+        """Memory that all samples would take."""
+        return len(self) * self.size[0] * self.size[1] * 4
 
 
-def _read_pair(image_path, labels_path):
-    image = cv2.imread(str(image_path), cv2.IMREAD_COLOR)
-    labels = cv2.imread(str(labels_path), cv2.IMREAD_UNCHANGED)
-    for path, content in ((image_path, image), (labels_path, labels)):
-        if content is None:
-            raise SourceError("'{}' is missing or not an image".format(path))
-    if labels.ndim != 2 or labels.shape != image.shape[:2]:
-        raise LabelError("'{}' is {} but its image is {}".format(labels_path, labels.shape, image.shape))
-    if labels.max() > 11:
-        raise LabelError("'{}' holds the value {}; CamVid ids end at 11".format(labels_path, labels.max()))
-    return Sample(image, np.where(labels == 11, UNLABELED, labels).astype(np.uint8))
+def places(label_set):
+    """Return the table from ids to places in the label set: uint8 [256], 255 where there is none."""
+    table = np.full(256, UNLABELED, np.uint8)
+    table[list(label_set.ids)] = range(len(label_set.ids))
+    return table
 
 
-def street(count, width, height, first_seed):
-    """Render `count` frames of as many different synthetic streets, labelled with CamVid ids."""
-    table = cityscapes_to_camvid()
-    frames = (Street(width, height, first_seed + i).frame(3.7 * (i % 23)) for i in range(count))
-    return [Sample(frame.image, cv2.LUT(frame.labels, table)) for frame in frames]
+class Augmentation(typing.NamedTuple):
+    """What may change in an image, as in settings.Settings; `crop`: (width, height) of the result."""
+
+    crop: tuple[int, int]
+    scale: tuple[float, float]
+    stretch: float
+    rotation: float
+    flip: float
+    light: float
+    blur: float
+
+    def apply(self, sample, rng):
+        """Return another Sample: scaled, turned, mirrored, cropped, in another light.
+
+        rng: np.random.Generator. What lies outside of the image becomes black and unlabelled.
+        """
+        matrix = self._matrix(sample.labels.shape, rng)
+        image = cv2.warpAffine(sample.image, matrix, self.crop, flags=cv2.INTER_LINEAR)
+        labels = cv2.warpAffine(sample.labels, matrix, self.crop, flags=cv2.INTER_NEAREST,
+                                borderMode=cv2.BORDER_CONSTANT, borderValue=UNLABELED)
+        if self.blur and rng.random() < self.blur:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.5))
+        if self.light:
+            image = cv2.LUT(image, self._curve(rng))
+        return Sample(image, labels, sample.name)
+
+    def _matrix(self, shape, rng):
+        """From pixels of the image to those of the crop: float64 [2, 3]."""
+        scale = rng.uniform(*self.scale)
+        stretch = rng.uniform(1 - self.stretch, 1 + self.stretch)
+        angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
+        mirror = -1.0 if rng.random() < self.flip else 1.0
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
+        # Where the image's corners come to lie; they are half a pixel away from the centres of the corner pixels.
+        corners = linear @ (np.array([[0, 1, 0, 1], [0, 0, 1, 1]]) * [[shape[1]], [shape[0]]] - 0.5)
+        low, span = corners.min(1), np.ptp(corners, 1)
+        room = span - self.crop
+        corner = rng.uniform(np.minimum(0, room), np.maximum(0, room))
+        return np.column_stack([linear, -low - corner - 0.5])
+
+    def _curve(self, rng):
+        """A look-up table for each channel: uint8 [256, 1, 3]."""
+        gain = rng.uniform(1 - 0.3 * self.light, 1 + 0.3 * self.light) * rng.uniform(
+            1 - 0.08 * self.light, 1 + 0.08 * self.light, 3)
+        gamma = rng.uniform(1 - 0.25 * self.light, 1 + 0.35 * self.light)
+        offset = rng.uniform(-0.08 * self.light, 0.08 * self.light)
+        ramp = np.arange(256)[:, None] / 255.0
+        return np.rint(255.0 * np.clip(gain * ramp ** gamma + offset, 0, 1)).astype(np.uint8)[:, None, :]
 
 
-def augment(sample, rng, width, height):
-    """Scale by 0.6 to 1.8, crop to width x height, flip, change light and colour; borders become unlabelled."""
-    scale = rng.uniform(0.6, 1.8)
-    stretch = rng.uniform(0.9, 1.1)
-    matrix = np.array([[scale * stretch, 0, 0], [0, scale / stretch, 0]], np.float64)
-    if rng.random() < 0.5:
-        matrix[0] = -matrix[0, 0], 0, (sample.image.shape[1] - 1) * matrix[0, 0]
-    span = np.array([sample.image.shape[1] * scale * stretch, sample.image.shape[0] * scale / stretch])
-    matrix[:, 2] -= rng.uniform(np.minimum(0, span - (width, height)), np.maximum(0, span - (width, height)))
-    image = cv2.warpAffine(sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    labels = cv2.warpAffine(sample.labels, matrix, (width, height), flags=cv2.INTER_NEAREST,
-                            borderMode=cv2.BORDER_CONSTANT, borderValue=UNLABELED)
-    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
-    ramp = np.arange(256)[:, None] / 255.0
-    curve = 255.0 * np.clip(gain * ramp ** rng.uniform(0.75, 1.35) + rng.uniform(-0.08, 0.08), 0, 1)
-    return Sample(cv2.LUT(image, curve.astype(np.uint8)[:, None, :]), labels)
-
-
-def class_weights(samples, classes):
-    """Inverse class probability weights, 1 / ln(1.1 + p) (paper section 4.1, after ENet): float32 [classes]."""
-    counts = sum(np.bincount(s.labels.ravel(), minlength=256)[:classes] for s in samples)
-    return (1.0 / np.log(1.1 + counts / max(1, counts.sum()))).astype(np.float32)
+def augmentation(settings, crop):
+    """Return the Augmentation of settings.Settings with crops of that size."""
+    return Augmentation(crop, *(getattr(settings, field) for field in Augmentation._fields[1:]))

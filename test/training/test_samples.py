@@ -1,37 +1,32 @@
-"""Training samples: image and labels stay together, wrong files are named."""
+"""Samples fit the network's size and classes; image and labels stay together whatever happens to them."""
 import cv2
 import numpy as np
 import pytest
+from small_models import LABELS
+from small_samples import SIZE, blocks, dataset, prepared, settings
 
-from espnet_ros.errors import LabelError, SourceError
-from espnet_ros.labels import UNLABELED
-from espnet_ros.training.samples import Sample, augment, camvid, class_weights, street
+from espnet_ros.datasets import Memory, Streets, camvid
+from espnet_ros.errors import LabelError
+from espnet_ros.labels import CAMVID, CATEGORY_SET, CITYSCAPES, UNLABELED
+from espnet_ros.segmenter import Segmenter, resize_nearest
+from espnet_ros.training.samples import Augmentation, Prepared, Sample, augmentation, places
+
+NOTHING = Augmentation(SIZE, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0)
+EVERYTHING = Augmentation((112, 80), (0.5, 2.0), 0.2, 20.0, 0.5, 1.0, 0.0)
 
 
 class Dice:
-    """Stands in for the random numbers: everything neutral, but for the scale and whether to flip."""
-
-    def __init__(self, scale=1.0, flip=False):
-        self.scale, self.flip = scale, flip
+    """Stands in for random numbers: always the highest."""
 
     def uniform(self, low, high, size=None):
-        if size is not None:
-            return np.ones(size)
-        if np.ndim(low):
-            return np.array(low, float)  # the crop's corner, as far to the top left as it can be
-        if (low, high) == (0.6, 1.8):
-            return self.scale
-        return 1.0 if low <= 1.0 <= high else 0.0
+        return np.full(size, high, float) if size else high
 
     def random(self):
-        return 0.0 if self.flip else 0.9
+        return 1.0
 
 
-def blocks(width, height, seed=0):
-    """A sample of rectangles, none of them thin; each label has a grey of its own."""
-    cells = np.random.RandomState(seed).randint(0, 11, (height // 16 + 1, width // 20 + 1)).astype(np.uint8)
-    labels = np.ascontiguousarray(cells.repeat(16, 0).repeat(20, 1)[:height, :width])
-    return Sample(cv2.merge([20 + 22 * labels] * 3), labels)
+def rng(seed=0):
+    return np.random.default_rng(seed)
 
 
 def inside(labels):
@@ -44,10 +39,9 @@ def inside(labels):
 
 @pytest.mark.parametrize('seed', range(30))
 def test_image_and_labels_stay_aligned(seed):
-    sample = blocks(120, 90, seed)
-    image, labels = augment(sample, np.random.default_rng(seed), 112, 80)
+    image, labels, name = EVERYTHING.apply(blocks(seed, 120, 90), rng(seed))
     assert image.shape == (80, 112, 3) and labels.shape == (80, 112) and image.dtype == labels.dtype == np.uint8
-    assert set(np.unique(labels)) <= set(range(11)) | {UNLABELED}
+    assert set(np.unique(labels)) <= set(range(11)) | {UNLABELED} and name == 'blocks {}'.format(seed)
     core = inside(labels)
     assert core.mean() > 0.2
     colors = {}
@@ -59,107 +53,154 @@ def test_image_and_labels_stay_aligned(seed):
     assert known == sorted(known)  # light and colour change, but brighter stays brighter
 
 
-def test_nothing_changes_when_nothing_is_drawn():
-    sample = blocks(96, 64)
-    image, labels = augment(sample, Dice(), 96, 64)
-    assert np.array_equal(labels, sample.labels)
-    assert np.abs(image.astype(int) - sample.image).max() <= 1
+def same(result, image, labels):
+    np.testing.assert_array_equal(result.labels, labels)
+    np.testing.assert_array_equal(result.image, image)
 
 
-def test_flip_mirrors_image_and_labels():
-    sample = blocks(96, 64)
-    image, labels = augment(sample, Dice(flip=True), 96, 64)
-    for result, original in ((labels, sample.labels), (image.max(2) // 2, sample.image.max(2) // 2)):
-        mirrored = original[:, ::-1].astype(int)
-        assert any(np.abs(result[:, s:].astype(int) - mirrored[:, :96 - s]).max() <= 1 for s in (0, 1))
+def test_nothing_changes_when_nothing_may():
+    image, labels, _ = sample = blocks()
+    same(NOTHING.apply(sample, rng()), image, labels)
+    same(NOTHING._replace(light=1e-9, blur=1e-9).apply(sample, rng()), image, labels)
 
 
-def test_borders_are_unlabelled_and_black():
-    sample = Sample(np.full((64, 96, 3), 200, np.uint8), np.full((64, 96), 3, np.uint8))
-    image, labels = augment(sample, Dice(scale=0.75), 96, 64)
-    # The corner with the smallest shift leaves the sample at the bottom right: 72 x 48 pixels of it.
-    assert (labels == UNLABELED).sum() == pytest.approx(96 * 64 - 72 * 48, abs=130)
-    assert set(np.unique(labels)) == {3, UNLABELED}
-    clear = inside(labels)
-    assert (image[clear & (labels == UNLABELED)] == 0).all() and (image[clear & (labels == 3)] >= 199).all()
+def test_a_mirrored_image():
+    image, labels, _ = sample = blocks()
+    same(NOTHING._replace(flip=1.0).apply(sample, rng()), image[:, ::-1], labels[:, ::-1])
+    one_in_four = [not np.array_equal(NOTHING._replace(flip=0.25).apply(sample, rng(seed)).labels, labels)
+                   for seed in range(400)]
+    assert 70 < sum(one_in_four) < 130
 
 
-def test_a_larger_sample_fills_the_crop():
-    image, labels = augment(blocks(240, 180), Dice(scale=1.0), 96, 64)
-    assert UNLABELED not in labels
+@pytest.mark.parametrize('degrees, turns', [(90, -1), (180, 2)])
+def test_a_rotated_image(degrees, turns):
+    image, labels, _ = sample = blocks()
+    crop = SIZE[::-1] if degrees == 90 else SIZE
+    result = NOTHING._replace(rotation=float(degrees), crop=crop).apply(sample, Dice())
+    same(result, np.rot90(image, turns), np.rot90(labels, turns))
+
+
+def test_a_rotated_image_has_unlabelled_corners():
+    labels = np.full((64, 64), 3, np.uint8)
+    result = NOTHING._replace(rotation=45.0, crop=(90, 90)).apply(Sample(cv2.merge([labels] * 3), labels), Dice())
+    assert (result.labels == 3).sum() == pytest.approx(64 * 64, abs=80)
+    assert result.labels[0, 0] == result.labels[-1, -1] == result.labels[0, -1] == UNLABELED
+    assert result.labels[45, 45] == 3 and not result.image[0, 0].any()
+
+
+def test_an_image_twice_as_large():
+    _, labels, _ = sample = blocks()
+    result = NOTHING._replace(scale=(2.0, 2.0), crop=(2 * SIZE[0], 2 * SIZE[1])).apply(sample, rng())
+    np.testing.assert_array_equal(result.labels, labels.repeat(2, 0).repeat(2, 1))
+
+
+def test_stretching_keeps_the_area():
+    labels = np.full((64, 64), 3, np.uint8)
+    result = NOTHING._replace(stretch=0.25, crop=(128, 128)).apply(Sample(cv2.merge([labels] * 3), labels), Dice())
+    rows, columns = np.nonzero(result.labels == 3)
+    assert (np.ptp(columns) + 1, np.ptp(rows) + 1) == (80, pytest.approx(51, abs=1))
+
+
+def test_a_crop_larger_than_the_image_is_filled_with_nothing():
+    _, labels, _ = sample = blocks()
+    corners = set()
+    for seed in range(20):
+        result = NOTHING._replace(crop=(128, 96)).apply(sample, rng(seed))
+        rows, columns = np.nonzero(result.labels != UNLABELED)
+        top, left = rows.min(), columns.min()
+        np.testing.assert_array_equal(result.labels[top:top + SIZE[1], left:left + SIZE[0]], labels)
+        assert len(rows) == labels.size
+        clear = inside(result.labels) & (result.labels == UNLABELED)
+        assert clear.any() and not result.image[clear].any()
+        corners.add((top, left))
+    assert len(corners) > 10
+    tops, lefts = zip(*corners)
+    assert min(tops) >= 0 and max(tops) <= 32 and min(lefts) >= 0 and max(lefts) <= 32
+
+
+def test_a_smaller_crop_comes_from_everywhere_in_the_image():
+    ramp = np.arange(64, dtype=np.uint8)[:, None] * np.ones(96, np.uint8)
+    sample = Sample(cv2.merge([ramp] * 3), ramp)
+    tops = [NOTHING._replace(crop=(64, 32)).apply(sample, rng(seed)).labels[0, 0] for seed in range(200)]
+    assert min(tops) <= 1 and max(tops) >= 31 and max(tops) <= 32 and len(set(tops)) > 25
+    assert all(UNLABELED not in NOTHING._replace(crop=(64, 32)).apply(sample, rng(seed)).labels for seed in range(50))
 
 
 def test_the_same_seed_gives_the_same_sample():
-    results = [augment(blocks(96, 64), np.random.default_rng(5), 96, 64) for _ in range(2)]
-    assert np.array_equal(results[0].image, results[1].image) and np.array_equal(results[0].labels, results[1].labels)
+    everything = EVERYTHING._replace(blur=0.5)
+    first, again, other = (everything.apply(blocks(), rng(seed)) for seed in (5, 5, 6))
+    same(first, again.image, again.labels)
+    assert not np.array_equal(first.image, other.image) and not np.array_equal(first.labels, other.labels)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    for name in ('train', 'trainannot'):
-        (tmp_path / name).mkdir()
-    write(tmp_path / 'train' / 'b.png', np.full((6, 8, 3), 9, np.uint8))
-    write(tmp_path / 'trainannot' / 'b.png', np.arange(48, dtype=np.uint8).reshape(6, 8) % 12)
-    return tmp_path
+def test_blur_and_light_leave_labels_and_sample_alone():
+    sample = blocks()
+    image = sample.image.copy()
+    result = NOTHING._replace(light=2.0, blur=1.0).apply(sample, rng(3))
+    np.testing.assert_array_equal(result.labels, sample.labels)
+    np.testing.assert_array_equal(sample.image, image)
+    assert np.abs(result.image.astype(int) - image).mean() > 3
 
 
-def write(path, image):
-    assert cv2.imwrite(str(path), image)
+def test_the_augmentation_of_settings():
+    assert augmentation(settings(scale=(0.6, 1.8), flip=0.25, blur=0.1), (64, 64)) == Augmentation(
+        (64, 64), (0.6, 1.8), 0.0, 0.0, 0.25, 0.0, 0.1)
 
 
-def test_camvid_reads_pairs_in_order_and_unlabelled_is_255(folder):
-    write(folder / 'train' / 'a.png', np.full((6, 8, 3), 5, np.uint8))
-    write(folder / 'trainannot' / 'a.png', np.zeros((6, 8), np.uint8))
-    first, second = camvid(folder, 'train')
-    assert first.image[0, 0].tolist() == [5, 5, 5] and first.labels.max() == 0
-    assert second.labels.ravel()[:13].tolist() == list(range(11)) + [UNLABELED, 0] and second.labels.dtype == np.uint8
+def test_places_are_those_in_the_label_set():
+    table = places(LABELS)
+    assert table.dtype == np.uint8 and table[[2, 5, 9]].tolist() == [0, 1, 2]
+    assert (np.delete(table, [2, 5, 9]) == UNLABELED).all() and len(table) == 256
 
 
-def test_camvid_names_what_is_wrong(folder):
-    image, labels = folder / 'train' / 'b.png', folder / 'trainannot' / 'b.png'
-    with pytest.raises(SourceError, match="no PNG images in '.*val'; --camvid names the folder"):
-        camvid(folder, 'val')
-    with pytest.raises(SourceError, match='no PNG images'):
-        camvid(folder / 'none', 'train')
-    write(labels, np.zeros((6, 9), np.uint8))
-    with pytest.raises(LabelError, match=r"'.*trainannot/b.png' is \(6, 9\) but its image is \(6, 8, 3\)"):
-        camvid(folder, 'train')
-    write(labels, np.zeros((6, 8, 3), np.uint8))
-    with pytest.raises(LabelError, match=r'is \(6, 8, 3\)'):
-        camvid(folder, 'train')
-    write(labels, np.full((6, 8), 12, np.uint8))
-    with pytest.raises(LabelError, match="'.*trainannot/b.png' holds the value 12; CamVid ids end at 11"):
-        camvid(folder, 'train')
-    labels.write_bytes(b'no image')
-    with pytest.raises(SourceError, match="'.*trainannot/b.png' is missing or not an image"):
-        camvid(folder, 'train')
-    labels.unlink()
-    with pytest.raises(SourceError, match='trainannot/b.png'):
-        camvid(folder, 'train')
-    image.write_bytes(b'')
-    with pytest.raises(SourceError, match="'.*train/b.png' is missing or not an image"):
-        camvid(folder, 'train')
+def test_labels_become_places_of_the_wanted_set():
+    labels = np.array([[0, 1, 8, 9, 11, 12, 255]], np.uint8).repeat(2, 0)
+    source = Memory('streets', CITYSCAPES, [(np.zeros((2, 7, 3), np.uint8), labels)])
+
+    def prepared_labels(label_set):
+        return Prepared(source, label_set, (7, 2))[0].labels[0].tolist()
+
+    assert prepared_labels(CITYSCAPES) == labels[0].tolist()
+    assert prepared_labels(CAMVID) == [3, 4, 5, 5, 9, 10, 255]  # road, pavement, tree twice, pedestrian, bicyclist
+    assert prepared_labels(CATEGORY_SET) == [0, 0, 3, 3, 5, 5, 255]  # flat is category 1 and the first class
+    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot become those of 'cityscapes'"):
+        Prepared(dataset(), CITYSCAPES, SIZE)
+
+
+class Engine:
+    """What a Segmenter needs to know of its engine before it prepares an image."""
+
+    width, height = SIZE
+
+    def describe(self):
+        return None
+
+
+def test_samples_are_resized_as_the_node_does_it():
+    source = Streets(2, 200, 152, seed=4)
+    samples = Prepared(source, CAMVID, SIZE)
+    assert (len(samples), samples.name, samples.bytes) == (2, 'street seed 4', 2 * 96 * 64 * 4)
+    image, labels, name = samples[1]
+    node = Segmenter(Engine()).prepare(source[1].image).pixels
+    assert image.dtype == np.uint8 and np.abs(node - image).max() <= 1.0
+    np.testing.assert_array_equal(labels, samples.table[resize_nearest(source[1].labels, *SIZE)])
+    assert name == 'street_000005 of street seed 4'
+
+
+def test_kept_samples_are_not_read_again():
+    samples = prepared(count=2)
+    assert not samples.is_kept
+    kept = [blocks(50), blocks(51)]
+    for i, sample in enumerate(kept):
+        samples.keep(i, sample)
+    assert samples.is_kept and all(samples[i] is kept[i] for i in range(2))
 
 
 def test_camvid_on_the_real_data(shared):
-    samples = camvid(shared / 'data' / 'camvid', 'val')
+    samples = Prepared(camvid(shared / 'data' / 'camvid', 'val'), CAMVID, (480, 360))
     assert len(samples) == 101
-    counts = sum(np.bincount(s.labels.ravel(), minlength=256) for s in samples)
+    counts = sum(np.bincount(samples[i].labels.ravel(), minlength=256) for i in range(101))
     confusion = np.loadtxt(str(shared / 'golden' / 'camvid_val_confusion_q8.csv'), delimiter=',', dtype=np.int64)
     assert counts[:11].tolist() == confusion.sum(1)[:11].tolist() and counts[UNLABELED] == confusion[11].sum()
 
 
-def test_street_samples_have_camvid_ids():
-    samples = street(2, 160, 96, first_seed=4)
-    assert [s.image.shape for s in samples] == [(96, 160, 3)] * 2
-    assert not np.array_equal(samples[0].image, samples[1].image)
-    for sample in samples:
-        ids = set(np.unique(sample.labels).tolist())
-        assert ids <= set(range(11)) | {UNLABELED} and {0, 3} <= ids  # sky and road
-
-
-def test_class_weights_are_those_of_the_paper():
-    labels = np.array([[0, 0, 0, 1, 255, 255]], np.uint8)
-    weights = class_weights([Sample(None, labels)], 3)
-    assert weights.dtype == np.float32
-    assert weights.tolist() == pytest.approx([1 / np.log(1.1 + p) for p in (0.75, 0.25, 0.0)], rel=1e-6)

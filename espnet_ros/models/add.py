@@ -1,0 +1,54 @@
+"""Making a user's own models known by name."""
+import os
+
+from espnet_ros.errors import ModelError
+from espnet_ros.models.catalog import ADDED, Model, added_directory, available, find
+from espnet_ros.network.card import write_card
+from espnet_ros.network.files import write_file
+
+
+def add(path, replace=False):
+    """Copy a model card (.yaml) and its weights to `added_directory`, and return the Model there.
+
+    From then on the model is known by the name in its card. replace: whether it may take the place of another one that
+    was added with this name. Raises ModelError.
+    """
+    model = find(path)
+    card = model.card
+    known = {e.card.name: e for e in available()}.get(card.name)
+    if known is not None and known.state != ADDED:
+        raise ModelError("a model that comes with this package is called '{}'; change the name in the card".format(
+            card.name))
+    if known is not None and known.card.sha256 != card.sha256 and not replace:
+        raise ModelError("another model called '{}' was added already; remove or replace it".format(card.name))
+    folder = added_directory()
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(model.weights_path, 'rb') as stream:
+            content = stream.read()
+    except OSError as error:
+        raise ModelError("cannot add the model '{}' to '{}': {}".format(card.name, folder, error.strerror or error))
+    card = card._replace(weights=card.name + '.pth')
+    card_path, weights_path = _paths(card.name)
+    write_file(weights_path, content)
+    write_card(card, card_path)
+    return Model(card, weights_path)
+
+
+def remove(name):
+    """Delete a model that was added. Raises ModelError when there is none of that name."""
+    paths = _paths(name)
+    if os.path.basename(name) != name or not any(map(os.path.isfile, paths)):
+        raise ModelError("no model called '{}' was added by this user; `espnet-ros models list` says which were".format(
+            name))
+    try:
+        for path in paths:
+            if os.path.isfile(path):
+                os.unlink(path)
+    except OSError as error:
+        raise ModelError("cannot remove the model '{}': {}".format(name, error.strerror or error))
+
+
+def _paths(name):
+    """Where the card and the weights of an added model are."""
+    return tuple(os.path.join(added_directory(), name + suffix) for suffix in ('.yaml', '.pth'))

@@ -1,0 +1,96 @@
+"""What is left for people while a training goes on: a table, curves, pictures, TensorBoard."""
+import csv
+import io
+import pathlib
+import re
+
+import cv2
+
+from espnet_ros.errors import ModelError
+from espnet_ros.network.files import write_file
+
+TABLE, CURVES, PICTURES, TENSORBOARD = 'log.csv', 'curves.png', 'pictures', 'tensorboard'
+
+
+class Logbook:
+    """Writes to a folder: log.csv with a row for each epoch, pictures/, curves.png and tensorboard/.
+
+    The last two only where matplotlib and tensorboard are installed. rows: of the epochs so far, dicts of plain data.
+    Raises ModelError when a file cannot be written.
+    """
+
+    def __init__(self, folder, rows):
+        self._folder = pathlib.Path(folder)
+        self.rows = list(rows)
+        self._board = None
+        try:
+            (self._folder / PICTURES).mkdir(exist_ok=True)
+            from torch.utils.tensorboard import SummaryWriter
+            self._board = SummaryWriter(self._folder / TENSORBOARD, purge_step=len(self.rows) + 1)
+        except ImportError:
+            pass
+        except OSError as error:
+            raise ModelError("cannot write '{}': {}".format(error.filename or folder, error.strerror or error))
+
+    def add(self, row):
+        """Add the row of an epoch."""
+        self.rows.append(row)
+        columns = list(dict.fromkeys(key for r in self.rows for key in r))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_file(self._folder / TABLE, text.getvalue().encode())
+        if self._board is not None:
+            for key, value in row.items():
+                if key not in ('stage', 'epoch'):
+                    self._board.add_scalar(key.replace(' ', '_'), value, len(self.rows))
+            self._board.flush()
+
+    def draw(self, pictures):
+        """Draw the curves, and write (name, BGR uint8 [H, W, 3]) pictures for the last row."""
+        for name, picture in pictures:
+            stem = re.sub(r'\W+', '_', name)[-50:].strip('_')
+            _, content = cv2.imencode('.jpg', picture)
+            write_file(self._folder / PICTURES / '{}_stage{stage}_epoch{epoch:04d}.jpg'.format(
+                stem, **self.rows[-1]), content.tobytes())
+            if self._board is not None:
+                self._board.add_image(stem, picture[:, :, ::-1].copy(), len(self.rows), dataformats='HWC')
+        try:
+            content = curves(self.rows)
+        except ImportError:
+            return
+        write_file(self._folder / CURVES, content)
+
+    def close(self):
+        """Close TensorBoard's file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def curves(rows):
+    """Return a picture of loss and mIOU over the epochs, as PNG bytes. Raises ImportError without matplotlib."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(8, 6), layout='constrained')
+    loss, score = figure.subplots(2, sharex=True)
+    numbers = range(1, len(rows) + 1)
+    loss.plot(numbers, [row['loss'] for row in rows], color='#4477aa')
+    loss.set_ylabel('loss')
+    loss.set_yscale('log')
+    names = list(dict.fromkeys(key for row in rows for key in row if key.endswith('mIOU')))
+    for name in names:
+        points = [(number, row[name]) for number, row in zip(numbers, rows) if name in row]
+        score.plot(*zip(*points), marker='.', label='{}: {:.2f}'.format(name, points[-1][1]).replace('$', r'\$'))
+    score.set_ylabel('mIOU in %')
+    score.set_xlabel('epoch')
+    if names:
+        score.legend(loc='lower right', fontsize='small')
+    for i, (before, row) in enumerate(zip(rows, rows[1:]), 1):
+        if before['stage'] != row['stage']:
+            for axes in (loss, score):
+                axes.axvline(i + 0.5, color='grey', linestyle=':')
+    for axes in (loss, score):
+        axes.grid(alpha=0.3)
+    content = io.BytesIO()
+    figure.savefig(content, format='png', dpi=100)
+    return content.getvalue()

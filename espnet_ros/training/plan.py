@@ -1,0 +1,135 @@
+"""From settings and datasets to a plan: classes, samples in memory, weights of the classes, the draft of a card."""
+import re
+import typing
+
+import numpy as np
+import psutil
+
+from espnet_ros.errors import LabelError, ParameterError
+from espnet_ros.labels import UNLABELED, get_label_set, label_set_to_dict
+from espnet_ros.network.card import ModelCard, card_from_dict, card_to_dict
+from espnet_ros.training.mixture import Part, Stage, read_all, steps_of
+from espnet_ros.training.samples import Prepared
+from espnet_ros.training.settings import Settings
+from espnet_ros.training.survey import class_weights, joined, survey
+from espnet_ros.training.transfer import Start
+
+_MEMORY = 0.4
+"""Share of the free memory that samples may take."""
+
+
+class Plan(typing.NamedTuple):
+    """All that a training needs to know.
+
+    card: the model to be, without results and hash. class_weights: float32 [classes]. notes: for people, one sentence
+    each.
+    """
+
+    settings: Settings
+    card: ModelCard
+    parts: tuple[Part, ...]
+    validation: tuple[Prepared, ...]
+    class_weights: np.ndarray
+    start: Start | None
+    notes: tuple[str, ...]
+
+    @property
+    def label_set(self):
+        """The LabelSet that is learned; the network's output i is its class number i."""
+        return self.card.label_set
+
+    @property
+    def stages(self):
+        """The Stages, one or two: the encoder on labels at 1/8, then the whole."""
+        s = self.settings
+        base = self.parts[:1] if s.base_data == 'first' else self.parts
+        whole = Stage(2, s.variant, s.epochs, self.parts, s.crop, self.card.architecture.stride)
+        return (Stage(1, 'encoder', s.encoder_epochs, base, s.encoder_crop, 8), whole) if s.encoder_epochs else (whole,)
+
+    def architecture(self, stage):
+        """Return the NetworkConfig of a Stage."""
+        architecture = self.card.architecture
+        return architecture._replace(variant='espnet-c') if (stage.number, architecture.variant) == (1, 'espnet') else (
+            architecture)
+
+    @property
+    def identity(self):
+        """What decides the weights, as plain data."""
+        return {
+            'settings': self.settings.to_dict(), 'label set': label_set_to_dict(self.label_set),
+            'data': [[part.samples.name, len(part.samples), part.weight] for part in self.parts],
+            'validation': [[prepared.name, len(prepared)] for prepared in self.validation],
+            'beginning': [self.start.model.card.sha256, self.start.part] if self.start else [],
+            'name': self.card.name, 'normalisation': [*self.card.mean, *self.card.std, self.card.divisor]}
+
+
+def make_plan(settings, sources, validation, team, start=None, name='', workers=0):
+    """Look at all data once and return the Plan. Raises EspnetError that names what cannot be used.
+
+    settings: settings.Settings. sources: (datasets.Dataset, weight) pairs. validation: Datasets. team: team.Team; its
+    first process looks first, so that the others find its results cached. start: transfer.Start. name: of the model;
+    '' makes one. workers: processes that read images.
+    """
+    if not sources:
+        raise ParameterError('there is nothing to train on; name datasets with --data')
+    label_set = get_label_set(settings.labels) if settings.labels else sources[0][0].label_set
+    parts = tuple(Part(Prepared(dataset, label_set, settings.size), weight) for dataset, weight in sources)
+    held_out = tuple(Prepared(dataset, label_set, settings.size) for dataset in validation)
+    names = [prepared.name for prepared in held_out]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ParameterError('two datasets to validate on are called {}'.format(twice[0]))
+    architecture = settings.architecture(len(label_set.classes))
+    zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    card = ModelCard(
+        name=name or default_name(label_set, settings), description='', architecture=architecture, label_set=label_set,
+        outputs=label_set.ids + (UNLABELED,) * (architecture.classes - len(label_set.classes)),
+        input_width=settings.size[0], input_height=settings.size[1], mean=zero, std=one, divisor=1.0, license='',
+        source='', training={}, results={}, weights='', sha256='0' * 64)
+    card = card_from_dict(card_to_dict(card._replace(weights=card.name + '.pth')), card.name)
+    plan = Plan(settings, card, parts, held_out, np.ones(len(label_set.classes), np.float32), start, ())
+    for stage in plan.stages:  # what cannot be is better said before all images are read
+        steps_of(stage, settings.batch)
+    found, notes = _look(parts, held_out, label_set, settings, team, workers)
+    overview = joined(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
+    normalisation = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)
+    plan = plan._replace(notes=notes, card=card._replace(
+        mean=normalisation.mean, std=normalisation.std, divisor=normalisation.divisor))
+    if settings.class_weights == 'inverse':
+        plan = plan._replace(class_weights=class_weights(overview.pixels, settings.class_weight_constant))
+    return plan
+
+
+def default_name(label_set, settings):
+    """Return the name of a model that was given none, such as camvid-espnet-q8."""
+    words = re.sub('[^a-z0-9._]+', '-', label_set.name.lower())[:60].strip('-._')
+    return '{}-{}-q{}'.format(words or 'model', settings.variant, settings.alpha3)
+
+
+def _look(parts, held_out, label_set, settings, team, workers):
+    """Return the Surveys of the parts, and notes; keep the samples that memory has room for."""
+    def read(prepared):
+        return read_all(prepared, workers=workers)
+
+    if not team.is_first:
+        team.wait()
+    size = len(label_set.classes)
+    room = _MEMORY * psutil.virtual_memory().available / team.neighbors
+    found, notes = [], []
+    for prepared in (*(part.samples for part in parts), *held_out):
+        keep = prepared.bytes <= room
+        room -= prepared.bytes if keep else 0
+        result = survey(prepared, size, read, keep)
+        if not sum(result.pixels):
+            raise LabelError('{} has no labelled pixel of {}'.format(prepared.name, label_set.name))
+        notes.append('{}: {} images{}'.format(prepared.name, len(prepared), ', kept in memory' if keep else ''))
+        found.append(result)
+    pixels = np.sum([result.pixels for result in found[:len(parts)]], 0)
+    empty = [name for name, count in zip(label_set.names, pixels) if not count]
+    if empty:
+        notes.append('warning: no image to train on has a pixel of {}: the network will never answer that'.format(
+            ', '.join(empty)))
+    if team.is_first:
+        team.wait()
+    return found[:len(parts)], tuple(notes)
+

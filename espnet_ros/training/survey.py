@@ -1,0 +1,123 @@
+"""A first look at all labelled images: what cannot be used, how often each class occurs, how bright they are."""
+import hashlib
+import io
+import json
+import pathlib
+import pickle
+import typing
+
+import numpy as np
+
+from espnet_ros.datasets import FileDataset
+from espnet_ros.errors import EspnetError, LabelError, ModelError
+from espnet_ros.models import cache_directory
+from espnet_ros.network.files import write_file
+
+NAMED = 10
+"""Unusable images that an error names, at most."""
+_VERSION = 1
+"""Part of the cache's key: another way to count needs another number."""
+
+
+class Survey(typing.NamedTuple):
+    """pixels: labelled ones of each class. mean, std: of the images, per channel in B, G, R order, 0..255."""
+
+    pixels: tuple[int, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def survey(prepared, classes, read, keep=False):
+    """Return the Survey of a samples.Prepared with labels 0..classes-1.
+
+    read: returns an iterator over all Samples of a Prepared, with an EspnetError in the place of what cannot be used
+    (mixture.read_all). keep: whether to keep the samples in memory. Results for files are cached until they change.
+    Raises LabelError that names what cannot be used.
+    """
+    cached = None if keep else _cache_path(prepared)
+    if cached is not None:
+        found = _read_cache(cached, classes)
+        if found is not None:
+            return found
+    counts = np.zeros(256, np.int64)
+    sums, squares, seen = np.zeros(3), np.zeros(3), 0
+    errors = []
+    for i, sample in enumerate(read(prepared)):
+        if isinstance(sample, EspnetError):
+            errors.append(str(sample))
+            continue
+        if keep:
+            prepared.keep(i, sample)
+        counts += np.bincount(sample.labels.ravel(), minlength=256)
+        pixels = sample.image[::4, ::4].reshape(-1, 3).astype(np.float64)  # every 16th tells enough
+        sums, squares, seen = sums + pixels.sum(0), squares + (pixels ** 2).sum(0), seen + len(pixels)
+    if errors:
+        raise LabelError('{} of {} images of {} cannot be used:\n{}{}'.format(
+            len(errors), len(prepared), prepared.name, '\n'.join(errors[:NAMED]),
+            '\n...' if len(errors) > NAMED else ''))
+    mean = sums / seen
+    std = np.sqrt(np.maximum(squares / seen - mean ** 2, 1.0))
+    found = Survey(tuple(counts[:classes].tolist()), _rounded(mean), _rounded(std))
+    if cached is not None:
+        _write_cache(cached, found)
+    return found
+
+
+def joined(surveys, weights):
+    """Return the Survey of a mixture: pixels and images count by weight."""
+    shares = np.array([weight * sum(s.pixels) for s, weight in zip(surveys, weights)], np.float64)
+    shares /= max(1.0, shares.sum())
+    mean = sum(share * np.array(s.mean) for s, share in zip(surveys, shares))
+    square = sum(share * (np.array(s.std) ** 2 + np.array(s.mean) ** 2) for s, share in zip(surveys, shares))
+    pixels = sum(weight * np.array(s.pixels, np.float64) for s, weight in zip(surveys, weights))
+    return Survey(tuple(int(p) for p in pixels), _rounded(mean), _rounded(np.sqrt(square - mean ** 2)))
+
+
+def class_weights(pixels, constant):
+    """Inverse class probability weights, 1 / ln(constant + p), of ENet (section 4.1): float32 [classes]."""
+    pixels = np.array(pixels, np.float64)
+    return (1.0 / np.log(constant + pixels / max(1.0, pixels.sum()))).astype(np.float32)
+
+
+def _rounded(values):
+    first, second, third = np.round(values, 3).tolist()
+    return first, second, third
+
+
+def _cache_path(prepared):
+    """Where the Survey of these files is kept; None for what is no file or when there is no place."""
+    dataset = prepared.dataset
+    if not isinstance(dataset, FileDataset):
+        return None
+    key = io.BytesIO()
+    pickler = pickle.Pickler(key, 4)
+    pickler.fast = True  # no references: they tell which of equal values are one object, another time other ones
+    pickler.dump((_VERSION, dataset, prepared.size, prepared.table.tobytes()))
+    digest = hashlib.sha256(key.getvalue())
+    try:
+        for path in (path for pair in dataset.pairs for path in (pair.image, pair.labels)):
+            status = path.stat()
+            digest.update('{} {} '.format(status.st_size, status.st_mtime_ns).encode())
+        return pathlib.Path(cache_directory(), 'surveys', digest.hexdigest() + '.json')
+    except (OSError, ModelError):
+        return None
+
+
+def _read_cache(path, classes):
+    try:
+        data = json.loads(path.read_bytes())
+        found = Survey(*(tuple(data[field]) for field in Survey._fields))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    whole = len(found.pixels) == classes and len(found.mean) == len(found.std) == 3 and all(
+        type(count) is int and count >= 0 for count in found.pixels) and all(
+        type(value) is float and 0 <= value <= 255 for value in found.mean + found.std) and min(found.std) > 0
+    return found if whole else None
+
+
+def _write_cache(path, found):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, json.dumps(found._asdict()).encode())
+    except (OSError, ModelError):
+        pass  # it will be counted again

@@ -1,0 +1,74 @@
+"""How good a network is while it is trained, in numbers and in pictures."""
+import cv2
+import numpy as np
+import torch
+
+from espnet_ros.errors import EspnetError
+from espnet_ros.labels import UNLABELED
+from espnet_ros.metrics import category_confusion, confusion_matrix, mean_iou
+from espnet_ros.network.deploy import Deployed
+from espnet_ros.render import colorize
+
+PICTURES = 4
+"""Images of each dataset that are drawn, at most."""
+_HEIGHT = 240
+"""Pixels that each of them is high, at most."""
+
+
+class Validator:
+    """Validates on samples.Prepared that belong to the ModelCard's label set, with the processes of a team.Team.
+
+    read: as for survey.survey.
+    """
+
+    def __init__(self, card, prepared, team, read):
+        # Outputs as places among the classes, as the samples have them.
+        size = len(card.label_set.classes)
+        self._card = card._replace(outputs=tuple(range(size)) + (UNLABELED,) * (len(card.outputs) - size))
+        self._label_set, self._prepared, self._team, self._read = card.label_set, prepared, team, read
+
+    def scores(self, network):
+        """Return {'<dataset> class mIOU': percent, '<dataset> category mIOU': percent} of a network."""
+        found = {}
+        classes = tuple(c._replace(id=i) for i, c in enumerate(self._label_set.classes))
+        for prepared in self._prepared:
+            confusion = self._confusion(network, prepared)
+            by_category = category_confusion(confusion, self._label_set._replace(classes=classes))
+            for what, matrix in (('class', confusion), ('category', by_category)):
+                found['{} {} mIOU'.format(prepared.name, what)] = round(100 * mean_iou(matrix), 2)
+        return found
+
+    def _confusion(self, network, prepared):
+        size = len(self._label_set.classes)
+        deployed = self._deployed(network)
+        total = np.zeros((size, size + 1), np.int64)
+        own = range(self._team.rank, len(prepared), self._team.size)
+        for sample in self._read(prepared, own):
+            if isinstance(sample, EspnetError):
+                raise sample
+            total += confusion_matrix(sample.labels, self._predict(deployed, sample.image), size)
+        return self._team.total(torch.from_numpy(total).to(self._team.device)).cpu().numpy()
+
+    def pictures(self, network):
+        """Return (name of the dataset, picture) pairs; BGR uint8: image, ground truth, prediction of some samples."""
+        deployed = self._deployed(network)
+        return [(prepared.name, np.concatenate([
+            self._row(prepared[i], deployed)
+            for i in sorted(set(np.linspace(0, len(prepared) - 1, PICTURES).astype(int).tolist()))]))
+            for prepared in self._prepared]
+
+    def _row(self, sample, deployed):
+        palette = np.zeros((256, 3), np.uint8)
+        palette[:len(self._label_set.classes)] = [c.color[::-1] for c in self._label_set.classes]
+        prediction = self._predict(deployed, sample.image)
+        row = np.concatenate([sample.image, colorize(sample.labels, palette), colorize(prediction, palette)], 1)
+        scale = min(1.0, _HEIGHT / row.shape[0])
+        return cv2.resize(row, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+    def _deployed(self, network):
+        return Deployed(network, self._card).to(self._team.device).eval()
+
+    def _predict(self, deployed, image):
+        with torch.inference_mode():
+            batch = torch.from_numpy(image).to(self._team.device).permute(2, 0, 1).unsqueeze(0)
+            return deployed(batch)[0][0].cpu().numpy()

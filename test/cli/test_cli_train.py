@@ -1,0 +1,144 @@
+"""espnet-ros train, from labelled images to a model in use."""
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from espnet_ros import models
+from espnet_ros.cli import main
+from espnet_ros.network.checkpoint import read_weights
+from espnet_ros.training.result import percent
+
+SMALL = ['--threads', '1', '--workers', '0', '--set', 'alpha2=1', 'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]',
+         'crop=[64, 64]', 'batch=4', 'encoder_epochs=1', 'epochs=2']
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'own'))
+    monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.chdir(tmp_path)
+
+
+def train(*arguments):
+    return main(['train', '--data', 'street:8:64x64', *arguments, *SMALL])
+
+
+def test_a_trained_model_works_by_its_name(tmp_path, capsys):
+    assert train('--val', 'street:3:96x80:50', '--name', 'mine', '--license', 'MIT', '--description', 'for tests') == 0
+    text = capsys.readouterr().out
+    assert 'street seed 0: 8 images, kept in memory\n' in text
+    assert 'stage 1, encoder: 1 epochs, begins with fresh weights\n' in text
+    assert text.rstrip().endswith('model: training/mine.yaml\n'
+                                  'to use it by its name: espnet-ros models add training/mine.yaml')
+    out = tmp_path / 'training'
+    left = {path.name for path in out.iterdir()}
+    assert left - {'tensorboard'} == {
+        'mine.yaml', 'mine.pth', 'log.csv', 'curves.png', 'pictures', 'checkpoint.pt', 'report'}
+
+    card = models.find('training/mine.yaml').card
+    assert (card.license, card.description, card.label_set.name) == ('MIT', 'for tests', 'cityscapes')
+    assert card.training['data'] == ['8 images of street seed 0, weight 1']
+    assert card.training['settings']['epochs'] == 2 and card.training['command'].startswith('espnet-ros train')
+    metrics = json.loads((out / 'report' / '1-street-seed-50' / 'metrics.json').read_text())
+    result = card.results['street seed 50']
+    assert result['category mIOU'] == round(100 * metrics['averageScoreCategories'], 2)
+    assert result['class mIOU'] == round(100 * metrics['averageScoreClasses'], 2)
+    assert list(result['category IoU']) == ['flat', 'construction', 'object', 'nature', 'sky', 'human', 'vehicle']
+
+    assert main(['models', 'add', 'training/mine.yaml']) == 0
+    cv2.imwrite('picture.png', np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))
+    assert main(['predict', 'picture.png', '--model', 'mine', '--out', 'seen']) == 0
+    assert cv2.imread('seen/picture_labels.png', cv2.IMREAD_UNCHANGED).shape == (40, 60)
+
+
+def test_a_class_that_never_occurs_has_no_score():
+    assert (percent(np.float64(0.70103)), percent(math.nan)) == (70.1, None)
+
+
+def test_beginning_with_another_model(capsys):
+    assert train('--name', 'first') == 0
+    assert main(['train', '--data', 'street:8:64x64', '--out', 'second', '--name', 'second', '--from',
+                 'training/first.yaml', *SMALL, 'labels=categories', 'encoder_epochs=0', 'epochs=1']) == 0
+    text = capsys.readouterr().out
+    assert 'begins with first (' in text and 'begin fresh, ' in text and 'encoder.classifier' in text
+    first, second = (models.find(path).card for path in ('training/first.yaml', 'second/second.yaml'))
+    assert (second.mean, second.std) == (first.mean, first.std)  # what the weights are used to
+    assert second.training['began with'] == 'first' and second.label_set.name == 'categories'
+
+
+def test_a_training_that_was_killed_goes_on_exactly(tmp_path):
+    arguments = ['train', '--data', 'street:24:64x64', '--name', 'mine', *SMALL, 'epochs=12', 'average=0.9']
+    assert main([*arguments, '--out', 'whole']) == 0
+    command = [sys.executable, '-m', 'espnet_ros.cli', *arguments, '--out', 'killed']
+    for rows in (2, 5):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        table = tmp_path / 'killed' / 'log.csv'
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (table.exists() and len(table.read_text().splitlines()) > rows):
+            time.sleep(0.01)
+        time.sleep(0.03 * rows)  # wherever it is then
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / 'killed' / 'mine.pth').exists()
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    whole, killed = (read_weights(name + '/mine.pth') for name in ('whole', 'killed'))
+    assert all((whole[key] == killed[key]).all() for key in whole) and list(whole) == list(killed)
+    assert len(table.read_text().splitlines()) == 1 + 13
+
+
+def test_show(capsys):
+    assert main(['train', '--recipe', 'modern', '--set', 'epochs=7', '--show']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert yaml.safe_load('\n'.join(lines))['epochs'] == 7
+    assert next(line for line in lines if line.startswith('epochs: 7')).split('  # ')[1].startswith('second stage')
+
+
+@pytest.mark.parametrize('arguments, sentence', [
+    (['--data', 'street:8:64x64', '--set', 'epoch=3'], 'no setting .epoch., did you mean epochs?'),
+    (['--data', 'street:8:64x64', '--recipe', 'best'], "no recipe is called 'best'"),
+    ([], 'there is nothing to train on; name datasets with --data'),
+    (['--data', 'street:8:64x64@0'], 'must be above 0'),
+    (['--data', 'street:8:64x64', '--val', 'street:8:64x64@2'], 'a dataset to validate on has no weight'),
+    (['--data', 'camvid:nowhere:train'], "no folder 'nowhere"),
+    (['--data', 'street:8:64x64', '--from', 'none'], "no model is called 'none'"),
+    (['--data', 'street:8:64x64', '--name', 'With Spaces'], "name 'With Spaces' must be"),
+    (['--data', 'street:3:64x64', *SMALL], 'too few for a batch of 4'),
+    (['--data', 'street:8:64x64', '--device', 'tpu'], "cannot train on device 'tpu'"),
+])
+def test_mistakes_are_one_sentence(arguments, sentence, capsys):
+    assert main(['train', *arguments]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith('espnet-ros: error: ') and sentence.replace('.epoch.', "'epoch'") in error
+
+
+def test_images_that_cannot_be_used_are_named(tmp_path, capsys):
+    for name in ('train', 'trainannot'):
+        (tmp_path / name).mkdir()
+    for i in range(4):
+        cv2.imwrite('train/{}.png'.format(i), np.zeros((64, 64, 3), np.uint8))
+        cv2.imwrite('trainannot/{}.png'.format(i), np.full((64, 64), 12 if i == 2 else 1, np.uint8))
+    assert main(['train', '--data', 'camvid:.:train', *SMALL]) == 1
+    error = capsys.readouterr().err
+    assert '1 of 4 images of camvid train cannot be used' in error
+    assert "2.png' holds the value 12 in 4096 pixels" in error
+
+
+def test_interrupted_by_the_user(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'espnet_ros.cli', 'train', '--data', 'street:8:64x64', '--name', 'mine', *SMALL,
+         'epochs=100000'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    while 'stage 2, epoch 2' not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert 'kept; the same command goes on\nespnet-ros: interrupted\n' in errors and 'Traceback' not in errors

@@ -1,0 +1,10 @@
+"""What every test of training needs: a cache of its own."""
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The folder for cached surveys, which does not exist yet."""
+    folder = tmp_path / 'cache'
+    monkeypatch.setenv('ESPNET_ROS_CACHE', str(folder))
+    return folder
