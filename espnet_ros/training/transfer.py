@@ -3,11 +3,15 @@ import collections
 import typing
 
 from espnet_ros import models
+from espnet_ros.datasets import label_table
+from espnet_ros.errors import LabelError
 from espnet_ros.labels import UNLABELED
 
 PARTS = ('all', 'encoder')
 _ENCODER = 'encoder.'
-_CLASSIFIER = 'encoder.classifier.'
+_CLASSIFIER, _DECONVOLUTION = 'encoder.classifier.weight', 'up1.weight'
+_CLASS_AXES = {_CLASSIFIER: 0, _DECONVOLUTION: 1}
+"""Tensors that can compute a network's outputs, and their axis of these."""
 
 
 class Start(typing.NamedTuple):
@@ -34,35 +38,53 @@ class Taken(typing.NamedTuple):
 def transfer(start, network, label_set, outputs):
     """Copy what fits from a Start into the network, and return the Taken.
 
-    label_set, outputs: of the network, as in ModelCard. Tensors are matched by name and shape; those with a row for
-    each output, the classifier and the decoder, only when the outputs are the same. With other outputs for the same
-    label set, the encoder's classifier takes over the rows of the classes. The first convolution fits always. Raises
-    ModelError when the model cannot be read.
+    label_set, outputs: of the network, as in ModelCard. Tensors are matched by name and shape, and what computes the
+    outputs class by class: one that the model knows by the same id, or by its own id of what becomes that class
+    (datasets.label_table), begins with its weights. The first convolution fits always. Raises ModelError when the model
+    cannot be read.
     """
     card = start.model.card
     source = _named(models.load(start.model), card.architecture.variant)
     target = _named(network, network.config.variant)
-    same_classes = (card.label_set, card.outputs) == (label_set, tuple(outputs))
+    rows = _rows(card, label_set, outputs)
     taken, fresh = [], collections.defaultdict(list)
     for name, tensor in target.items():
         if name not in source:
             fresh['{} has none'.format(card.name)].append(name)
-        elif start.part == 'encoder' and not name.startswith(_ENCODER):
+            continue
+        axis = _CLASS_AXES.get(name)
+        is_output = name == (_DECONVOLUTION if network.config.variant == 'espnet' else _CLASSIFIER)
+        fits = source[name].shape == tensor.shape
+        if start.part == 'encoder' and not name.startswith(_ENCODER):
             fresh['not of the encoder'].append(name)
-        elif not same_classes and name.startswith(_CLASSIFIER) and card.label_set == label_set and (
-                tensor.shape[1:] == source[name].shape[1:]):
-            for row, class_id in enumerate(outputs):
-                if class_id != UNLABELED and class_id in card.outputs:
-                    tensor[row] = source[name][card.outputs.index(class_id)]
-            taken.append(name)
-        elif not same_classes and (not name.startswith(_ENCODER) or name.startswith(_CLASSIFIER)):
-            fresh['its outputs are others'].append(name)
-        elif source[name].shape != tensor.shape:
-            fresh['of another shape'].append(name)
-        else:
+        elif fits and not (is_output and (card.label_set, card.outputs) != (label_set, tuple(outputs))):
             tensor.copy_(source[name])
             taken.append(name)
+        elif axis is not None and rows and _without(tensor, axis) == _without(source[name], axis):
+            for row, source_row in rows:
+                tensor.select(axis, row).copy_(source[name].select(axis, source_row))
+            taken.append(name)
+        else:
+            fresh['its classes are others' if axis is not None else 'of another shape'].append(name)
     return Taken(tuple(taken), {reason: tuple(names) for reason, names in fresh.items()})
+
+
+def _rows(card, label_set, outputs):
+    """(output, output of the card's model) for each class that both have."""
+    try:
+        table = label_table(card.label_set, label_set)
+    except LabelError:
+        return []
+    known = {}
+    for row, class_id in enumerate(card.outputs):
+        if class_id != UNLABELED:
+            known.setdefault(int(table[class_id]), row)  # the first of several that become one
+    return [(row, known[i]) for row, i in enumerate(outputs) if i != UNLABELED and i in known]
+
+
+def _without(tensor, axis):
+    """The shape without one axis."""
+    return tensor.shape[:axis] + tensor.shape[axis + 1:]
 
 
 def _named(network, variant):
