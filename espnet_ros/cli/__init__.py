@@ -15,6 +15,7 @@ COMMANDS = {
     'evaluate': 'measure how right a model is on bags',
     'export': 'write a model as an ONNX file',
     'models': 'list the known models, fetch their weights, show a model card',
+    'monitor': 'watch running nodes and their machine in a terminal',
     'predict': 'segment images and videos',
     'train': 'train a network on labelled images',
 }

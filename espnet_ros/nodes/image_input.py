@@ -40,6 +40,7 @@ class ImageInput:
         self._since = 0.0
         self._received = self._lost = self._refused = 0
         self._sequence = None
+        self._gap = 0
         self._several_publishers = False
         self._counted = (0, 0)
         self._refusal = self._clock_problem = self._qos_problem = ''
@@ -142,9 +143,13 @@ class ImageInput:
     def _on_numbered_image(self, message, info):
         number = info.get('publication_sequence_number')
         if number is not None:
-            # A number that falls back belongs to a camera that was started again.
             if self._sequence is not None and number > self._sequence:
-                self._lost += number - self._sequence - 1
+                self._gap = number - self._sequence - 1
+                self._lost += self._gap
+            elif self._sequence is not None:
+                # A camera was started again, or there are several, and the gap before was a step between them.
+                self._lost -= self._gap
+                self._gap = 0
             self._sequence = number
         self._on_image(message)
 

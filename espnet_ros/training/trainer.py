@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from espnet_ros.engine import memory
 from espnet_ros.errors import ModelError, ParameterError
 from espnet_ros.labels import UNLABELED
 from espnet_ros.network import build
@@ -55,6 +56,8 @@ def train(plan, folder, team, workers=0, restart=False, watch=Watch()):
             (folder / checkpoints.FILE).unlink(missing_ok=True)
     except OSError as error:
         raise ParameterError("cannot write '{}': {}".format(folder, error.strerror or error))
+    if team.device.type == 'cpu':
+        memory.keep_freed_memory()  # a step takes gigabytes: a fifth of its time would be page faults
     team.wait()
     kept = checkpoints.read(folder, plan.identity)
     team.wait()
