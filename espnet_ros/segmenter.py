@@ -20,6 +20,32 @@ class Timings(typing.NamedTuple):
     postprocess: float
 
 
+class Prepared(typing.NamedTuple):
+    """An image on its way into the engine.
+
+    pixels: BGR uint8 or float32 0..255 at the engine's size. width, height: the image's own. seconds: spent so far.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    seconds: float
+
+
+class Inferred(typing.NamedTuple):
+    """Labels and confidence (None when not asked for) as they left the engine, uint8 at its size.
+
+    width, height: as in Prepared. preprocess, inference: seconds.
+    """
+
+    labels: np.ndarray
+    confidence: typing.Optional[np.ndarray]
+    width: int
+    height: int
+    preprocess: float
+    inference: float
+
+
 class Segmentation(typing.NamedTuple):
     """Labels of one image.
 
@@ -64,26 +90,41 @@ class Segmenter:
 
         image: BGR uint8 [H, W, 3] of any size. confidence: whether to compute it. threshold: pixels whose
         confidence is below it (0..1) become unlabelled. Raises ImageError.
+
+        The same as its three steps `prepare`, `infer` and `finish`, which can run in threads of their own.
         """
+        return self.finish(self.infer(self.prepare(image), confidence or threshold > 0), confidence, threshold)
+
+    def prepare(self, image):
+        """Return the Prepared image; image: as for `segment`. Raises ImageError."""
         if not isinstance(image, np.ndarray):
             raise ImageError('an image must be uint8 [H, W, 3], not a {}'.format(type(image).__name__))
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ImageError('an image must be uint8 [H, W, 3], not {} {}'.format(image.dtype, list(image.shape)))
         began = time.perf_counter()
-        resized = self._resize(image)
-        prepared = time.perf_counter()
-        labels, certainty = self.engine.run(resized, confidence or threshold > 0)
-        inferred = time.perf_counter()
+        pixels = self._resize(image)
+        return Prepared(pixels, image.shape[1], image.shape[0], time.perf_counter() - began)
+
+    def infer(self, prepared, confidence=False):
+        """Run the engine on a Prepared image and return what it has Inferred."""
+        began = time.perf_counter()
+        labels, certainty = self.engine.run(prepared.pixels, confidence)
+        return Inferred(labels, certainty, prepared.width, prepared.height, prepared.seconds,
+                        time.perf_counter() - began)
+
+    def finish(self, inferred, confidence=False, threshold=0.0):
+        """Return the Segmentation of what was Inferred; confidence, threshold: as for `segment`."""
+        began = time.perf_counter()
+        labels, certainty = inferred.labels, inferred.confidence
         if threshold > 0:
             labels[certainty < threshold * 255.0] = UNLABELED
         if not confidence:
             certainty = None
         if self.output_size == 'camera':
-            height, width = image.shape[:2]
-            labels = resize_nearest(labels, width, height)
-            certainty = None if certainty is None else resize_nearest(certainty, width, height)
-        done = time.perf_counter()
-        return Segmentation(labels, certainty, Timings(prepared - began, inferred - prepared, done - inferred))
+            labels = resize_nearest(labels, inferred.width, inferred.height)
+            certainty = None if certainty is None else resize_nearest(certainty, inferred.width, inferred.height)
+        return Segmentation(labels, certainty, Timings(
+            inferred.preprocess, inferred.inference, time.perf_counter() - began))
 
     def at_output_size(self, image):
         """Return the image at the size of the labels that `segment` gives for it, to draw them over it."""

@@ -180,3 +180,19 @@ def test_input_size_is_the_cards_or_the_one_asked_for():
 def test_wrong_input_sizes_are_refused(width, height, name):
     with pytest.raises(ParameterError, match=name + '; it must be a multiple of 8 from 64 to 4096, or 0'):
         input_size(CARD, width, height)
+
+
+def test_the_steps_of_segmenting_can_run_one_by_one():
+    segmenter, image = Segmenter(Echo()), noise(63, 97)
+    for confidence, threshold in ((False, 0.0), (True, 0.0), (False, 0.3), (True, 0.3)):
+        whole = segmenter.segment(image, confidence, threshold)
+        prepared = segmenter.prepare(image)
+        assert np.array_equal(prepared.pixels, segmenter.engine.seen) and prepared[1:3] == (97, 63)
+        inferred = segmenter.infer(prepared, confidence or threshold > 0)
+        assert inferred.labels.shape == (64, 96) and inferred.preprocess == prepared.seconds
+        parts = segmenter.finish(inferred, confidence, threshold)
+        assert np.array_equal(parts.labels, whole.labels) and np.array_equal(parts.confidence, whole.confidence)
+        assert (parts.confidence is None) is not confidence
+        assert parts.timings[:2] == (inferred.preprocess, inferred.inference)
+    with pytest.raises(ImageError, match='an image must be uint8'):
+        segmenter.prepare(image.astype(np.float32))

@@ -17,6 +17,7 @@ _CREATE = """Write labelled images as a rosbag2 folder with the topics
   CAMERA/camera_info
   CAMERA/ground_truth            class ids, mono8, 255 = unlabelled, stamps equal to the images'
   CAMERA/ground_truth/label_map  what the ids mean, as JSON
+  CAMERA/ground_truth/instances  Cityscapes' instanceIds, mono16, of datasets that have them
 A DATASET is written as
 """ + ''.join('  {}\n'.format(line) for line in SPECS.splitlines())
 
@@ -115,6 +116,8 @@ def _text(bag):
         lines.append('frames: {} on {}, {} of them with ground truth{}'.format(
             stream['frames'], stream['image_topic'], stream['labelled'],
             stream['truth_topic'] and ' on ' + stream['truth_topic']))
+        if stream['instances']:
+            lines[-1] += ', {} with instances'.format(stream['instances'])
     if bag['label_set']:
         lines.append('labels: {}, {} classes'.format(bag['label_set']['name'], len(bag['label_set']['classes'])))
     lines += ['gap: {} is silent for {:.3f} s after {:.3f} s'.format(

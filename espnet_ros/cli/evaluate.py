@@ -4,9 +4,9 @@ import contextlib
 import math
 import os
 import pathlib
+import re
 import signal
 import sys
-import time
 import typing
 
 import tqdm
@@ -16,12 +16,13 @@ from espnet_ros.cli.bag import add_selection, open_selected
 from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.engine import BACKENDS, PRECISIONS
-from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.evaluation.evaluate import evaluate
-from espnet_ros.evaluation.live import ThroughNode, check_labels, way
+from espnet_ros.evaluation.instances import average
+from espnet_ros.evaluation.live import ThroughNode, check_node, way
 from espnet_ros.evaluation.offline import OFFLINE, Setup
 from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
-from espnet_ros.evaluation.report import PAGE, percent
+from espnet_ros.evaluation.report import PAGE, images_in_words, percent, unique
 from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
 from espnet_ros.evaluation.workers import InProcess, Processes
 from espnet_ros.metrics import pixel_accuracy
@@ -37,13 +38,14 @@ Classes are compared where the ground truth has the model's classes, else the 7 
 categories. Labels have the size of the image; where the ground truth has another one, they
 are resized to it with nearest neighbour. Scores and shares are from 0 to 1.
 With --through-ros the images travel as messages to a segmentation node and its labels back:
-latency is then from sending the one to having the other, and coverage tells what a node that
-is too slow for --rate has dropped.
+latency is then from sending the one to having the other. With --rate, a node that is too slow
+drops images as on a robot: coverage, drops, and the age that labels reach until newer ones come
+tell so.
 The exit code is 1 when a limit (--min-..., --max-...) is not kept."""
 
 
-CONNECT_SECONDS = 60.0
-"""In which a segmentation node must be found and its model loaded."""
+CONNECT_SECONDS, BUILD_SECONDS = 60.0, 3600.0
+"""In which a segmentation node must be found and its model loaded, and its engine be built."""
 
 
 class Limit(typing.NamedTuple):
@@ -95,8 +97,8 @@ def add_arguments(parser):
                        help='run on the Ray cluster there, which sees the same files; auto: the one of this machine; '
                        'no address: a new one on this machine')
     where.add_argument('--through-ros', action='store_true', help='start a segmentation node and play the bags into it')
-    where.add_argument('--node', metavar='NAME', help='play the bags into the segmentation node of that full name, '
-                       'such as /espnet, which runs already, with the model that --model says')
+    where.add_argument('--node', metavar='NAME', type=_node, help='play the bags into the segmentation node of that '
+                       'full name, such as /espnet, which runs already, with the model that --model says')
     parser.add_argument('--rate', type=_bound, metavar='FACTOR', help='play so many times as fast as recorded, instead '
                         "of waiting for the node's answer to each image")
     for limit in LIMITS:
@@ -106,23 +108,36 @@ def add_arguments(parser):
 
 
 def run(options):
+    through_ros = options.through_ros or options.node
+    if options.rate and not through_ros:
+        raise ParameterError('--rate plays bags into a node; it goes with --through-ros or --node')
+    if options.node and {options.backend, options.device, options.precision} != {'auto'}:
+        raise ParameterError('--backend, --device and --precision do not change {}, which runs already; leave them out'
+                             .format(options.node))
     card = models.find(options.model).card
     width, height = input_size(card, options.width, options.height)
+    paths = [os.path.realpath(path) for path in options.bags]
+    if len(set(paths)) < len(paths):
+        raise ParameterError('{} is named twice; each bag counts once'.format(max(paths, key=paths.count)))
     with contextlib.ExitStack() as stack:
         bags = tuple(stack.enter_context(open_selected(path, options)) for path in options.bags)
         if not any(map(len, bags)):
             raise ParameterError('there are no images in {}: {}'.format(
                 ', '.join(options.bags), '; '.join(text for bag in bags for text in bag.problems) or 'it is empty'))
         comparisons = tuple(compare_labels(card.label_set, [bag.label_set for bag in bags]))
-        through_ros = options.through_ros or options.node
         setup = Setup(options.model, width, height, options.backend, options.device, options.precision, bags,
                       comparisons, options.protocol, options.outlines, way(options.rate) if through_ros else OFFLINE)
-        for bag in bags:
-            for problem in bag.problems:
-                print('espnet-ros: warning: ' + problem, file=sys.stderr)
+        known = [problem for bag in bags for problem in bag.problems]
+        _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None
+        if player is not None:
+            check_node(card, (width, height), player)
         with _Bar() as bar:
             statistics = _evaluate(setup, options, player, bar)
+    _warn(problem for problem in statistics.problems if problem not in known)
+    engines = unique(engine for session in statistics.sessions for engine in session['engines'])
+    _warn('{}; {} takes its place'.format(engine['fallback'], engine['backend'])
+          for engine in engines if engine['fallback'])
     print(_summary(card, statistics, options.out))
     broken = [limit.broken(statistics, bound) for limit, bound in _bounds(options) if limit.broken(statistics, bound)]
     for sentence in broken:
@@ -130,10 +145,14 @@ def run(options):
     return 1 if broken else 0
 
 
+def _warn(problems):
+    for problem in problems:
+        print('espnet-ros: warning: ' + problem, file=sys.stderr)
+
+
 def _evaluate(setup, options, player, bar):
     def open_workers(setup):
         if player is not None:
-            check_labels(models.find(setup.model).card.label_set, player.class_names)
             return ThroughNode(setup, player, options.rate)
         if options.ray:
             return RayCluster(setup, options.ray)
@@ -141,8 +160,9 @@ def _evaluate(setup, options, player, bar):
 
     try:
         return evaluate(setup, options.out, open_workers, options.restart, bar.show)
-    except KeyboardInterrupt:
-        bar.write("espnet-ros: what was done is kept in '{}'; the same command goes on".format(options.out))
+    except (KeyboardInterrupt, EspnetError) as error:
+        if bar.frames or isinstance(error, KeyboardInterrupt):
+            bar.write("espnet-ros: what was done is kept in '{}'; the same command goes on".format(options.out))
         raise
 
 
@@ -151,37 +171,40 @@ def _player(options):
     """Yield a Player that is connected to the node that runs, or to one that runs for as long."""
     ros('--through-ros')
     from espnet_ros.nodes.background import spinning
-    from espnet_ros.nodes.domain import private_domain, private_environment
     from espnet_ros.nodes.replay import Player
     with contextlib.ExitStack() as stack:
-        if options.through_ros:
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
-            os.environ.update(private_environment(stack.enter_context(private_domain())))
-            logs = pathlib.Path(options.out) / 'logs'
-            make_folder(logs)
-            nodes = stack.enter_context(Nodes(logs))
-            nodes.start('segmentation', model=options.model, backend=options.backend, device=options.device,
-                        precision=options.precision, input_width=options.width, input_height=options.height,
-                        use_sim_time=True)
-        player = stack.enter_context(spinning(lambda: Player(options.node or '/espnet')))
-        deadline = time.monotonic() + CONNECT_SECONDS
-        while True:
-            try:
-                player.connect(1.0)
-                break
-            except SourceError:
-                if options.through_ros:
-                    nodes.check()
-                if time.monotonic() > deadline:
-                    raise
+        nodes = stack.enter_context(_nodes(options)) if options.through_ros else None
+        player = stack.enter_context(spinning(
+            lambda: Player(options.node or '/espnet', nodes.check if nodes else lambda: None)))
+        player.connect(CONNECT_SECONDS, BUILD_SECONDS,
+                       lambda text: print('espnet-ros: the node says: ' + text, file=sys.stderr))
         yield player
 
 
+@contextlib.contextmanager
+def _nodes(options):
+    """Yield Nodes with a segmentation node in a ROS domain of its own, in which this process is from now on, too."""
+    from espnet_ros.nodes.domain import private_domain, private_environment
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
+    logs = pathlib.Path(options.out) / 'logs'
+    make_folder(logs)
+    with private_domain() as domain:
+        environment = private_environment(domain)
+        os.environ.clear()
+        os.environ.update(environment)
+        with Nodes(logs) as nodes:
+            nodes.start('segmentation', model=options.model, backend=options.backend, device=options.device,
+                        precision=options.precision, input_width=options.width, input_height=options.height,
+                        use_sim_time=True)
+            yield nodes
+
+
 class _Bar:
-    """Progress with rate and running mIOU."""
+    """Progress with rate and running mIOU. frames: that are done."""
 
     def __init__(self):
         self._bar = None
+        self.frames = 0
 
     def __enter__(self):
         return self
@@ -191,6 +214,7 @@ class _Bar:
             self._bar.close()
 
     def show(self, progress):
+        self.frames = progress.frames
         if self._bar is None:
             self._bar = tqdm.tqdm(total=progress.total, initial=progress.frames, unit='frame', disable=None)
         if not self._bar.disable:
@@ -218,8 +242,17 @@ def _summary(card, statistics, folder):
             percent(statistics.category_miou),
             ', of classes {}'.format(percent(statistics.class_miou)) if statistics.by_class else '',
             percent(pixel_accuracy(statistics.counted)), percent(statistics.boundary_f1), statistics.protocol))
+    if statistics.objects.frames:
+        lines.append('instance-weighted mIOU of categories {}, of classes {}, on {} frames'.format(
+            percent(average(statistics.category_iiou)), percent(average(statistics.class_iiou)),
+            statistics.objects.frames))
     lines.append('latency: median {:.1f} ms, 95th percentile {:.1f} ms'.format(
         *(1000 * statistics.latency(p) for p in (50, 95))))
+    if statistics.ages:
+        lines.append('age that labels reach until newer ones come: median {:.1f} ms, 95th percentile {:.1f} ms'.format(
+            *(1000 * statistics.age(p) for p in (50, 95))))
+    if statistics.images:
+        lines.append(images_in_words(statistics.images))
     return '\n'.join([*lines, 'report: {}'.format(pathlib.Path(folder) / PAGE)])
 
 
@@ -235,6 +268,13 @@ def _bound(text):
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError('{} is not above 0'.format(text))
     return value
+
+
+def _node(text):
+    name = '/' + text.lstrip('/')
+    if not re.fullmatch('(/[A-Za-z_][A-Za-z0-9_]*)+', name):
+        raise argparse.ArgumentTypeError("'{}' is no full name of a node, such as /espnet".format(text))
+    return name
 
 
 def _count(text):

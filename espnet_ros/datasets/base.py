@@ -6,17 +6,22 @@ import typing
 import numpy as np
 
 from espnet_ros.capture import read_image
+from espnet_ros.datasets.instances import decode_instances
 from espnet_ros.datasets.truth import GroundTruth
 from espnet_ros.decoding import png_to_label_pixels
 from espnet_ros.errors import ImageError, LabelError, SourceError
 
 
 class LabeledImage(typing.NamedTuple):
-    """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabelled."""
+    """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabelled.
+
+    `instances`: uint16 [H, W], the object that each pixel belongs to (datasets.instances); None where nobody tells.
+    """
 
     name: str
     image: np.ndarray
     labels: np.ndarray
+    instances: np.ndarray | None = None
 
 
 class Dataset(abc.ABC):
@@ -65,11 +70,12 @@ class Memory(Dataset):
 
 
 class Pair(typing.NamedTuple):
-    """The files of one labelled image."""
+    """The files of one labelled image; instances: of its instance image, if there is one."""
 
     name: str
     image: pathlib.Path
     labels: pathlib.Path
+    instances: pathlib.Path | None = None
 
 
 class FileDataset(Dataset):
@@ -91,13 +97,15 @@ class FileDataset(Dataset):
         return len(self.pairs)
 
     def _read(self, i):
-        name, image_path, labels_path = self.pairs[i]
+        name, image_path, labels_path, instances_path = self.pairs[i]
         image = read_image(str(image_path))
         labels = read_labels(labels_path, self._truth)
-        if labels.shape != image.shape[:2]:
-            raise LabelError("'{}' is {}x{} pixels, but its image '{}' is {}x{}".format(
-                labels_path, *labels.shape[::-1], image_path, *image.shape[1::-1]))
-        return LabeledImage(name, image, labels)
+        instances = instances_path and read_instances(instances_path)
+        for path, pixels in ((labels_path, labels), (instances_path, instances)):
+            if pixels is not None and pixels.shape != image.shape[:2]:
+                raise LabelError("'{}' is {}x{} pixels, but its image '{}' is {}x{}".format(
+                    path, *pixels.shape[::-1], image_path, *image.shape[1::-1]))
+        return LabeledImage(name, image, labels, instances)
 
 
 def read_labels(path, truth):
@@ -105,13 +113,21 @@ def read_labels(path, truth):
 
     Raises SourceError when the file cannot be read, LabelError when it holds no labels or unknown ones.
     """
+    return truth.decode(_read_pixels(path), "the label image '{}'".format(path))
+
+
+def read_instances(path):
+    """Return the instance ids uint16 [H, W] in a PNG (see datasets.instances). Raises SourceError, LabelError."""
+    return decode_instances(_read_pixels(path), "the instance image '{}'".format(path))
+
+
+def _read_pixels(path):
     try:
         with open(path, 'rb') as stream:
             data = stream.read()
     except OSError as error:
         raise SourceError("cannot read '{}': {}".format(path, error.strerror))
     try:
-        pixels = png_to_label_pixels(data, 'the file')
+        return png_to_label_pixels(data, 'the file')
     except ImageError as error:
         raise LabelError("the label image '{}' cannot be used: {}".format(path, error))
-    return truth.decode(pixels, "the label image '{}'".format(path))

@@ -25,7 +25,8 @@ def camvid(folder, split):
 def cityscapes(folder, split):
     """Return Cityscapes' `split`: images in leftImg8bit/split/city, fine labels in gtFine/split/city.
 
-    labelIds are read; where the first image has none, labelTrainIds. Labels are trainIds.
+    labelIds are read; where the first image has none, labelTrainIds. Labels are trainIds. instanceIds are read, too,
+    of the images that have them.
     """
     images = _files(pathlib.Path(folder) / 'leftImg8bit' / split, '*/*_leftImg8bit.png')
     labels = pathlib.Path(folder) / 'gtFine' / split
@@ -36,7 +37,8 @@ def cityscapes(folder, split):
 
     kind = 'labelTrainIds' if labels_of(0, 'labelTrainIds').is_file() and not labels_of(0, 'labelIds').is_file() else \
         'labelIds'
-    pairs = [Pair(stem, images[i], labels_of(i, kind)) for i, stem in enumerate(stems)]
+    instances = [path if path.is_file() else None for path in (labels_of(i, 'instanceIds') for i in range(len(stems)))]
+    pairs = [Pair(stem, images[i], labels_of(i, kind), instances[i]) for i, stem in enumerate(stems)]
     return FileDataset('cityscapes {}'.format(split), pairs,
                        ground_truth('labelIds' if kind == 'labelIds' else 'trainIds'))
 

@@ -1,6 +1,7 @@
 """Evaluation bags from labelled datasets: images, camera_info, and ground truth of the same stamps."""
 import os
 import pathlib
+import re
 import tempfile
 import typing
 
@@ -11,6 +12,7 @@ from espnet_ros.datasets import label_table
 from espnet_ros.errors import LabelError, ParameterError
 from espnet_ros.evaluation.label_map import LABEL_MAP, set_to_label_map
 from espnet_ros.evaluation.library import Stores, get_typestore, interfaces, rosbag2
+from espnet_ros.evaluation.streams import INSTANCES
 from espnet_ros.labels import UNLABELED
 
 FIRST_STAMP = 1_000_000_000
@@ -26,9 +28,9 @@ _IMAGE_OPTIONS = {'png': [], 'jpeg': [cv2.IMWRITE_JPEG_QUALITY, 95]}
 class BagSettings(typing.NamedTuple):
     """How a bag is written.
 
-    camera: namespace of the topics image_raw (image_raw/compressed), camera_info, ground_truth and
-    ground_truth/label_map. rate: Hz. images: one of IMAGES; JPEG of quality 95 changes them. compression: one of
-    COMPRESSIONS; chunk is for mcap only, None is chunk for mcap and none for sqlite3.
+    camera: namespace of the topics image_raw (image_raw/compressed), camera_info, ground_truth, ground_truth/label_map
+    and, where the dataset has instances, ground_truth/instances. rate: Hz. images: one of IMAGES; JPEG of quality 95
+    changes them. compression: one of COMPRESSIONS; chunk is for mcap only, None is chunk for mcap and none for sqlite3.
     """
 
     camera: str = '/camera'
@@ -54,6 +56,8 @@ def write_bag(path, datasets, settings=BagSettings(), progress=iter):
     compression = settings.compression or ('chunk' if settings.storage == 'mcap' else 'none')
     if (settings.storage, compression) == ('sqlite3', 'chunk'):
         raise ParameterError('sqlite3 has no chunks to compress; choose message, file or none, or mcap')
+    if not re.fullmatch('(/[A-Za-z_][A-Za-z0-9_]*)*/?', settings.camera):
+        raise ParameterError("camera '{}' is no namespace of topics, such as /camera".format(settings.camera))
     if not 0 < settings.rate <= 1000:
         raise ParameterError('rate {} must be above 0 and at most 1000 Hz'.format(settings.rate))
     if path.exists():
@@ -83,6 +87,7 @@ class _Messages:
             self._topic(camera + '/image_raw/compressed', 'sensor_msgs/msg/CompressedImage')
         self._info = self._topic(camera + '/camera_info', 'sensor_msgs/msg/CameraInfo')
         self._truth = self._topic(camera + '/ground_truth', 'sensor_msgs/msg/Image')
+        self._instances = None
         self._label_map = self._topic(camera + '/ground_truth' + LABEL_MAP, 'std_msgs/msg/String', latched=True)
 
     def write_all(self, datasets, progress):
@@ -116,6 +121,12 @@ class _Messages:
         self._write(self._info, stamp, **_camera_info(types, header, width, height, matrix))
         self._write(self._truth, stamp, header=header, height=height, width=width, encoding='mono8', is_bigendian=0,
                     step=width, data=np.ascontiguousarray(item.labels).ravel())
+        if item.instances is not None:
+            if self._instances is None:
+                self._instances = self._topic(self._truth.topic + INSTANCES, 'sensor_msgs/msg/Image')
+            self._write(self._instances, stamp, header=header, height=height, width=width, encoding='mono16',
+                        is_bigendian=0, step=2 * width,
+                        data=np.ascontiguousarray(item.instances, '<u2').view(np.uint8).ravel())
 
     def _topic(self, name, kind, latched=False):
         return self._writer.add_connection(name, kind, typestore=self._store,

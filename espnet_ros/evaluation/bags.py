@@ -281,7 +281,11 @@ class Bag:
         try:
             if truth is None and topic not in label_maps:
                 raise LabelError('neither the bag, on {}, nor the user says what it means'.format(topic))
-            truth = truth or ground_truth('ids', label_map_to_set(label_maps[topic], topic))
+            if truth is None:
+                truth = ground_truth('ids', label_map_to_set(label_maps[topic], topic))
+            elif topic in label_maps and not _tells(label_maps[topic], truth.label_set):
+                self._notes.append('the ground truth on {} is read as {}, as the user says; what the bag says on {} is '
+                                   'not used'.format(stream.truth_topic, truth.label_set.name, topic))
             if self._label_set not in (None, truth.label_set):
                 raise LabelError('its label set {} is not that of another camera, {}'.format(
                     truth.label_set.name, self._label_set.name))
@@ -290,6 +294,14 @@ class Bag:
             return None
         self._label_set = truth.label_set
         return truth
+
+
+def _tells(label_map, label_set):
+    """Whether a label map, as text, is that of a label set."""
+    try:
+        return label_map_to_set(label_map, '') == label_set
+    except LabelError:
+        return False
 
 
 class _Role(typing.NamedTuple):

@@ -1,4 +1,5 @@
 """An evaluation from its setup to its report."""
+import contextlib
 import heapq
 import importlib.metadata
 import os
@@ -44,8 +45,9 @@ def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: 
             pictures = workers.draw([_wanted(setup, *frame[1:]) for frame in worst])
         finally:
             workers.close()
-        details = {'configuration': configuration, 'sessions': journal.sessions,
-                   'problems': [text for bag in setup.bags for text in bag.problems] + journal.problems}
+        problems = [text for bag in setup.bags for text in bag.problems] + journal.problems
+        statistics.conclude(journal.sessions, problems)
+        details = {'configuration': configuration, 'sessions': journal.sessions, 'problems': problems}
     write_report(folder, statistics, details, [
         WorstFrame(record, number, score, drawn)
         for (score, record, number, _), drawn in zip(worst, pictures) if drawn])
@@ -82,19 +84,20 @@ def _run(setup, journal, workers, lengths, watch):
     watch(Progress(statistics.frames, sum(lengths), statistics))
     began, frames, inference = time.perf_counter(), 0, 0.0
     try:
-        for done in workers.run(journal.remaining(lengths)):
-            for record in journal.add(done):
-                statistics.add(record)
-                frames += 1
-                inference += record.get('stages', {}).get('inference', 0.0)
-            watch(Progress(statistics.frames, sum(lengths), statistics))
+        with contextlib.closing(workers.run(journal.remaining(lengths))) as parts:
+            for done in parts:
+                for record in journal.add(done):
+                    statistics.add(record)
+                    frames += 1
+                    inference += record.get('stages', {}).get('inference', 0.0)
+                watch(Progress(statistics.frames, sum(lengths), statistics))
     finally:
         if frames:
             seconds = time.perf_counter() - began
             journal.add_session({
                 'frames': frames, 'seconds': seconds, 'engine_share': inference / seconds / workers.count,
-                'where': workers.where, 'engines': [engine._asdict() for engine in sorted(workers.engines)],
-                'versions': _versions()})
+                'where': workers.where, 'images': dict(workers.images),
+                'engines': [engine._asdict() for engine in sorted(workers.engines)], 'versions': _versions()})
 
 
 def _add_all(statistics, folder):

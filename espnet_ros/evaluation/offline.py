@@ -1,7 +1,6 @@
 """Bags through a model as fast as the machine goes, every frame."""
 import concurrent.futures
 import contextlib
-import copy
 import queue
 import threading
 import typing
@@ -78,33 +77,46 @@ class Evaluator:
         return self.segmenter.engine.describe()
 
     def run(self, task):
-        """Yield a Done for each frame of a Task and one for its end, while the next frame is being decoded.
+        """Yield a Done for each frame of a Task and one for its end.
+
+        The engine is never kept waiting: one thread decodes and resizes the images ahead, another one resizes the
+        labels and scores them.
 
         A record is plain data: bag, topic, stamp (ns), latency (seconds from image to labels), stages (seconds of
         each), and with ground truth what scoring.score_frame returns.
         """
-        with contextlib.closing(ahead(fresh_frames(self.setup.bags[task.bag], task))) as frames, \
+        with contextlib.closing(ahead(self._prepared(task))) as frames, \
                 concurrent.futures.ThreadPoolExecutor(1) as scorer:
             count, scored = 0, None
-            for frame, problems in frames:
-                score = frame and scorer.submit(self._record, task.bag, frame, self.segmenter.segment(frame.image))
+            for frame, prepared, problems in frames:
+                score = frame and scorer.submit(self._record, task.bag, frame, self.segmenter.infer(prepared))
                 if scored:  # the frame before, scored while the engine ran
                     count += 1
                     yield Done(task._replace(stop=task.start + count), [scored.result()], problems)
                 scored = score
             yield Done(task, [], problems)
 
-    def _record(self, bag, frame, result):
+    def _prepared(self, task):
+        """Yield as fresh_frames, with the Prepared image in the frame's second place; the frame loses it."""
+        with contextlib.closing(fresh_frames(self.setup.bags[task.bag], task)) as frames:
+            for frame, problems in frames:
+                if frame is None:
+                    yield None, None, problems
+                else:
+                    yield frame._replace(image=None), self.segmenter.prepare(frame.image), problems
+
+    def _record(self, bag, frame, inferred):
+        result = self.segmenter.finish(inferred)
         record = {'bag': bag, 'topic': frame.topic, 'stamp': frame.stamp, 'latency': sum(result.timings),
                   'stages': result.timings._asdict()}
         if frame.truth is not None:
             record.update(score_frame(self.setup.comparisons[bag], frame.truth, result.labels, self.setup.protocol,
-                                      self.setup.outlines))
+                                      self.setup.outlines, frame.instances))
         return record
 
     def draw(self, wanted):
         """Return the FramePictures of a Wanted frame, None when it is not there any more."""
-        with contextlib.closing(_afresh(self.setup.bags[wanted.bag]).frames(wanted.start)) as frames:
+        with contextlib.closing(self.setup.bags[wanted.bag].afresh().frames(wanted.start)) as frames:
             for frame in frames:
                 if (frame.topic, frame.stamp) == (wanted.topic, wanted.stamp):
                     return frame_pictures(self.setup.comparisons[wanted.bag], frame.image, frame.truth,
@@ -114,18 +126,10 @@ class Evaluator:
 
 def fresh_frames(bag, task):
     """Yield each frame of a task with the problems up to it, and at the end None with all."""
-    bag = _afresh(bag)
-    known = len(bag.problems)
+    bag = bag.afresh()
     for frame in bag.frames(task.start, task.stop):
-        yield frame, bag.problems[known:]
-    yield None, bag.problems[known:]
-
-
-def _afresh(bag):
-    """The Bag without the problems that earlier iterations have met."""
-    bag = copy.copy(bag)
-    bag._left_out = {}
-    return bag
+        yield frame, bag.left_out
+    yield None, bag.left_out
 
 
 def ahead(items):

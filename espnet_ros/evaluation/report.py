@@ -12,6 +12,7 @@ import numpy as np
 from espnet_ros.evaluation import charts
 from espnet_ros.evaluation.pictures import FramePictures
 from espnet_ros.evaluation.scoring import PROTOCOLS
+from espnet_ros.evaluation.statistics import FATES
 from espnet_ros.labels import CATEGORIES, CATEGORY_COLORS
 from espnet_ros.metrics import category_confusion, class_accuracy
 from espnet_ros.network.files import write_file
@@ -66,6 +67,7 @@ class Row(typing.NamedTuple):
     accuracy: float
     boundary: float
     share: float
+    iiou: float
 
 
 def write_report(folder, statistics, details, worst=()):
@@ -100,7 +102,17 @@ def page(statistics, metrics, worst):
         metrics=metrics, statistics=statistics, worst=worst,
         classes=_class_rows(statistics, metrics) if statistics.by_class else [],
         categories=_category_rows(statistics, metrics), matrix=_matrix(statistics), latency=latency,
+        images=images_in_words(statistics.images) if statistics.images else '',
         facts=_facts(metrics), scores=charts.timeline(statistics.scores, 'frame', 'mIOU', top=1.0), chart=charts)
+
+
+def images_in_words(images):
+    """Return what became of images that travelled (statistics.Statistics.images) as text."""
+    parts = ['{} images sent'.format(images['sent']), '{} answered'.format(images['answered'])]
+    parts += ['{} {}'.format(images[fate], text) for fate, text in FATES.items() if images.get(fate)]
+    if images.get('again'):
+        parts.append('{} of them sent again'.format(images['again']))
+    return ', '.join(parts)
 
 
 def environment():
@@ -129,7 +141,8 @@ def data_uri(picture):
 
 
 def _class_rows(statistics, metrics):
-    columns = (metrics[key].values() for key in ('classScores', 'classAccuracies', 'boundaryScores', 'priors'))
+    columns = (metrics[key].values() for key in (
+        'classScores', 'classAccuracies', 'boundaryScores', 'priors', 'classInstScores'))
     return [Row(c.name, c.color, *values) for c, *values in zip(statistics.label_set.classes, *columns)]
 
 
@@ -139,7 +152,7 @@ def _category_rows(statistics, metrics):
     accuracies = class_accuracy(confusion)
     boundaries = 7 * [None] if statistics.by_class else list(metrics['boundaryScores'].values())
     return [Row(*values) for values in zip(CATEGORIES[1:], CATEGORY_COLORS[1:], statistics.category_iou, accuracies,
-                                           boundaries, shares)]
+                                           boundaries, shares, metrics['categoryInstScores'].values())]
 
 
 def _matrix(statistics):
@@ -174,7 +187,9 @@ def _facts(metrics):
             ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['frames'], bag['labelled'],
             ', ground truth of ' + bag['label_set'] if bag['label_set'] else '')
     for session in sessions:
-        yield 'session', '{frames} frames in {seconds:.1f} s, {where}'.format(**session)
+        share = session['engine_share']
+        yield 'session', '{frames} frames in {seconds:.1f} s, {where}'.format(**session) + (
+            ', {:.0f} % of the time in the engine'.format(100 * share) if share else '')
     for versions in unique(session['versions'] for session in sessions):
         yield 'versions', ', '.join('{} {}'.format(*item) for item in versions.items())
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from espnet_ros.datasets import label_table
 from espnet_ros.evaluation.boundary import boundary_f1
+from espnet_ros.evaluation.instances import count_objects
 from espnet_ros.labels import CATEGORY_SET, LabelSet
 from espnet_ros.metrics import category_confusion, count_pixels, iou, mean, pixel_accuracy
 from espnet_ros.segmenter import resize_nearest
@@ -51,28 +52,32 @@ def _meaning(label_set):
     return [(c.id, c.name, c.category) for c in label_set.classes]
 
 
-def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True):
+def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True, instances=None):
     """Compare a frame's labels with its ground truth.
 
     truth, labels: uint8 [h, w] and [H, W], ids of the ground truth's and the model's label set, 255 = unlabelled. The
     labels are resized with nearest neighbour to the grid of the ground truth, which is never resized. protocol: of
-    PROTOCOLS. outlines: whether to compute boundary F1.
+    PROTOCOLS. outlines: whether to compute boundary F1. instances: uint16 [h, w] (see datasets.instances), or None.
 
     Returns a dict of plain data: `confusion`, a list of [truth, prediction, pixels] with places in
     comparison.label_set, its size = unlabelled; the scores class_miou (None where categories are compared),
-    category_miou, pixel_accuracy, boundary_f1 and boundary (of each class), from 0 to 1, None where undefined.
+    category_miou, pixel_accuracy, boundary_f1 and boundary (of each class), from 0 to 1, None where undefined; with
+    instances, `objects`, what instances.count_objects found.
     """
     truth, labels = aligned(comparison, truth, labels)
     confusion = count_pixels(truth, labels, comparison.size)
     counted = rows_of(confusion, protocol)
     boundary = boundary_f1(truth, labels, comparison.size) if outlines else [np.nan] * comparison.size
     rows, columns = np.nonzero(confusion)
-    return {
+    record = {
         'confusion': np.stack([rows, columns, confusion[rows, columns]], 1).tolist(),
         'class_miou': number(mean(iou(counted))) if comparison.by_class else None,
         'category_miou': number(mean(iou(category_confusion(counted, comparison.label_set)))),
         'pixel_accuracy': number(pixel_accuracy(counted)),
         'boundary_f1': number(mean(boundary)), 'boundary': [number(value) for value in boundary]}
+    if instances is not None:
+        record['objects'] = count_objects(comparison, instances, labels)
+    return record
 
 
 def aligned(comparison, truth, labels):

@@ -1,14 +1,20 @@
 """The records of all frames, added up."""
 import array
+import collections
 import math
 
 import numpy as np
 
+from espnet_ros.evaluation.instances import ObjectScores, average
 from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
 from espnet_ros.labels import CATEGORIES, label_set_to_dict
 from espnet_ros.metrics import category_confusion, class_accuracy, iou, mean, pixel_accuracy
 
 PERCENTILES = (50, 95, 99, 100)
+FATES = {'dropped': 'dropped for newer ones by the node', 'lost': 'lost or replaced on their way to the node',
+         'refused': 'refused by the node', 'failed': 'failed in the node',
+         'rested': 'not computed, because the node was disabled or knew no listener', 'unknown': 'without a trace'}
+"""What becomes of images without an answer, in words."""
 
 
 class Statistics:
@@ -16,6 +22,10 @@ class Statistics:
 
     label_set: that of the Comparison; by_class: whether it is the model's own. labelled: frames with ground truth that
     the bags have. protocol: of PROTOCOLS.
+
+    latencies, scores: of each frame (NaN without a score); ages: of the labels before each, where they were played.
+    objects: ObjectScores. sessions, problems: as told to `conclude`; images: what became of those that travelled (see
+    live.ThroughNode).
     """
 
     def __init__(self, label_set, by_class, labelled, protocol='cityscapes'):
@@ -26,8 +36,13 @@ class Statistics:
         self.confusion = np.zeros((size + 1, size + 1), np.int64)
         self.frames = self.scored = 0
         self.latencies = array.array('d')
+        self.ages = array.array('d')
+        self.images: collections.Counter = collections.Counter()
+        self.sessions: list[dict] = []
+        self.problems: list[str] = []
         self.scores = array.array('d')
         self.stage_seconds: dict[str, float] = {}
+        self.objects = ObjectScores(label_set, by_class)
         self._boundary = np.zeros((2, size))
         self._frame_boundary = np.zeros(2)
 
@@ -35,6 +50,8 @@ class Statistics:
         """Add a record."""
         self.frames += 1
         self.latencies.append(record['latency'])
+        if 'age' in record:
+            self.ages.append(record['age'])
         for stage, seconds in record.get('stages', {}).items():
             self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
         self.scores.append(math.nan)
@@ -43,16 +60,26 @@ class Statistics:
         self.scored += 1
         rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
         self.confusion[rows, columns] += pixels
+        if 'objects' in record:
+            confusion = np.zeros_like(self.confusion)
+            confusion[rows, columns] = pixels
+            self.objects.add(record['objects'], confusion)
         self.scores[-1] = frame_score(record, math.nan)
         outlines = np.array(record['boundary'], np.float64)
         self._boundary += np.where(np.isnan(outlines), 0, outlines), ~np.isnan(outlines)
         if record['boundary_f1'] is not None:
             self._frame_boundary += record['boundary_f1'], 1
 
+    def conclude(self, sessions, problems):
+        """Take what is known at the end: plain data about each session of the evaluation, and what was wrong."""
+        self.sessions, self.problems = sessions, problems
+        for session in sessions:
+            self.images.update(session.get('images', {}))
+
     @property
     def counted(self):
         """The confusion matrix as the protocol counts, for the functions of `metrics`."""
-        return rows_of(self.confusion, self.protocol)
+        return self._rows(self.confusion)
 
     @property
     def class_iou(self):
@@ -75,6 +102,19 @@ class Statistics:
         return mean(self.category_iou)
 
     @property
+    def class_iiou(self):
+        """Instance-weighted IoU of each class, NaN where it has no objects: dict by name."""
+        return self.objects.class_scores(self._rows)
+
+    @property
+    def category_iiou(self):
+        """Instance-weighted IoU of each category, NaN where it has no objects: dict by name."""
+        return self.objects.category_scores(self._rows)
+
+    def _rows(self, confusion):
+        return rows_of(confusion, self.protocol)
+
+    @property
     def boundary_f1(self):
         """Mean over the frames of their boundary F1."""
         total, frames = self._frame_boundary
@@ -88,6 +128,10 @@ class Statistics:
     def latency(self, percentile):
         """Percentile of the latency in seconds, NaN without frames."""
         return float(np.percentile(self.latencies, percentile)) if self.frames else math.nan
+
+    def age(self, percentile):
+        """Percentile of the age, in seconds, that the newest labels have reached when the next come; NaN without."""
+        return float(np.percentile(self.ages, percentile)) if self.ages else math.nan
 
     def metrics(self):
         """Return plain data with the keys of cityscapesScripts' result file, and more; None where undefined.
@@ -104,12 +148,12 @@ class Statistics:
         return {
             'averageScoreClasses': number(self.class_miou),
             'averageScoreCategories': number(self.category_miou),
-            'averageScoreInstClasses': None,
-            'averageScoreInstCategories': None,
+            'averageScoreInstClasses': number(average(self.class_iiou)),
+            'averageScoreInstCategories': number(average(self.category_iiou)),
             'classScores': _named(names, self.class_iou),
             'categoryScores': _named(categories, self.category_iou),
-            'classInstScores': dict.fromkeys(names),
-            'categoryInstScores': dict.fromkeys(categories),
+            'classInstScores': _named(*zip(*self.class_iiou.items())) if names else {},
+            'categoryInstScores': _named(*zip(*self.category_iiou.items())),
             'confMatrix': self.confusion.tolist(),
             'labels': {name: i for i, name in enumerate((*self.label_set.names, 'unlabeled'))},
             'priors': _named((*self.label_set.names, 'unlabeled'), priors),
@@ -121,8 +165,10 @@ class Statistics:
             'boundaryF1': number(self.boundary_f1),
             'boundaryScores': _named(self.label_set.names, class_boundary),
             'frames': self.frames, 'labelledFrames': self.labelled, 'scoredFrames': self.scored,
+            'instanceFrames': self.objects.frames,
             'coverage': self.coverage,
             'latency': {'p{}'.format(p): number(self.latency(p)) for p in PERCENTILES},
+            'age': {'p{}'.format(p): number(self.age(p)) for p in PERCENTILES}, 'images': dict(self.images),
             'stages': {stage: seconds / self.frames for stage, seconds in self.stage_seconds.items()}}
 
 

@@ -9,20 +9,25 @@ from espnet_ros.errors import ParameterError
 
 TRUTH_NAME = 'ground_truth'
 """A topic with this part in its name holds ground truth; others hold it only when the user says so."""
+INSTANCES = '/instances'
+"""End of the name of the topic that says which object each pixel of the ground truth belongs to."""
 
 
 class Stream(typing.NamedTuple):
     """Images with their ground truth, in stamp order.
 
-    image_topic, truth_topic: names; the latter is '' where there is no ground truth. stamps: int64 [frames], ns.
-    image_times, truth_times: int64 [frames], ns, when the bag recorded them; truth_times is -1 where a frame has none.
+    image_topic, truth_topic, instance_topic: names; '' where there is no ground truth or no instances of it. stamps:
+    int64 [frames], ns. image_times, truth_times, instance_times: int64 [frames], ns, when the bag recorded them; -1
+    where a frame has none.
     """
 
     image_topic: str
     truth_topic: str
+    instance_topic: str
     stamps: np.ndarray
     image_times: np.ndarray
     truth_times: np.ndarray
+    instance_times: np.ndarray
 
     @property
     def labelled(self):
@@ -41,7 +46,9 @@ def find_streams(topics, image_topic=None, truth_topic=None):
         if name is not None and (name not in topics or not topics[name].is_image):
             raise ParameterError("the bag has no images on topic '{}'; those with images are {}".format(
                 name, ', '.join(sorted(t.name for t in topics.values() if t.is_image)) or 'none'))
-    images = [t for t in topics.values() if t.is_image]
+    instances = {name[:-len(INSTANCES)]: t for name, t in topics.items()
+                 if t.is_image and name.endswith(INSTANCES) and name[:-len(INSTANCES)] in topics}
+    images = [t for t in topics.values() if t.is_image and t not in instances.values()]
     truths = [t for t in images if t.name == truth_topic or (
         truth_topic is None and _is_named_truth(t) and t.name != image_topic)]
     cameras = [t for t in images if t.name == image_topic or (
@@ -61,7 +68,7 @@ def find_streams(topics, image_topic=None, truth_topic=None):
     if unused and not image_topic:
         notes.append('images that are not used, because no ground truth belongs to them or another topic shows the '
                      'same: {}; choose others by their topic'.format(', '.join(unused)))
-    return [_stream(camera, truth, notes) for camera, truth in pairs], notes
+    return [_stream(camera, truth, truth and instances.get(truth.name), notes) for camera, truth in pairs], notes
 
 
 def _pair(truths, cameras, image_topic):
@@ -103,17 +110,14 @@ def _distance(one, other):
     return int(min(np.abs(a[after] - b).min(), np.abs(a[(after - 1).clip(0)] - b).min()))
 
 
-def _stream(camera, truth, notes):
+def _stream(camera, truth, instances, notes):
     stamps, times = camera.sorted_stamps()
-    truth_times = np.full(len(stamps), -1, np.int64)
-    if truth is not None:
-        truth_stamps, recorded = truth.sorted_stamps()
-        _, here, there = np.intersect1d(stamps, truth_stamps, assume_unique=True, return_indices=True)
-        truth_times[here] = recorded[there]
-        alone = len(truth_stamps) - len(there)
-        if alone:
-            notes.append('{} labelled stamps on {} have no image on {}'.format(alone, truth.name, camera.name))
-    for topic in filter(None, (camera, truth)):
+    truth_times = _times(truth, stamps, 'labelled stamps on {} have no image on ' + camera.name, notes)
+    instance_times = _times(instances, stamps[truth_times >= 0],
+                            'stamps on {} have no ground truth on ' + (truth.name if truth else ''), notes)
+    all_instance_times = np.full(len(stamps), -1, np.int64)
+    all_instance_times[truth_times >= 0] = instance_times
+    for topic in filter(None, (camera, truth, instances)):
         values = np.array(topic.stamps, np.int64)
         jumps, repeated = int((np.diff(values) < 0).sum()), len(values) - len(np.unique(values))
         if jumps:
@@ -125,7 +129,20 @@ def _stream(camera, truth, notes):
         if topic.unstamped:
             notes.append('{} messages on {} have no stamp; the time of their recording is taken'.format(
                 topic.unstamped, topic.name))
-    return Stream(camera.name, truth.name if truth else '', stamps, times, truth_times)
+    return Stream(camera.name, truth.name if truth else '', instances.name if instances else '', stamps, times,
+                  truth_times, all_instance_times)
+
+
+def _times(topic, stamps, alone, notes):
+    """When the bag recorded a topic's message of each stamp, -1 where there is none; notes those that no stamp has."""
+    times = np.full(len(stamps), -1, np.int64)
+    if topic is not None:
+        own, recorded = topic.sorted_stamps()
+        _, here, there = np.intersect1d(stamps, own, assume_unique=True, return_indices=True)
+        times[here] = recorded[there]
+        if len(own) > len(there):
+            notes.append('{} {}'.format(len(own) - len(there), alone.format(topic.name)))
+    return times
 
 
 def _is_picture(topic):

@@ -23,10 +23,12 @@ ATTEMPTS = 3
 class InProcess:
     """Evaluates frame after frame, here.
 
-    count: of those that work at a time. where: in words. engines: the EngineInfos so far. Raises EspnetError.
+    count: of those that work at a time. where: in words. engines: the EngineInfos so far. images: what became of those
+    that travelled (see live.ThroughNode). Raises EspnetError.
     """
 
     count, where = 1, 'in one process'
+    images: dict[str, int] = {}
 
     def __init__(self, setup):
         self._evaluator = Evaluator(setup)
@@ -46,7 +48,9 @@ class InProcess:
 
 
 class Workers:
-    """Evaluates chunks somewhere else: subclasses say where, by `_map`. count, where, engines: as of InProcess."""
+    """Evaluates chunks somewhere else; subclasses say where, by `_map`. Attributes as of InProcess."""
+
+    images: dict[str, int] = {}
 
     def __init__(self, count, where):
         self.count, self.where = count, where

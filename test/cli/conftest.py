@@ -1,8 +1,9 @@
-"""A small model for the command line."""
+"""A small model for the command line, and nodes for it."""
 import hashlib
 
 import pytest
 import torch
+from ros_process import ros_domain, start_node  # noqa: F401
 
 from espnet_ros import labels
 from espnet_ros.network import NetworkConfig, build

@@ -44,9 +44,12 @@ def test_info_for_programs(tmp_path, capsys):
     assert run('info', tmp_path / 'run', '--json', '--truth', 'labelIds', '--truth-labels', 'categories') == 0
     bag, = json.loads(capsys.readouterr().out)
     assert bag['streams'] == [{'image_topic': '/camera/image_raw', 'truth_topic': '/camera/ground_truth', 'frames': 3,
-                               'labelled': 3}]
+                               'labelled': 3, 'instances': 0}]
     assert bag['label_set']['name'] == 'categories' and bag['start'] == 1e9 and bag['end'] == 1e9 + 0.2
-    assert bag['problems'] == ["'run' has no metadata.yaml; its files are taken in the order of their names"]
+    assert bag['problems'] == [
+        "'run' has no metadata.yaml; its files are taken in the order of their names",
+        'the ground truth on /camera/ground_truth is read as categories, as the user says; what the bag says on '
+        '/camera/ground_truth/label_map is not used']
 
 
 def test_problems_are_shown(tmp_path, capsys):

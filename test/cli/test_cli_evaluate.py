@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from espnet_ros.cli import main
 from espnet_ros.cli.evaluate import LIMITS
@@ -93,6 +94,38 @@ def test_mistakes_are_one_sentence(bag, tiny, capsys):
     assert main(['evaluate', bag, '--model', tiny, '--protocol', 'authors', '--restart']) == 0
     assert main(['compare', 'evaluation', 'nothing']) == 1
     assert "'nothing' is no finished evaluation" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_told_on_the_terminal_too(bag, tiny, capsys):
+    assert main(['evaluate', bag, './bag/', '--model', tiny]) == 1
+    assert 'bag is named twice; each bag counts once' in capsys.readouterr().err
+    arguments = ['evaluate', bag, '--model', tiny, '--no-boundary']
+    assert main([*arguments, '--truth', 'camvid', '--out', 'a']) == 0
+    assert 'is read as camvid, as the user says; what the bag says on ' in capsys.readouterr().err
+    assert main([*arguments, '--truth', 'color', '--truth-labels', 'cityscapes', '--out', 'b']) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count('warning: 8 ground truth images on /camera/ground_truth cannot be used; the first') == 1
+    assert '8 frames, 0 of 8 labelled ones scored' in captured.out
+    if not torch.cuda.is_available():
+        assert main([*arguments, '--backend', 'tensorrt', '--out', 'c']) == 0
+        assert 'torch takes its place' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('storage, suffix', [('mcap', '.mcap'), ('sqlite3', '.db3')])
+def test_a_bag_that_was_cut_off_is_evaluated_up_to_there(tiny, capsys, storage, suffix):
+    assert main(['bag', 'create', 'drive:20:96x64', '--out', 'cut', '--storage', storage, '--compression', 'none']) == 0
+    path, = pathlib.Path('cut').glob('*' + suffix)
+    size = path.stat().st_size // 2
+    os.truncate(path, size)
+    assert main(['evaluate', 'cut', '--model', tiny, '--no-boundary']) == 0
+    captured = capsys.readouterr()
+    found = metrics()
+    assert 5 <= found['frames'] <= 12 and found['scoredFrames'] == found['labelledFrames'] <= found['frames']
+    assert '{} frames, {} of {}'.format(*(found[key] for key in ('frames', 'scoredFrames', 'labelledFrames'))
+                                        ) in captured.out
+    cut = next(text for text in found['problems'] if 'cut off' in text)
+    assert path.name in cut and str(size) in cut and 'its last whole message is of' in cut
+    assert 'warning: ' + cut in captured.err
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])

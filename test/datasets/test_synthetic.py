@@ -13,7 +13,7 @@ from espnet_ros.scene import Street
 def test_each_picture_is_another_street():
     dataset = open_dataset('street:3:96x64:7')
     assert isinstance(dataset, Streets) and len(dataset) == 3 and dataset.label_set == CITYSCAPES
-    names, images, labels = zip(*dataset)
+    names, images, labels, _ = zip(*dataset)
     assert names == ('street_000007', 'street_000008', 'street_000009') and dataset.camera_matrix is None
     expected = Street(96, 64, 9).frame(3.7 * 2)
     np.testing.assert_array_equal(images[2], expected.image)

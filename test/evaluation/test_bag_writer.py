@@ -145,3 +145,42 @@ def test_camvid_val_survives(shared, tmp_path):
                 np.testing.assert_array_equal(frame.image, dataset[i].image)
                 np.testing.assert_array_equal(frame.truth, dataset[i].labels)
         assert i == 100 and bag.problems == ()
+
+
+@pytest.mark.parametrize('camera', ['left cam', 'left', '//', '/1', '/a//b', '/a?'])
+def test_a_camera_that_is_no_namespace_is_refused(tmp_path, camera):
+    with pytest.raises(ParameterError, match='is no namespace of topics, such as /camera'):
+        write_bag(tmp_path / 'bag', [Numbers(1)], BagSettings(camera))
+    assert not (tmp_path / 'bag').exists()
+
+
+class Objects(Numbers):
+    """Every second picture has instances."""
+
+    def _read(self, i):
+        item = super()._read(i)
+        return item._replace(instances=objects(i, item.labels.shape)) if i % 2 else item
+
+
+def objects(number, shape):
+    return np.random.default_rng(number).integers(24000, 34000, shape).astype(np.uint16)
+
+
+@pytest.mark.parametrize('settings', [BagSettings(), BagSettings(images='png', storage='sqlite3')])
+def test_instances_are_a_topic_of_their_own(tmp_path, settings):
+    write_bag(tmp_path / 'bag', [Objects(5)], settings)
+    with open_bag(tmp_path / 'bag') as bag:
+        assert bag.problems == () and bag.streams[0][2:] == (5, 5, 2)
+        for i, frame in enumerate(bag):
+            np.testing.assert_array_equal(frame.truth, labels(i, 32 + i))
+            if i % 2:
+                assert frame.instances.dtype == np.uint16
+                np.testing.assert_array_equal(frame.instances, objects(i, frame.truth.shape))
+            else:
+                assert frame.instances is None
+        assert [f.stamp for f in bag.frames(3, 4)] == [10**18 + 3 * 10**8]
+    with Reader(tmp_path / 'bag') as reader:
+        topic, = (c for c in reader.connections if c.topic == '/camera/ground_truth/instances')
+        store = get_typestore(Stores.ROS2_JAZZY)
+        message = store.deserialize_cdr(next(data for _, _, data in reader.messages([topic])), topic.msgtype)
+        assert (message.encoding, message.step, message.is_bigendian) == ('mono16', 2 * 33, 0)

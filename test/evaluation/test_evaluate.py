@@ -1,10 +1,14 @@
 """Whole evaluations: what they leave behind, how they go on, and the numbers that are known."""
 import csv
 import json
+import pathlib
+import subprocess
+import sys
 
+import cv2
 import numpy as np
 import pytest
-from bag_maker import BagMaker, make
+from bag_maker import LABEL_MAP, BagMaker, make, stamp_of
 from evaluation_rig import setup_for, without_times
 
 from espnet_ros import models
@@ -14,10 +18,11 @@ from espnet_ros.evaluation.bag_writer import write_bag
 from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.evaluation.evaluate import configuration_of, evaluate
 from espnet_ros.evaluation.journal import read_frames
-from espnet_ros.evaluation.offline import Setup
+from espnet_ros.evaluation.offline import Evaluator, Setup
+from espnet_ros.evaluation.report import percent
 from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.workers import InProcess, Processes
-from espnet_ros.labels import CAMVID, CATEGORIES, CITYSCAPES
+from espnet_ros.labels import CAMVID, CATEGORIES, CITYSCAPES, train_id_to_label_id
 from espnet_ros.metrics import category_confusion, iou, mean_iou
 
 
@@ -35,6 +40,7 @@ class Interrupted:
     def __init__(self, setup, steps):
         self._inner, self._steps = InProcess(setup), steps
         self.count, self.where, self.engines, self.close = 1, 'here', self._inner.engines, self._inner.close
+        self.images = {}
 
     def run(self, tasks):
         for step, done in enumerate(self._inner.run(tasks)):
@@ -127,6 +133,67 @@ def test_a_bag_without_ground_truth_is_timed(tmp_path):
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
     assert metrics['averageScoreCategories'] is None and metrics['latency']['p95'] > 0
     assert not any(metrics['classScores'].values())
+
+
+def test_objects_of_cityscapes_are_scored_from_folder_to_report(tmp_path):
+    """As the benchmark's own scripts do, on the labels that the model gives."""
+    scripts = pytest.importorskip('cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling')
+    random, names = np.random.default_rng(1), []
+    for folder in ('leftImg8bit/val/city', 'gtFine/val/city', 'predicted'):
+        (tmp_path / folder).mkdir(parents=True)
+    for number in range(4):
+        truth = random.integers(0, 34, (4, 6), np.uint8).repeat(16, 0).repeat(16, 1)
+        objects = np.where(truth >= 24, 1000 * truth.astype(int) + random.integers(0, 3, (8, 12)).repeat(8, 0).repeat(
+            8, 1), truth).astype(np.uint16)
+        image = random.integers(0, 256, (64, 96, 3), np.uint8)
+        names.append(str(tmp_path / 'gtFine/val/city/{}_gtFine_labelIds.png'.format(number)))
+        for path, pixels in ((names[-1], truth), (names[-1].replace('labelIds', 'instanceIds'), objects),
+                             (tmp_path / 'leftImg8bit/val/city/{}_leftImg8bit.png'.format(number), image)):
+            assert cv2.imwrite(str(path), pixels)
+    write_bag(tmp_path / 'bag', [open_dataset('cityscapes:{}:val'.format(tmp_path))])
+    setup = setup_for(tmp_path, [tmp_path / 'bag'], label_set=CITYSCAPES)
+    statistics = evaluate(setup, tmp_path / 'out', InProcess)
+    evaluate(setup, tmp_path / 'two', lambda s: Processes(s, 2))
+    assert lasting(tmp_path / 'out') == lasting(tmp_path / 'two')
+
+    evaluator = Evaluator(setup)
+    predicted = []
+    for number, frame in enumerate(setup.bags[0]):
+        predicted.append(str(tmp_path / 'predicted/{}.png'.format(number)))
+        assert cv2.imwrite(predicted[-1], train_id_to_label_id()[evaluator.segmenter.segment(frame.image).labels])
+    scripts.args.evalInstLevelScore, scripts.args.JSONOutput, scripts.args.quiet = True, False, True
+    expected = scripts.evaluateImgLists(predicted, names, scripts.args)
+    metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert metrics['instanceFrames'] == statistics.objects.frames == 4
+    for key in ('averageScoreClasses', 'averageScoreInstClasses', 'averageScoreCategories',
+                'averageScoreInstCategories'):
+        assert metrics[key] == pytest.approx(expected[key], abs=1e-6), key
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert '<th>iIoU</th>' in page and percent(metrics['averageScoreInstClasses']) in page
+
+
+def test_memory_does_not_grow_with_the_bag(tmp_path):
+    peaks = {}
+    for count in (20, 220):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        with BagMaker(folder / 'bag') as bag:
+            bag.text('/camera/ground_truth/label_map', LABEL_MAP)
+            for number in range(count):
+                bag.image('/camera/image_raw', stamp_of(number), np.full((480, 640, 3), number, np.uint8))
+                bag.image('/camera/ground_truth', stamp_of(number), np.full((480, 640), number % 11, np.uint8))
+        program = ('import pathlib, re, sys; sys.path.insert(0, sys.argv[2])\n'
+                   'from espnet_ros.evaluation.evaluate import evaluate\n'
+                   'from espnet_ros.evaluation.workers import InProcess\n'
+                   'from evaluation_rig import setup_for\n'
+                   'folder = pathlib.Path(sys.argv[1])\n'
+                   'print(evaluate(setup_for(folder), folder / "out", InProcess).scored)\n'
+                   'print(re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1])')
+        done = subprocess.run([sys.executable, '-c', program, str(folder), str(pathlib.Path(__file__).parent)],
+                              stdout=subprocess.PIPE, check=True, timeout=300)
+        scored, peaks[count] = map(int, done.stdout.split())
+        assert scored == count
+    assert peaks[220] - peaks[20] < 80000  # kB, of 245 MB more
 
 
 def test_the_configuration_names_what_decides(tmp_path):

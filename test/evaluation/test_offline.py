@@ -31,6 +31,24 @@ def test_every_frame_is_segmented_and_scored(evaluator):
         assert list(record['stages']) == ['preprocess', 'inference', 'postprocess']
 
 
+def test_the_engine_waits_for_nothing_but_itself(evaluator):
+    """Its thread neither reads, resizes nor scores: others do, ahead of it and behind it."""
+    threads, segmenter = {}, evaluator.segmenter
+
+    def watched(name):
+        step = getattr(segmenter, name)
+
+        def call(*arguments):
+            threads.setdefault(name, set()).add(threading.current_thread().name)
+            return step(*arguments)
+        return call
+    for name in ('prepare', 'infer', 'finish'):
+        setattr(segmenter, name, watched(name))
+    assert len(list(evaluator.run(Task(0, 0, 5)))) == 6
+    assert threads['prepare'] == {'frames ahead'} and threads['infer'] == {threading.current_thread().name}
+    assert not threads['finish'] & (threads['infer'] | threads['prepare'])
+
+
 def test_a_part_of_a_bag(evaluator):
     records = [record for part in evaluator.run(Task(0, 2, 4)) for record in part.records]
     assert [record['stamp'] for record in records] == [stamp_of(2), stamp_of(3)]
