@@ -27,7 +27,8 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + NAME]),
         ('share/' + NAME, ['package.xml']),
-    ] + [('share/{}/{}'.format(NAME, folder), files_in(folder)) for folder in ('config', 'config/train', 'launch', 'models')],
+    ] + [('share/{}/{}'.format(NAME, folder), files_in(folder))
+         for folder in ('config', 'config/train', 'launch', 'models')],
     python_requires='>=3.6',
     install_requires=['setuptools'],
     extras_require={'test': ['pytest']},

@@ -10,6 +10,7 @@ from espnet_ros.errors import EspnetError
 COMMANDS = {
     'bag': 'make evaluation bags, look into bags',
     'benchmark': 'measure how fast models and engines are on this machine',
+    'build': 'build the TensorRT engine of a model ahead of time',
     'compare': 'put two evaluations side by side',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
     'evaluate': 'measure how right a model is on bags',
@@ -17,6 +18,7 @@ COMMANDS = {
     'models': 'list the known models, fetch their weights, show a model card',
     'monitor': 'watch running nodes and their machine in a terminal',
     'predict': 'segment images and videos',
+    'profile': "show where a model's time, energy and memory go on this machine",
     'train': 'train a network on labelled images',
 }
 """Each command and what it does; the module of its name here holds DESCRIPTION, add_arguments(parser), run(options)."""
