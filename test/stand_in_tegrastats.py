@@ -20,11 +20,10 @@ def read(name):
         return stream.read()
 with open(os.path.join(folder, 'starts'), 'a') as stream:
     stream.write(' '.join([str(os.getpid()), *sys.argv[1:]]) + '\\n')
-lines = read('lines').splitlines()
 interval = float(sys.argv[2]) / 1000
 count = 0
 while True:
-    mode = read('mode')
+    mode, lines = read('mode'), read('lines').splitlines()
     line = lines[count % len(lines)]
     count += 1
     if mode == 'die':
@@ -69,7 +68,7 @@ class StandIn:
         self._write('mode', name)
 
     def lines(self, lines):
-        """Print these lines from the next start on."""
+        """Print these lines from now on."""
         self._write('lines', '\n'.join(lines))
 
     @property

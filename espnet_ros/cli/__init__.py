@@ -59,7 +59,14 @@ def main(argv=None):
 def _run(name, arguments):
     # Only now, and only this one: PyTorch takes seconds to import.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')  # read at its import; our errors say what users need
-    command = importlib.import_module('espnet_ros.cli.' + name)
+    try:
+        command = importlib.import_module('espnet_ros.cli.' + name)
+    except ModuleNotFoundError as error:
+        package = (error.name or '').partition('.')[0]
+        if package in ('', 'espnet_ros'):
+            raise
+        raise EspnetError('espnet-ros {} needs the Python package {}, which is not installed; with pip: pip install '
+                          '{}'.format(name, package, package)) from None
     parser = argparse.ArgumentParser(prog='espnet-ros ' + name, description=command.DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_arguments(parser)

@@ -1,7 +1,5 @@
 """What diagnostics says, arranged for a terminal."""
-import collections
-import re
-import threading
+import math
 import typing
 
 from rich.console import Group as Lines
@@ -9,226 +7,161 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from espnet_ros.telemetry.status import ERROR, OK, WARN, Status
+from espnet_ros.cli.board import DROPPED, HISTORY, MACHINE_PARTS, P50, PERCENT, STALE, WORDS
+from espnet_ros.telemetry.status import ERROR, OK, WARN
 
-HISTORY = 60
-"""Readings that sparklines show; diagnostics come once a second."""
-SILENT_SECONDS = 3.5
-"""Without diagnostics for this long, a node is taken to be gone."""
-NODE_PARTS = ('Input', 'Output', 'Engine', 'Latency')
-MACHINE_PARTS = ('GPU', 'CPU', 'Memory', 'Power', 'Temperature')
+WIDE = 140
+"""Columns from which machines stand beside the nodes."""
 UNMEASURED = ('none measured', 'not measured')
 """Messages of parts that this machine does not tell (telemetry.machine)."""
-_WORDS = {OK: 'OK', WARN: 'WARN', ERROR: 'ERROR'}
-_STYLES = {OK: 'green', WARN: 'yellow', ERROR: 'bold red'}
-_BLOCKS, _ASCII = '▁▂▃▄▅▆▇█', '_.-:=+*#'
+_STYLES = {OK: 'green', WARN: 'yellow', ERROR: 'bold red', STALE: 'yellow'}
+_BLOCKS, _ASCII = '▁▂▃▄▅▆▇', '_.-:=+*#'  # without the full block, which would join what stands below each other
 
 
-class Group(typing.NamedTuple):
-    """A segmentation node or a machine: its name, its Status by part, seconds since it was last heard."""
+def sparkline(numbers, width, blocks=_BLOCKS, top=0.0):
+    """Return numbers as a line of at most `width` blocks, a space for NaN; where several share a block, the highest.
 
-    name: str
-    parts: dict[str, Status]
-    age: float
-
-    @property
-    def is_node(self):
-        """Whether it is a segmentation node."""
-        return any(part in self.parts for part in NODE_PARTS)
-
-    @property
-    def is_silent(self):
-        """Whether nothing has been heard of it for too long."""
-        return self.age > SILENT_SECONDS
-
-    @property
-    def level(self):
-        """The worst of its levels; ERROR when it is silent."""
-        return ERROR if self.is_silent else max(status.level for status in self.parts.values())
-
-    def value(self, part, key, default='-'):
-        """Return one of the values of a part, a text."""
-        status = self.parts.get(part)
-        return default if status is None else dict(status.values).get(key, default)
-
-    @property
-    def warnings(self):
-        """(level, sentence) of all that is not well."""
-        if self.is_silent:
-            return [(ERROR, '{}: silent for {:.0f} s; has it ended?'.format(self.name, self.age))]
-        return [(status.level, '{}: {}: {}'.format(self.name, part, status.message))
-                for part, status in self.parts.items() if status.level > OK]
-
-
-class Board:
-    """Collects Status values, from any thread, and what they were in the last minute.
-
-    nodes: names of the segmentation nodes to show, without leading slash; empty for all.
+    0 is the lowest block; the highest is `top`, or the highest number where that is more.
     """
-
-    def __init__(self, nodes=()):
-        self._nodes = {name.lstrip('/') for name in nodes}
-        self._lock = threading.Lock()
-        self._groups: dict[str, dict[str, Status]] = {}
-        self._heard: dict[str, float] = {}
-        self._history: dict[tuple[str, str], collections.deque] = {}
-
-    def add(self, statuses, now):
-        """Take the Status values of a message; now: seconds of a steady clock."""
-        with self._lock:
-            for status in statuses:
-                name, _, part = status.name.rpartition(': ')
-                if part in NODE_PARTS and self._nodes and name.lstrip('/') not in self._nodes:
-                    continue
-                if part in NODE_PARTS or part in MACHINE_PARTS:
-                    self._groups.setdefault(name, {})[part] = status
-                    self._heard[name] = now
-                    for series, number in _numbers(part, status):
-                        self._history.setdefault((name, series), collections.deque(maxlen=HISTORY)).append(number)
-
-    def groups(self, now):
-        """Return the Groups, nodes first."""
-        with self._lock:
-            found = [Group(name, dict(parts), now - self._heard[name]) for name, parts in self._groups.items()]
-        return sorted(found, key=lambda group: (not group.is_node, group.name))
-
-    def history(self, group, series):
-        """Return the numbers of the last minute, oldest first."""
-        with self._lock:
-            return list(self._history.get((group.name, series), ()))
-
-
-def _numbers(part, status):
-    """(series, number) pairs of a Status that are worth a sparkline."""
-    values = dict(status.values)
-    if part == 'Latency':
-        pairs = [(key, values[key]) for key in values if key.endswith(' p50 (ms)')]
-    elif part in ('Input', 'Output'):
-        pairs = [(part, values.get('rate (Hz)', ''))]
-    else:
-        pairs = [(part, number) for number in re.findall(r'\d+(?:\.\d+)?', status.message)[:1]]
-    for series, text in pairs:
-        try:
-            yield series, float(text)
-        except ValueError:
-            continue
-
-
-def sparkline(numbers, width, blocks=_BLOCKS):
-    """Return the last `width` numbers as a line of blocks; the highest is as high as can be, 0 the lowest."""
-    numbers = [number for number in numbers if number == number][-width:]
-    top = max(numbers, default=0.0)
-    if top <= 0:
-        return blocks[0] * len(numbers)
-    return ''.join(blocks[min(len(blocks) - 1, int(max(0.0, number) / top * len(blocks)))] for number in numbers)
+    cells = min(width, len(numbers))
+    peaks = []
+    for cell in range(cells):
+        shared = numbers[cell * len(numbers) // cells:(cell + 1) * len(numbers) // cells]
+        peaks.append(max((number for number in shared if number == number), default=math.nan))
+    top = max([top] + [peak for peak in peaks if peak == peak])
+    return ''.join(' ' if peak != peak else blocks[0] if top <= 0 else blocks[
+        min(len(blocks) - 1, int(max(0.0, peak) / top * len(blocks)))] for peak in peaks)
 
 
 def plain_line(groups):
     """Return all that matters in one line, for logs."""
     texts = []
     for group in groups:
-        if group.is_silent:
-            texts.append('{} silent for {:.0f} s'.format(group.name, group.age))
-        elif group.is_node:
-            texts.append('{} {}: in {} Hz, out {} Hz, dropped {}, {}, engine {}'.format(
-                group.name, _WORDS[group.level], group.value('Input', 'rate (Hz)'), group.value('Output', 'rate (Hz)'),
-                group.value('Input', 'dropped for a newer image'), _latency(group),
-                group.parts['Engine'].message if 'Engine' in group.parts else '-'))
-        else:
-            texts.append('{} {}: {}'.format(group.name, _WORDS[group.level], ', '.join(
-                '{} {}'.format(part, group.parts[part].message) for part in _known(group)
-                if group.parts[part].level == OK and group.parts[part].message not in UNMEASURED)))
+        what = group.name + ' ' + group.state
+        if not group.is_silent and group.is_node:
+            rest = group.message('Output')
+            what += ': in {} Hz, out {} Hz{}, dropped {}, latency p50 {} p95 {} p99 {} ms, engine {}'.format(
+                group.value('Input', 'rate (Hz)'), group.value('Output', 'rate (Hz)'),
+                '' if rest.endswith(' Hz') else ' ({})'.format(rest), group.value('Input', DROPPED),
+                *_percentiles(group, 'stamp to output'), group.message('Engine'))
+        elif not group.is_silent:
+            what += ': ' + ', '.join('{} {}'.format(part, group.message(part)) for part in _measured(group))
+        texts.append(what)
     return ' | '.join(texts)
 
 
-def _latency(group):
-    return 'latency p50 {} p95 {} ms'.format(*(
-        group.value('Latency', 'stamp to output {} (ms)'.format(which)) for which in ('p50', 'p95')))
-
-
 def draw(board, now, width, is_unicode=True, waiting=''):
-    """Return what rich shows at that width: a panel for each Group, then all warnings.
+    """Return what rich shows at that width: what is wrong, then a panel for each Group.
 
-    waiting: the sentence to show while there is nothing.
+    waiting: the sentence to show while no segmentation node has been heard.
     """
     groups = board.groups(now)
-    if not any(group.is_node for group in groups):
-        note = Text(waiting, style='yellow')
-        return Lines(note, *(_panel(board, group, width, is_unicode) for group in groups))
-    warnings = [warning for group in groups for warning in group.warnings]
-    body = Text('all is well', style='green') if not warnings else Text('\n').join(
-        Text('{:<5} {}'.format(_WORDS[level], text), style=_STYLES[level]) for level, text in sorted(
-            warnings, key=lambda warning: -warning[0]))
-    return Lines(*(_panel(board, group, width, is_unicode) for group in groups),
-                 Panel(body, title='Warnings', title_align='left', border_style='dim'))
+    warnings = sorted((warning for group in groups for warning in group.warnings), key=lambda warning: -warning[0])
+    # On top: a low terminal cuts off what is below.
+    top: list[typing.Any] = []
+    if not any(group.is_node and group.parts for group in groups):
+        top.append(Text(waiting, style='yellow'))
+    elif not warnings:
+        top.append(Text('  all is well', style='green'))
+    if warnings:
+        table = _grid((0, 'left'), (0, 'left'))
+        for level, text in warnings:
+            table.add_row(Text(WORDS[level], style=_STYLES[level]), Text(text))
+        top.append(Panel(table, title=Text('Look here', style='bold'), title_align='left',
+                         border_style=_STYLES[warnings[0][0]]))
+    heard = [group for group in groups if group.parts]
+    nodes, machines = ([group for group in heard if group.is_node is kind] for kind in (True, False))
+    if width < WIDE or not nodes or not machines:
+        return Lines(*top, *(_panel(board, group, now, width, is_unicode) for group in nodes + machines))
+    left = width * 3 // 5
+    beside = Table.grid()
+    beside.add_column(width=left)
+    beside.add_column(width=width - left)
+    beside.add_row(Lines(*(_panel(board, group, now, left, is_unicode) for group in nodes)),
+                   Lines(*(_panel(board, group, now, width - left, is_unicode) for group in machines)))
+    return Lines(*top, beside)
 
 
-def _panel(board, group, width, is_unicode):
-    title = Text(group.name + ' ', style='bold').append(
-        'silent' if group.is_silent else _WORDS[group.level], style=_STYLES[group.level])
-    content = _node(board, group, width, is_unicode) if group.is_node else _machine(board, group, width, is_unicode)
-    return Panel(content, title=title, title_align='left', border_style='dim' if group.is_silent else 'none')
+def _panel(board, group, now, width, is_unicode):
+    title = Text().append(group.name, style='bold not dim default').append(
+        '  ' + group.state, style='not dim ' + _STYLES[group.level])
+
+    def line(series, together=()):
+        """The sparkline of a series; those `together` with it have one scale."""
+        top = 100.0 if series in PERCENT else max(
+            [number for other in together for number in board.history(group, other, now) if number == number] or [0.0])
+        # Beside the longest name, three numbers and a frame.
+        return Text(sparkline(board.history(group, series, now), max(8, min(HISTORY, width - 46)),
+                              _BLOCKS if is_unicode else _ASCII, top), style='cyan', no_wrap=True)
+    content = _node(board, group, now, line) if group.is_node else _machine(group, line)
+    return Panel(content, title=title, title_align='left', style='dim' if group.is_silent else 'none',
+                 border_style='dim' if group.level == OK else _STYLES[group.level])
 
 
-def _node(board, group, width, is_unicode):
-    line = _sparks(board, group, width - 44, is_unicode)
-    flow = _grid(4)
-    for part, counts in (('Input', ('received', 'dropped for a newer image', 'refused', 'lost in transport')),
-                         ('Output', ('published', 'failed'))):
+def _node(board, group, now, line):
+    flow = _grid((15, 'left'), (5, 'right'), (5, 'right'), (5, 'right'), (0, 'left'))
+    rates = ('Input', 'Output')
+    for part in rates:
         if part in group.parts:
-            status = group.parts[part]
-            flow.add_row(part, Text('{} Hz'.format(group.value(part, 'rate (Hz)')), style=_STYLES[status.level]),
-                         line(part), '')
-            flow.add_row('', '', Text(', '.join('{} {}'.format(
-                group.value(part, key), key.split(' ')[0] if key != 'lost in transport' else 'lost')
-                for key in counts), style='dim'), '')
-    times = _grid(5)
-    stages = [key[:-len(' p50 (ms)')] for key, _ in _values(group, 'Latency') if key.endswith(' p50 (ms)')]
+            flow.add_row(part.lower(), Text(group.value(part, 'rate (Hz)'), style=_STYLES[group.parts[part].level]),
+                         'Hz', '', line(part, rates))
+    times = group.parts['Latency'].values if 'Latency' in group.parts else ()
+    stages = [key[:-len(P50)] for key, _ in times if key.endswith(P50)]
     if stages:
-        times.add_row(*(Text(text, style='dim') for text in ('latency in ms', 'p50', 'p95', 'p99', 'p50, last minute')))
+        flow.add_row(*(Text(text, style='dim') for text in ('latency (ms)', 'p50', 'p95', 'p99', 'p50, last minute')))
     for stage in stages:
-        numbers = [group.value('Latency', '{} {} (ms)'.format(stage, which)) for which in ('p50', 'p95', 'p99')]
-        times.add_row(*map(Text, (stage, *numbers)), line(stage + ' p50 (ms)'))
-    engine = Text()
-    if 'Engine' in group.parts:
-        status = group.parts['Engine']
-        engine.append('Engine  ').append(status.message if status.level == OK else _WORDS[status.level],
-                                         style=_STYLES[status.level])
-        facts = [value for key, value in status.values if key in ('backend', 'precision', 'device', 'model') and value]
-        sha256 = group.value('Engine', 'sha256', '')
-        engine.append('  ' + ', '.join(facts + ([sha256[:12]] if sha256 else [])))
-    return Lines(flow, times, engine)
+        style = 'bold' if stage == 'stamp to output' else ''
+        flow.add_row(Text(stage, style=style), *(Text(number, style=style) for number in _percentiles(group, stage)),
+                     line(stage + P50, [other + P50 for other in stages]))
+    facts = _grid((0, 'left'), (0, 'left'))
+    if 'Input' in group.parts:
+        facts.add_row('images', Text('{} received, {} dropped{}, {} refused, {} lost'.format(
+            *(group.value('Input', key) for key in ('received', DROPPED)), _newly_dropped(board, group, now),
+            *(group.value('Input', key) for key in ('refused', 'lost in transport')))))
+    if 'Output' in group.parts:
+        message = group.message('Output')
+        facts.add_row('results', Text('{} published, {} failed{}'.format(
+            group.value('Output', 'published'), group.value('Output', 'failed'),
+            '' if message.endswith(' Hz') else '; ' + message)))
+    engine = Text(group.message('Engine'), style=_STYLES[group.parts['Engine'].level])
+    facts.add_row('engine', engine.append(_joined(group, 'backend', 'precision', 'device', 'step'), style='default'))
+    model = group.value('Engine', 'model')
+    if model != '-':
+        sha256 = group.value('Engine', 'weights SHA-256')[:12]
+        facts.add_row('model', Text('{} ({}){}'.format(model, sha256, _joined(group, 'network input'))))
+    return Lines(flow, Text(), facts)
 
 
-def _machine(board, group, width, is_unicode):
-    line = _sparks(board, group, width - 50, is_unicode)
-    grid = _grid(3)
-    unmeasured = [part for part in _known(group) if group.parts[part].message in UNMEASURED]
-    for part in _known(group):
-        if part not in unmeasured:
-            status = group.parts[part]
-            message = status.message if status.level == OK else status.message.split(';')[0]
-            grid.add_row(part, Text(message, style=_STYLES[status.level] if status.level else ''), line(part))
-    return Lines(grid, Text('not measured here: ' + ', '.join(unmeasured), style='dim')) if unmeasured else grid
+def _joined(group, *keys):
+    return ''.join(', ' + value for value in (group.value('Engine', key) for key in keys) if value != '-')
 
 
-def _known(group):
-    return [part for part in MACHINE_PARTS if part in group.parts]
+def _newly_dropped(board, group, now):
+    counts = [count for count in board.history(group, DROPPED, now) if count == count]
+    new = sum(max(0, after - before) for before, after in zip(counts, counts[1:]))  # a node started again counts from 0
+    return ' ({:.0f} in the last minute)'.format(new) if new else ''
 
 
-def _sparks(board, group, width, is_unicode):
-    def line(series):
-        return Text(sparkline(board.history(group, series), max(8, min(HISTORY, width)),
-                              _BLOCKS if is_unicode else _ASCII), style='cyan', no_wrap=True)
-    return line
+def _machine(group, line):
+    grid = _grid((15, 'left'), (19, 'left'), (0, 'left'))
+    for part in _measured(group):
+        level = group.parts[part].level
+        grid.add_row(part, Text(group.message(part), style='' if level == OK else _STYLES[level]), line(part))
+    unmeasured = [part for part in MACHINE_PARTS if part in group.parts and part not in _measured(group)]
+    return Lines(grid, *([Text('not measured here: ' + ', '.join(unmeasured), style='dim')] if unmeasured else []))
 
 
-def _grid(columns):
-    grid = Table.grid(padding=(0, 2))
-    for _ in range(columns):
-        grid.add_column()
+def _measured(group):
+    return [part for part in MACHINE_PARTS if part in group.parts and group.parts[part].message not in UNMEASURED]
+
+
+def _percentiles(group, stage):
+    return [group.value('Latency', '{} {} (ms)'.format(stage, which)) for which in ('p50', 'p95', 'p99')]
+
+
+def _grid(*columns):
+    """A table without lines: least width and alignment of each column."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for width, alignment in columns:
+        grid.add_column(min_width=width, justify=alignment)
     return grid
-
-
-def _values(group, part):
-    return group.parts[part].values if part in group.parts else ()

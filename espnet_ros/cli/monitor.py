@@ -1,33 +1,42 @@
 """`espnet-ros monitor`: how a running segmentation node and its machine do, in a terminal."""
 import contextlib
 import json
+import math
+import signal
+import sys
 import time
 
 from rich.console import Console
 from rich.live import Live
 
-from espnet_ros.cli.dashboard import Board, draw, plain_line
+from espnet_ros.cli.board import WORDS, Board
+from espnet_ros.cli.dashboard import draw, plain_line
 from espnet_ros.cli.nodes import ros
 from espnet_ros.errors import EspnetError, ParameterError
-from espnet_ros.telemetry.status import OK
+from espnet_ros.telemetry.status import OK, WARN
 
 DESCRIPTION = """Watch segmentation nodes and the machines they run on: rates, drops, latency of each stage with the
 last minute, engine and model, CPU, GPU, memory, power, temperature, and all warnings with their
 remedies. It only listens to /diagnostics, which costs the nodes nothing. Where the output is no
 terminal, it prints a line a second. Ctrl-C ends it.
-With --once the exit code is 0 when all is well and 1 when something warns, fails or is silent."""
+With --once the exit code is 0 when all is well, 3 when something warns, 4 when something is in
+error or silent, and 1 when no node is heard."""
 
-WAITING = ('no segmentation node is heard on /diagnostics; start one with `ros2 launch espnet_ros segment.launch.py`, '
+WAITING = ('no segmentation node is heard on {}; start one with `ros2 launch espnet_ros segment.launch.py`, '
            'and see that ROS_DOMAIN_ID is the same here and there')
-_TOGETHER = 1.5
+WARNS, FAILS = 3, 4
+"""Exit codes of --once; the command line itself leaves with 1 and 2."""
+_TOGETHER = 2.5
 """Seconds after the first word of a node in which the others come, too."""
 
 
 def add_arguments(parser):
-    parser.add_argument('--nodes', metavar='NAME', nargs='+', default=[], help='only these segmentation nodes')
+    parser.add_argument('--nodes', metavar='NAME', nargs='+', default=[],
+                        help='only these segmentation nodes, or those in these namespaces; they must be there')
+    parser.add_argument('--topic', default='/diagnostics', help='topic of the diagnostics (default: %(default)s)')
     parser.add_argument('--once', action='store_true', help='print once how things are, and end')
     parser.add_argument('--timeout', metavar='SECONDS', type=float, default=10.0,
-                        help='with --once: how long to wait for a node (default: %(default)g)')
+                        help='with --once: how long to wait for the nodes (default: %(default)g)')
     parser.add_argument('--plain', action='store_true', help='a line a second, also in a terminal')
     parser.add_argument('--json', action='store_true', help='the lines as JSON, for programs')
 
@@ -39,27 +48,36 @@ def run(options):
     from espnet_ros.nodes.background import spinning
     from espnet_ros.nodes.monitor import DiagnosticsListener
     board = Board(options.nodes)
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(errors='replace')  # a terminal may lack what a message has
     console = Console()
-    with spinning(lambda: DiagnosticsListener(lambda found: board.add(found, time.monotonic()))) as listener:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which mend the terminal
+    with spinning(lambda: DiagnosticsListener(
+            lambda found: board.add(found, time.monotonic()), options.topic)) as listener:
         if options.once:
             return _once(board, listener, console, options)
+        waiting = WAITING.format(options.topic)
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-            if options.plain or options.json or not console.is_terminal:
-                _print_lines(board, listener, options.json)
+            if options.plain or options.json or not console.is_terminal or console.is_dumb_terminal:
+                _print_lines(board, listener, options.json, waiting)
             else:
-                _show(board, listener, console)
+                _show(board, listener, console, waiting)
     return 0
 
 
 def _once(board, listener, console, options):
-    heard = None
+    complete = None
     deadline = time.monotonic() + options.timeout
-    while heard is None or time.monotonic() < heard + _TOGETHER:
+    while complete is None or time.monotonic() < complete + _TOGETHER:
         _check(listener)
-        if heard is None and any(group.is_node for group in board.groups(time.monotonic())):
-            heard = time.monotonic()
-        if heard is None and time.monotonic() > deadline:
-            raise EspnetError(WAITING)
+        now = time.monotonic()
+        nodes = [group for group in board.groups(now) if group.is_node]
+        if complete is None and nodes and all(group.parts for group in nodes):
+            complete = now
+        if complete is None and now > deadline:
+            if not any(group.parts for group in nodes):
+                raise EspnetError(WAITING.format(options.topic))
+            break
         time.sleep(0.05)
     now = time.monotonic()
     groups = board.groups(now)
@@ -68,13 +86,13 @@ def _once(board, listener, console, options):
     elif options.plain or not console.is_terminal:
         print(plain_line(groups))
         for level, text in (warning for group in groups for warning in group.warnings):
-            print(_warning(level, text))
+            print(WORDS[level], text)
     else:
         console.print(draw(board, now, console.width, _is_unicode(console)))
-    return 0 if all(group.level == OK for group in groups) else 1
+    return {OK: 0, WARN: WARNS}.get(max(group.level for group in groups), FAILS)
 
 
-def _print_lines(board, listener, as_json):
+def _print_lines(board, listener, as_json, waiting):
     told: set = set()
     while True:
         _check(listener)
@@ -83,21 +101,22 @@ def _print_lines(board, listener, as_json):
         if as_json:
             print(_json(groups), flush=True)
         else:
-            print(stamp, plain_line(groups) if any(group.is_node for group in groups) else WAITING, flush=True)
+            is_heard = any(group.is_node and group.parts for group in groups)
+            print(stamp, plain_line(groups) if is_heard else waiting, flush=True)
             # By node and part: in each second the sentence has other numbers.
-            warnings = {tuple(text.split(': ')[:2]): (level, text)
-                        for group in groups for level, text in group.warnings}
+            warnings = {(level, *text.split(': ')[:2]) if group.parts and not group.is_silent else (level, group.name):
+                        (level, text) for group in groups for level, text in group.warnings}
             for key in warnings.keys() - told:
-                print(stamp, _warning(*warnings[key]), flush=True)
+                print(stamp, WORDS[warnings[key][0]], warnings[key][1], flush=True)
             told = set(warnings)
         time.sleep(1.0)
 
 
-def _show(board, listener, console):
+def _show(board, listener, console, waiting):
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             _check(listener)
-            live.update(draw(board, time.monotonic(), console.width, _is_unicode(console), WAITING), refresh=True)
+            live.update(draw(board, time.monotonic(), console.width, _is_unicode(console), waiting), refresh=True)
             time.sleep(0.5)
 
 
@@ -106,13 +125,10 @@ def _check(listener):
         raise EspnetError('diagnostics cannot be read: {}'.format(listener.error))
 
 
-def _warning(level, text):
-    return '{} {}'.format('WARN' if level == 1 else 'ERROR', text)
-
-
 def _json(groups):
+    """One line; the age of a node that was asked for and never heard is null."""
     return json.dumps([{
-        'name': group.name, 'level': group.level, 'age': round(group.age, 3),
+        'name': group.name, 'level': group.level, 'age': None if math.isinf(group.age) else round(group.age, 3),
         'parts': {part: {'level': status.level, 'message': status.message, 'values': dict(status.values)}
                   for part, status in group.parts.items()}} for group in groups])
 

@@ -51,7 +51,10 @@ class EngineCache:
         return os.path.join(self.folder, name + '.engine')
 
     def load(self, name, key):
-        """Return the Cached engine of that name, if it was built from this key and is whole."""
+        """Return the Cached engine of that name, if it was built from this key and is whole.
+
+        A part of the key that is None fits whatever the engine was built from.
+        """
         key = _plain(key)
         paths = self.path(name), self._sidecar(name)
         if not any(os.path.exists(path) for path in paths):
@@ -64,8 +67,10 @@ class EngineCache:
             return Cached(None, 'the cached engine cannot be read: {}'.format(error.strerror or error))
         except (ValueError, LookupError, TypeError, RecursionError):
             return Cached(None, 'what the cached engine was built from is damaged')
-        if not isinstance(stored, dict) or stored != key:
-            return Cached(None, _difference(stored if isinstance(stored, dict) else {}, key))
+        stored = stored if isinstance(stored, dict) else {}
+        key.update((part, stored.get(part, 'wanted')) for part, value in key.items() if value is None)
+        if stored != key:
+            return Cached(None, _difference(stored, key))
         if hashlib.sha256(content).hexdigest() != digest:
             return Cached(None, 'the cached engine is damaged')
         return Cached(content, '')

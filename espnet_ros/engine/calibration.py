@@ -9,6 +9,8 @@ import torch
 from espnet_ros.capture import IMAGE_SUFFIXES, read_image
 from espnet_ros.errors import EngineError, SourceError
 
+NO_IMAGES = ('int8 needs calibration images: give a folder with some hundred frames of the camera to espnet-ros build '
+             '--precision int8 --calibration FOLDER, or use fp16')
 MAX_IMAGES = 128
 """Of a larger folder, as many are taken, evenly spread."""
 
@@ -19,8 +21,7 @@ class CalibrationImages:
     def __init__(self, folder):
         """Find the images and read their bytes. Raises EngineError when there are none."""
         if not folder:
-            raise EngineError('int8 needs calibration images: give a folder with some hundred frames of the camera, or '
-                              'use fp16')
+            raise EngineError(NO_IMAGES)
         folder = os.path.abspath(os.path.expanduser(str(folder)))
         try:
             names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES))

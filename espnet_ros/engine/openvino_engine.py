@@ -5,10 +5,10 @@ import time
 import torch
 
 from espnet_ros.engine.base import Engine, EngineInfo
-from espnet_ros.engine.memory import release_freed_memory
-from espnet_ros.engine.pytorch_engine import PyTorchEngine
-from espnet_ros.engine.verification import street_images, verify
+from espnet_ros.engine.memory import release_freed_memory, return_freed_memory
+from espnet_ros.engine.verification import pytorch, street_images, verify
 from espnet_ros.errors import EngineError, ModelError
+from espnet_ros.network.deploy import deploy
 from espnet_ros.network.export import onnx_model
 
 # OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries them in this order.
@@ -33,12 +33,10 @@ class OpenVINOEngine(Engine):
         self._threads = threads
         self._openvino = _openvino()
         precisions = _precisions(precision, self._openvino)
+        return_freed_memory()
         images = street_images(width, height)
-        release_freed_memory()  # what drew them is as much as the network takes
         # Before anything else, so that OpenVINO takes the memory that PyTorch gives back.
-        reference = PyTorchEngine(card, network, width, height, 'cpu', 'fp32')
-        answers = {id(image): reference.run(image, True) for image in images}
-        del reference
+        answers = _answers(card, network, images)
         release_freed_memory()
         try:
             self._content = onnx_model(card, network, width, height, confidence=True, dtype=torch.float32)
@@ -92,6 +90,16 @@ class OpenVINOEngine(Engine):
         threads = self._request.get_compiled_model().get_property('INFERENCE_NUM_THREADS')
         return EngineInfo('openvino', 'CPU, {} threads'.format(threads), self.precision, self._build_seconds,
                           fallback=self.fallback, choice=self.choice)
+
+
+def _answers(card, network, images):
+    """Return PyTorch's labels and confidence of each image, by its id. Raises EngineError."""
+    reference = pytorch(deploy(network, card).to(memory_format=torch.channels_last))
+    try:
+        return {id(image): reference(image) for image in images}
+    except RuntimeError as error:
+        raise EngineError('PyTorch, against which OpenVINO is verified, cannot run {} at {}x{}: {}'.format(
+            card.name, images[0].shape[1], images[0].shape[0], str(error).splitlines()[0]))
 
 
 def _openvino():

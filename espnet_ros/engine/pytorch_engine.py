@@ -9,13 +9,13 @@ from torch.nn import functional
 
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cuda_graphs import CudaGraphs
-from espnet_ros.engine.memory import keep_freed_memory
+from espnet_ros.engine.memory import keep_freed_memory, share_one_arena
 from espnet_ros.errors import EngineError
 from espnet_ros.network.deploy import deploy
 
 _DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 
-keep_freed_memory()  # at once, because it holds for threads that begin from now on
+share_one_arena()  # at once, because it holds for threads that begin from now on
 
 
 class PyTorchEngine(Engine):
@@ -31,6 +31,8 @@ class PyTorchEngine(Engine):
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
         on_cpu = self.device.type == 'cpu'
+        if on_cpu:
+            keep_freed_memory()
         try:
             self.deployed = deploy(network, card, tiled=on_cpu).to(
                 device=self.device, memory_format=torch.channels_last)
@@ -53,7 +55,7 @@ class PyTorchEngine(Engine):
 
     def _run_eagerly(self, tensor, confidence):
         # From [H, W, 3] bytes to a channels_last [1, 3, H, W] view: no copy on the CPU.
-        labels, certainty = self.deployed(tensor.to(self.device).permute(2, 0, 1).unsqueeze(0), confidence)
+        labels, certainty = self.deployed(tensor.to(self.device).unsqueeze(0).permute(0, 3, 1, 2), confidence)
         return labels[0].cpu().numpy(), certainty[0].cpu().numpy() if confidence else None
 
     def describe(self):

@@ -16,14 +16,17 @@ _NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino', 'onnx'
 """Modules without which 'auto' does not try an engine."""
 
 
-def build_engine(card, network, width, height, backend='auto', device='auto', precision='auto', cache_dir=''):
+def build_engine(card, network, width, height, backend='auto', device='auto', precision='auto', cache_dir='',
+                 progress=None):
     """Return a ready Engine for the network at that input size.
 
     backend, precision: of BACKENDS and PRECISIONS; backend 'auto' is TensorRT on an NVIDIA GPU and OpenVINO on a CPU
     where they are installed and work, else PyTorch. device: 'auto', 'cpu', 'cuda' or 'cuda:N'. cache_dir: folder for
-    engines that take long to build, '' for the default. The engine's describe() says why this one: in `choice` what
-    'auto' went by, in `fallback` what was wanted, or is installed, and failed. What cannot be had falls back to
-    PyTorch, on that device where it can. Raises EngineError when not even that runs.
+    engines that take long to build, '' for the default; progress: called with a few words on how such a build goes.
+
+    The engine's describe() says why this one: in `choice` what 'auto' went by, in `fallback` what was wanted, or is
+    installed, and failed. What cannot be had falls back to PyTorch, on that device where it can. Raises EngineError
+    when not even that runs.
     """
     names, notes, failures = [backend], [], []
     if backend == 'auto':
@@ -32,7 +35,7 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
         try:
             if name not in _ENGINES:
                 raise EngineError('no engine is called {!r}; there are {}'.format(name, ', '.join(sorted(_ENGINES))))
-            settings = {'cache_dir': cache_dir} if name == 'tensorrt' else {}
+            settings = {'cache_dir': cache_dir, 'progress': progress} if name == 'tensorrt' else {}
             engine = _ENGINES[name](card, network, width, height, device, precision, **settings)
             break
         except EngineError as error:

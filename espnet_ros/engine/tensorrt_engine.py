@@ -10,11 +10,11 @@ import torch
 from espnet_ros.engine import tensorrt_converters
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cache import EngineCache
-from espnet_ros.engine.calibration import CalibrationImages
+from espnet_ros.engine.calibration import NO_IMAGES, CalibrationImages
 from espnet_ros.engine.gpu import driver_version, find_gpu, has_fast_fp16, has_fast_int8
 from espnet_ros.engine.tensorrt_converters import LOGITS, Traceable
 from espnet_ros.engine.tensorrt_library import TensorRT, describe
-from espnet_ros.engine.verification import street_images, verify
+from espnet_ros.engine.verification import pytorch, street_images, verify
 from espnet_ros.errors import EngineError
 from espnet_ros.network.deploy import Deployed
 from espnet_ros.network.heads import UpsamplingHead
@@ -40,8 +40,9 @@ class TensorRTEngine(Engine):
         """Load the engine from the cache, or build it and put it there. Raises EngineError.
 
         precision: fp32, fp16, int8 or auto: fp16 where the GPU is fast in it, else fp32. cache_dir: folder of the
-        EngineCache. calibration: folder of images, for int8. in_engine_argmax: let TensorRT find the best class, which
-        can be slow on small GPUs. progress: called with a few words whenever something begins that takes long.
+        EngineCache. calibration: folder of images for int8; '' takes an engine that is there, whatever images it has
+        seen. in_engine_argmax: let TensorRT find the best class, which can be slow on small GPUs. progress: called with
+        a few words whenever something begins that takes long.
         """
         super().__init__(card, width, height)
         began = time.time()
@@ -50,7 +51,8 @@ class TensorRTEngine(Engine):
         self._precision = _precision(precision, self._gpu)
         self._library = TensorRT()
         cache = EngineCache(cache_dir)
-        images = CalibrationImages(calibration) if self._precision == 'int8' else None
+        int8 = self._precision == 'int8'
+        images = CalibrationImages(calibration) if int8 and calibration else None
         name = _name(card, width, height, self._precision, in_engine_argmax, self._gpu)
         self.engine_path = cache.path(name)
         self._head = UpsamplingHead()
@@ -65,7 +67,7 @@ class TensorRTEngine(Engine):
                     self._input = torch.zeros((1, 3, height, width), device=self._gpu.device)
                 key = dict(_parts(card, network, self._gpu, self._library), width=width, height=height,
                            precision=self._precision, in_engine_argmax=in_engine_argmax, workspace=workspace,
-                           calibration=images.sha256 if images else 'none')
+                           calibration=images.sha256 if images else None if int8 else 'none')
                 with cache.locked(name, lambda: progress('waiting for another process that builds this engine')):
                     content, problem = cache.load(name, key)
                     if content is not None:
@@ -74,6 +76,8 @@ class TensorRTEngine(Engine):
                         self._cache = 'loaded'
                     else:
                         self._cache = 'rebuilt: ' + problem if problem else 'built'
+                        if int8 and images is None:
+                            raise EngineError('{}{}'.format(problem and problem + '; ', NO_IMAGES))
                         self._build(module, deployed, images, workspace, cache, (name, key), progress)
         except RuntimeError as error:  # PyTorch's, such as a GPU without free memory
             raise EngineError('{} cannot be prepared for TensorRT at {}x{} on {}: {}'.format(
@@ -104,16 +108,11 @@ class TensorRTEngine(Engine):
         progress('comparing the engine with PyTorch')
         try:
             self._execute = self._library.load(content, self._outputs)
-            verify(lambda image: self.run(image, True), lambda image: self._reference(deployed, image),
-                   street_images(self.width, self.height), self._precision)
+            verify(lambda image: self.run(image, True), pytorch(deployed), street_images(self.width, self.height),
+                   self._precision)
         except EngineError as error:
             return str(error)
         return ''
-
-    def _reference(self, deployed, image):
-        tensor = torch.from_numpy(image).to(self._gpu.device).permute(2, 0, 1).unsqueeze(0)
-        with torch.no_grad():
-            return [result[0].cpu().numpy() for result in deployed(tensor, True)]
 
     def run(self, image, confidence=False):
         if image.shape != (self.height, self.width, 3) or image.dtype not in (np.uint8, np.float32):

@@ -1,5 +1,6 @@
 """Comparing an engine with PyTorch before it is used."""
 import numpy as np
+import torch
 
 from espnet_ros.errors import EngineError
 from espnet_ros.scene import Street
@@ -20,6 +21,18 @@ def street_images(width, height):
     """Return two views of the synthetic street, BGR uint8 [height, width, 3]."""
     street = Street(width, height)
     return [street.frame(time).image for time in _TIMES]
+
+
+def pytorch(deployed):
+    """Return the reference: a function from an image, BGR uint8 [H, W, 3], to its labels and confidence, uint8 [H, W].
+
+    deployed: a network.deploy.Deployed in fp32, wherever it is.
+    """
+    def run(image):
+        pixels = torch.from_numpy(image).to(deployed.outputs.device).permute(2, 0, 1).unsqueeze(0)
+        with torch.no_grad():
+            return [result[0].cpu().numpy() for result in deployed(pixels, True)]
+    return run
 
 
 def verify(run, reference, images, precision):

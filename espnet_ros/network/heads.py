@@ -45,8 +45,8 @@ class DeconvolutionHead(nn.Module):
 def _best(logits, dim, confidence):
     if not confidence:
         return logits.argmax(dim), None
-    top, index = logits.max(dim)
-    return index, 1.0 / torch.exp(logits - top.unsqueeze(dim)).sum(dim)
+    # Engines fuse a softmax; its sum written out would keep three planes of floats for each class.
+    return logits.argmax(dim), torch.softmax(logits, dim).max(dim)[0]
 
 
 def joined(phases):

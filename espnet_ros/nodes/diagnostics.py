@@ -16,9 +16,11 @@ from espnet_ros.nodes.process import run
 from espnet_ros.telemetry.machine import Limits, readings, statuses
 from espnet_ros.telemetry.prometheus import Exporter
 from espnet_ros.telemetry.sources import open_machine
-from espnet_ros.telemetry.status import LevelLog
+from espnet_ros.telemetry.status import OK, LevelLog
 
 _LIMITS = Limits()
+_LOOK = 0.5
+"""Seconds between looks at the machine's state."""
 
 
 class DiagnosticsParameters(typing.NamedTuple):
@@ -56,7 +58,10 @@ RULES = {
 
 
 class DiagnosticsNode(Node):
-    """Publishes GPU, CPU, memory, power and temperature once a second, on /diagnostics and below ~/telemetry."""
+    """Publishes GPU, CPU, memory, power and temperature, on /diagnostics and below ~/telemetry.
+
+    Once a second, and at once when something gets worse.
+    """
 
     def __init__(self):
         super().__init__('diagnostics')
@@ -68,11 +73,12 @@ class DiagnosticsNode(Node):
         self._plots = Plots(self, 'telemetry')
         self._host = socket.gethostname()
         self._level_log = LevelLog()
+        self._due = 0.0
         self._machine = open_machine(settings.tegrastats, settings.interval)
         if settings.prometheus_port:
             self._serve(settings)
         # On the steady clock: a paused simulation does not pause the machine.
-        self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(_LOOK, self._on_look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def destroy_node(self):
         """End what was started before the node goes away under it."""
@@ -91,11 +97,16 @@ class DiagnosticsNode(Node):
         self.create_subscription(
             DiagnosticArray, '/diagnostics', lambda message: self._exporter.update(message_to_statuses(message)), 10)
 
-    def _on_second(self):
+    def _on_look(self):
+        now = time.monotonic()
         state = self._machine.state()
         found = statuses(self._host, state, self._settings.value)
+        news = self._level_log.update(found, now)
+        log_levels(self, news, '')
+        if now < self._due and all(level == OK for level, _ in news):
+            return
+        self._due = now + 1.0 - _LOOK / 2  # the timer is not exact
         self._publisher.publish(statuses_to_message(found, self.get_clock().now().to_msg(), self._host))
-        log_levels(self, self._level_log.update(found, time.monotonic()), '')
         self._plots.publish(readings(state))
 
 

@@ -68,9 +68,10 @@ class SegmentationNode(LifecycleNode):
         width, height = input_size(model.card, settings.input_width, settings.input_height)
         card = model.card
 
-        def build():
-            return Segmenter(build_engine(card, network, width, height, settings.backend, settings.device,
-                                          settings.precision, settings.engine_cache_dir), settings.output_size)
+        def build(progress):
+            engine = build_engine(card, network, width, height, settings.backend, settings.device, settings.precision,
+                                  settings.engine_cache_dir, progress)
+            return Segmenter(engine, settings.output_size)
         self._outputs = Outputs(self, card.label_set)
         self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
         self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)

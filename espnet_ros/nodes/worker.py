@@ -16,8 +16,9 @@ _ONE_BUILD = threading.Lock()
 class Worker(threading.Thread):
     """Builds the engine, then takes the newest image, segments it and publishes, until told to stop.
 
-    build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes. image_input, outputs: where
-    images come from and results go. settings: returns the current SegmentationParameters.
+    build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes and tells a function how it
+    goes. image_input, outputs: where images come from and results go. settings: returns the current
+    SegmentationParameters.
     """
 
     def __init__(self, node, build, image_input, outputs, settings):
@@ -67,13 +68,17 @@ class Worker(threading.Thread):
         engine = self._engine
         return engine._replace(seconds=time.monotonic() - self._began) if engine.phase == 'building' else engine
 
+    def _progress(self, words):
+        self._engine = EngineState('building', values=(('step', words),))
+        self._node.get_logger().info(words)
+
     def _built(self):
         """Return the segmenter, or None without one; leave in the EngineState how it went."""
         while not _ONE_BUILD.acquire(timeout=0.1):
             if self._stopped.is_set():
                 return None
         try:
-            segmenter = self._build()
+            segmenter = self._build(self._progress)
             info = segmenter.engine.describe()
         except Exception as error:  # whatever a backend throws, the node lives on and says so
             self._engine = EngineState('failed', problem=str(error) if isinstance(error, EngineError) else repr(error))

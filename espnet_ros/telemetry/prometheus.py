@@ -1,7 +1,10 @@
 """Diagnostics as text that Prometheus collects."""
 import math
+import socket
+import socketserver
 import threading
 import time
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from espnet_ros.errors import EspnetError
 
@@ -9,6 +12,10 @@ _FRESH_SECONDS = 5.0
 """What nobody has said for so long is left out: a dead node must not look steady."""
 _MOST = 500
 """Statuses kept, whatever publishes diagnostics on this robot."""
+_READERS = 16
+"""Connections served at a time; more wait for a moment, then they are refused."""
+_PATIENCE = 5.0
+"""Seconds that a connection may keep silent."""
 
 
 class Exporter:
@@ -21,7 +28,7 @@ class Exporter:
     def __init__(self, port, address):
         """Raises EspnetError without the package prometheus_client, or when the address cannot be used."""
         try:
-            from prometheus_client import CollectorRegistry, start_http_server
+            from prometheus_client import CollectorRegistry, make_wsgi_app
             from prometheus_client.core import GaugeMetricFamily
         except ImportError:
             raise EspnetError('prometheus_port is set, but the package prometheus_client is missing; '
@@ -32,10 +39,17 @@ class Exporter:
         registry = CollectorRegistry()
         registry.register(self)
         try:
-            self._server = start_http_server(port, addr=address, registry=registry)
-        except (OSError, OverflowError) as error:
+            self._server = _Server(address, port)
+        except (OSError, OverflowError, UnicodeError) as error:
             raise EspnetError('Prometheus cannot be served at {}:{} ({}); choose another prometheus_port or '
                               'prometheus_address'.format(address, port, getattr(error, 'strerror', None) or error))
+        self._server.set_app(make_wsgi_app(registry))
+        threading.Thread(target=self._server.serve_forever, name='prometheus', daemon=True).start()
+
+    @property
+    def port(self):
+        """The TCP port, also where 0 was asked for."""
+        return self._server.server_port
 
     def update(self, statuses):
         """Take the newest telemetry.status.Status values, of any node."""
@@ -60,15 +74,45 @@ class Exporter:
         return [levels, values]
 
     def close(self):
-        """Free the port."""
-        if isinstance(self._server, tuple):  # older releases leave the server to the program's end
-            server = self._server[0]
-            server.shutdown()
-            server.server_close()
+        """Free the port; what is being answered goes on."""
+        self._server.shutdown()
+        self._server.server_close()
 
     def _forget(self, now):
         for name in [name for name, (then, _) in self._statuses.items() if now - then > _FRESH_SECONDS]:
             del self._statuses[name]
+
+
+class _Handler(WSGIRequestHandler):
+    """Answers one reader, and logs nothing."""
+
+    timeout = _PATIENCE
+
+    def log_message(self, *_):
+        pass
+
+
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    """A server whose threads whoever reads slowly, or talks nonsense, can neither multiply nor outlive."""
+
+    daemon_threads = True
+
+    def __init__(self, address, port):
+        self.address_family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+        self._free = threading.Semaphore(_READERS)
+        super().__init__((address, port), _Handler)
+
+    def verify_request(self, request, client_address):
+        return self._free.acquire(timeout=0.1)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request, client_address):
+        pass  # whoever reads has gone, or was too slow
 
 
 def _numbers(values):

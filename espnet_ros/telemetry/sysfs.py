@@ -92,6 +92,7 @@ class Sysfs:
     def _paths(self, pattern):
         return glob.glob(os.path.join(self._root, pattern))
 
+
 def is_temperature(name, value, scale=1.0):
     """Tell whether a sensor's value is one: not PMIC's constant, nor the -256 C of what has no power."""
     return bool(name) and value is not None and not name.upper().startswith('PMIC') and value > -200 * scale

@@ -87,3 +87,14 @@ def test_a_user_sees_no_traceback():
     assert result.returncode == 1 and result.stdout == ''
     assert result.stderr.startswith("espnet-ros: error: no model is called 'nothing'; known are ")
     assert result.stderr.count('\n') == 1
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'rich', None)
+    monkeypatch.setitem(sys.modules, 'rich.console', None)
+    for name in ('monitor', 'dashboard'):
+        monkeypatch.delitem(sys.modules, 'espnet_ros.cli.' + name, raising=False)
+    assert main(['monitor']) == 1
+    assert capsys.readouterr().err == (
+        'espnet-ros: error: espnet-ros monitor needs the Python package rich, which is not installed; with pip: pip '
+        'install rich\n')

@@ -54,6 +54,13 @@ def test_what_was_built_otherwise_is_named(cache, key, words):
     assert content is None and problem.startswith('the cached engine was built otherwise: ') and words in problem
 
 
+def test_a_part_that_is_none_fits_any(cache):
+    cache.store('a', KEY, b'engine')
+    assert cache.load('a', dict(KEY, weights=None)) == Cached(b'engine', '')
+    assert cache.load('a', dict(KEY, weights=None, argmax=True)).problem.endswith(': argmax was False, is True')
+    assert cache.load('a', dict(KEY, CUDA=None)).problem.endswith(': CUDA was unknown, is wanted')
+
+
 @pytest.mark.parametrize('content', [b'', b'engin', b'Engine', b'engine0', bytes(6)])
 def test_a_damaged_engine_is_not_loaded(cache, content):
     cache.store('a', KEY, b'engine')

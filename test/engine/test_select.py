@@ -69,7 +69,8 @@ def test_what_is_installed_and_fails_is_told(machine):
 
 def test_only_an_engine_that_caches_gets_the_folder(machine):
     machine(True, ALL)
-    assert build_engine(CARD, network(), 96, 64, cache_dir='here').settings == {'cache_dir': 'here'}
+    assert build_engine(CARD, network(), 96, 64, cache_dir='here').settings == {
+        'cache_dir': 'here', 'progress': None}
     assert build_engine(CARD, network(), 96, 64, 'openvino', cache_dir='here').settings == {}
 
 

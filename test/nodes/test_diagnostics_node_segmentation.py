@@ -1,4 +1,5 @@
 """The segmentation node's diagnostics while things go wrong, and in simulated time."""
+import contextlib
 import re
 import threading
 import time
@@ -30,6 +31,7 @@ class Camera:
         self._thread.start()
 
     def kill(self):
+        """As often as one likes."""
         self._killed.set()
         self._thread.join()
         self._rig.node.destroy_publisher(self._publisher)
@@ -68,6 +70,27 @@ def wait_for_level(rig, what, is_level, text='', seconds=60.0):
     return found
 
 
+def assert_told_in_time(rig, what, cause, cure, text):
+    """Assert that a status leaves OK within 2 s of what cause() does, by diagnostics' own stamps, and comes back.
+
+    On a loaded machine images and timers are late: one of four times is enough.
+    """
+    tries = []
+    while min(tries, default=9.0) > 2.0 and len(tries) < 4:
+        time.sleep(0.3)  # so that it is not always just after diagnostics were published
+        rig._arrays.clear()
+        then = time.time()
+        cause()
+        wait_for_level(rig, what, is_bad, text)
+        tries.append(min(array.header.stamp.sec + 1e-9 * array.header.stamp.nanosec for array in list(rig._arrays)
+                         for status in array.status if status.name == '{}: {}'.format(rig.name.lstrip('/'), what)
+                         and is_bad(status.level[0])) - then)
+        print('{} told {:.2f} s later'.format(what, tries[-1]))
+        cure()
+        wait_for_level(rig, what, is_ok, 'Hz')
+    assert tries[-1] <= 2.0, tries
+
+
 def is_ok(level):
     return level == OK
 
@@ -93,15 +116,24 @@ def test_a_camera_that_dies_and_comes_back(seen, image):
     rig.close()
 
 
+def test_a_dead_camera_is_told_within_two_seconds(seen, image):
+    rig = seen()
+    with contextlib.ExitStack() as stack:
+        cameras = [stack.enter_context(Camera(rig, image))]
+        wait_for_level(rig, 'Input', is_ok, 'Hz')
+        wait_until(lambda: 5.0 < float(rig.values('Input')['rate (Hz)']) < 15.0)
+        assert_told_in_time(rig, 'Input', lambda: cameras[-1].kill(),
+                            lambda: cameras.append(stack.enter_context(Camera(rig, image))), 'no image on ')
+    rig.close()
+
+
 def test_stamps_an_hour_off_and_right_again(seen, image):
     rig = seen()
     with Camera(rig, image) as camera:
         wait_for_level(rig, 'Input', is_ok, 'Hz')
         for shift, sentence in ((3600.0, 'in the future; synchronise the clocks'), (-3600.0, 's old; for recordings')):
-            camera.shift = shift
-            wait_for_level(rig, 'Input', is_bad, sentence)
-            camera.shift = 0.0
-            wait_for_level(rig, 'Input', is_ok, 'Hz')
+            assert_told_in_time(rig, 'Input', lambda shift=shift: setattr(camera, 'shift', shift),
+                                lambda: setattr(camera, 'shift', 0.0), sentence)
     rig.close()
 
 
@@ -121,6 +153,7 @@ def test_a_worker_that_is_blocked(seen, image, tmp_path, monkeypatch):
     with Camera(rig, image):
         wait_for_level(rig, 'Output', is_ok, 'Hz')
         wait_until(lambda: int(rig.values('Output')['published']) > 3)
+        assert_told_in_time(rig, 'Output', (tmp_path / 'block').touch, (tmp_path / 'block').unlink, 'in work for ')
         (tmp_path / 'block').touch()
         status = wait_for_level(rig, 'Output', is_bad, 'one image has been in work for ')
         assert 'if that lasts, end other programs on CPU and GPU, or start the node again' in status.message

@@ -120,7 +120,8 @@ def gate(tmp_path, monkeypatch):
     """A path; the program `slow_build` is the node, whose build ends when something stands there."""
     (tmp_path / 'slow_build.py').write_text(
         'import os, time\nimport espnet_ros.nodes.segmentation as node\nquick = node.build_engine\n'
-        'def build(*settings):\n    while not os.path.exists({!r}):\n        time.sleep(0.05)\n'
+        'def build(*settings):\n    settings[-1]("tracing")\n'
+        '    while not os.path.exists({!r}):\n        time.sleep(0.05)\n'
         '    return quick(*settings)\nnode.build_engine = build\nmain = node.main\n'.format(str(tmp_path / 'gate')))
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     return tmp_path / 'gate'
@@ -130,6 +131,7 @@ def test_a_long_build_blocks_nothing(start_rig, small_model, gate, image):
     rig = start_rig('model:={}'.format(small_model), program='slow_build', wait=None)
     first, later = (seconds_of_build(rig) for _ in range(2))
     assert first < later
+    assert rig.values('Engine')['step'] == 'tracing' and 'tracing' in rig.process.output
     assert rig.set(overlay_alpha=0.25) == {}
     assert rig.state() == 'active'
     wait_until(lambda: rig.show(image) and rig.counts()['received'] >= 3)
