@@ -13,7 +13,7 @@ CONFIG = os.path.join(get_package_share_directory('espnet_ros'), 'config')
 ARGUMENTS = (
     ('bags', '', 'Bags with images and ground truth, separated by spaces; quote a path that holds some.'),
     ('out', 'evaluation', 'Folder for the report.'),
-    ('model', 'camvid-espnet-c-q8', 'Model name, model card (.yaml) or weights file (.pth).'),
+    ('model', 'camvid-espnet-q8', 'Model name, model card (.yaml) or weights file (.pth).'),
     ('backend', 'auto', 'What executes the network: auto, torch, openvino or tensorrt.'),
     ('rate', '', 'How many times as fast as recorded the bags are played; empty waits for the answer to each image.'),
     ('options', '', 'More options of `espnet-ros evaluate`, as one would type them.'),

@@ -7,7 +7,7 @@ from espnet_ros.errors import ModelError
 from espnet_ros.network.card import ModelCard, read_card
 from espnet_ros.network.checkpoint import MAX_BYTES, load_network, sha256_of
 
-DEFAULT = 'camvid-espnet-c-q8'
+DEFAULT = 'camvid-espnet-q8'
 """Name of the model that is used when none is asked for."""
 
 SHIPPED, ADDED, CACHED, NOT_FETCHED = 'shipped', 'added', 'cached', 'not fetched'
