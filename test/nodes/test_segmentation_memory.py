@@ -1,5 +1,4 @@
 """The most memory that the segmentation node takes on a CPU."""
-import psutil
 import pytest
 from segmentation_rig import picture
 
@@ -7,8 +6,11 @@ from espnet_ros.nodes.messages import array_to_image
 
 
 @pytest.mark.timeout(300)
-def test_peak_at_1024x512_is_below_600_mb(start_rig):
-    """The default model with `auto`, while labels, confidence and overlay are watched."""
+def test_peak_at_1024x512(start_rig):
+    """The default model with `auto`, while labels, confidence and overlay are watched.
+
+    Without the libraries' files: of these the kernel maps more or less, as they lie in its cache.
+    """
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
     rig = start_rig('input_width:=1024', 'input_height:=512')
@@ -18,8 +20,9 @@ def test_peak_at_1024x512_is_below_600_mb(start_rig):
         rig.ask(image, labels)
     assert overlays
     with open('/proc/{}/status'.format(rig.process.pid)) as stream:
-        peak = next(int(line.split()[1]) * 1024 for line in stream if line.startswith('VmHWM'))
-    now = psutil.Process(rig.process.pid).memory_info().rss
-    print('{}: peak {:.0f} MB, now {:.0f} MB'.format(rig.values('Engine')['backend'], peak / 1e6, now / 1e6))
-    assert now <= peak < 600e6
+        lines = [line.split() for line in stream if line.startswith(('VmHWM', 'RssFile'))]
+    sizes = {name.rstrip(':'): int(size) * 1024 for name, size, _ in lines}
+    print('{}: peak {:.0f} MB, {:.0f} of them files'.format(
+        rig.values('Engine')['backend'], sizes['VmHWM'] / 1e6, sizes['RssFile'] / 1e6))
+    assert sizes['VmHWM'] - sizes['RssFile'] < 450e6
     rig.close()
