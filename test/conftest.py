@@ -6,8 +6,10 @@ import pytest
 
 import espnet_ros  # noqa: F401  before torch, for the way its threads wait
 
-# Shells start what runs in the background with SIGINT ignored, and programs that tests start would inherit that.
+# Shells start what runs in the background with SIGINT ignored, nohup with SIGHUP, and programs that tests start would
+# inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope='session')

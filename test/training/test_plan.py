@@ -125,7 +125,7 @@ def test_a_class_that_never_occurs_is_warned_of():
 
 
 def test_a_dataset_without_labels_is_refused():
-    nothing = Memory('nothing', CAMVID, [(blocks().image, np.full(SIZE[::-1], 255, np.uint8))])
+    nothing = Memory('nothing', CAMVID, 4 * [(blocks().image, np.full(SIZE[::-1], 255, np.uint8))])
     for sources, validation in (([(nothing, 1.0)], []), ([(dataset(), 1.0)], [nothing])):
         with pytest.raises(LabelError, match='nothing has no labelled pixel of camvid'):
             plan(sources=sources, validation=validation)
