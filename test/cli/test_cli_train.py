@@ -75,6 +75,7 @@ def test_beginning_with_another_model(capsys):
     assert second.training['began with'] == 'first' and second.label_set.name == 'categories'
 
 
+@pytest.mark.timeout(900)
 def test_a_training_that_was_killed_goes_on_exactly(tmp_path):
     arguments = ['train', '--data', 'street:24:64x64', '--name', 'mine', *SMALL, 'epochs=12', 'average=0.9']
     assert main([*arguments, '--out', 'whole']) == 0

@@ -57,9 +57,10 @@ def run(folder, processes, *changes):
          '--val', 'street:6:64x64:50', '--workers', '0', '--threads', '1', '--name', 'small', '--set', 'alpha2=1',
          'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]', 'crop=[64, 64]', 'labels=categories', 'batch=8',
          'encoder_epochs=3', 'epochs=5', 'learning_rate=0.003', *changes],
-        env=dict(os.environ, GLOO_SOCKET_IFNAME='lo', OMP_NUM_THREADS='1'), check=True, timeout=240)
+        env=dict(os.environ, GLOO_SOCKET_IFNAME='lo', OMP_NUM_THREADS='1'), check=True, timeout=400)
 
 
+@pytest.mark.timeout(900)
 def test_two_processes_learn_as_one_with_the_double_batch_does(tmp_path):
     run(tmp_path / 'one', 1)
     run(tmp_path / 'two', 2)

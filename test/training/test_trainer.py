@@ -252,6 +252,7 @@ def test_the_loss_is_weighted_by_inverse_class_probability(tmp_path):
     assert plan('class_weights=none').class_weights.tolist() == [1, 1, 1]
 
 
+@pytest.mark.timeout(900)
 def test_a_small_network_learns_streets_by_heart(tmp_path):
     """In a few minutes 32 of them: with batches of 8, 300 epochs get to 98% of categories and 95% of classes."""
     changes = ('alpha2=2', 'alpha3=2', 'width_divider=3', 'size=[128, 64]', 'encoder_crop=[128, 64]', 'crop=[128, 64]',
