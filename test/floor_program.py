@@ -92,6 +92,7 @@ def work(folder):
     from espnet_ros.segmenter import Segmenter
     from espnet_ros.telemetry import machine
     from espnet_ros.telemetry.latency import StageTimes
+    from espnet_ros.telemetry.sources import open_machine
 
     weights, card_path = os.path.join(folder, 'small.pth'), os.path.join(folder, 'small.yaml')
     write_weights(network(), weights)
@@ -116,17 +117,21 @@ def work(folder):
     assert matrix.sum() == np.trace(matrix[:, :19]) == (capture.labels < 19).sum()
     assert labels.get_label_set('camvid') is labels.CAMVID
     refusals = []
-    for content in (b'', b'cos\nsystem\n.', open(weights, 'rb').read()[:5000]):
+    with open(weights, 'rb') as stream:
+        whole = stream.read()
+    for content in (b'', b'cos\nsystem\n.', whole[:5000]):
         with open(os.path.join(folder, 'bad.pth'), 'wb') as stream:
             stream.write(content)
         try:
             load_network(card.architecture, os.path.join(folder, 'bad.pth'))
         except ModelError as error:
             refusals.append(str(error))
+    computer = open_machine('', 0.1)
+    computer.stop()
     half = build_engine(card, models.load(model), 96, 64, 'tensorrt', 'cpu').describe()
     return {'model': model.card.name, 'labels': sorted(set(np.unique(result.labels).tolist())),
             'stages': list(stages.percentiles()), 'refusals': len(refusals), 'fallback': half.fallback,
-            'machine': [s.name for s in machine.statuses('robot', machine.read(), machine.Limits())][:2],
+            'machine': [s.name for s in machine.statuses('robot', computer.state(), machine.Limits())][:2],
             'models': len(models.available())}
 
 

@@ -46,7 +46,7 @@ def test_each_part_works(report):
     work = report['work']
     assert work['model'] == 'small' and set(work['labels']) <= {2, 5, 9, 255} and len(work['labels']) > 1
     assert work['stages'] == ['preprocess', 'inference', 'postprocess'] and work['refusals'] == 3
-    assert 'no tensorrt engine' in work['fallback'] and work['models'] >= 7
+    assert 'none that TensorRT runs on' in work['fallback'] and work['models'] >= 7
     assert work['machine'] == ['robot: CPU', 'robot: Memory']
 
 
