@@ -169,6 +169,16 @@ def test_a_name_goes_before_a_file(known, tmp_path, monkeypatch):
         models.find('./street')
 
 
+def test_speed_needs_no_weights(cache):
+    card, network, weights = models.load_for_speed('cityscapes-espnet-q3')
+    assert card.name == 'cityscapes-espnet-q3' and weights == 'random'
+    assert network.config == card.architecture and not network.training
+    card, _, weights = models.load_for_speed(models.DEFAULT)
+    assert card.name == models.DEFAULT and weights == 'its own'
+    with pytest.raises(ModelError, match='no model is called'):
+        models.load_for_speed('nothing')
+
+
 def test_damaged_weights_are_refused_with_both_hashes(known, cache):
     for name, folder, remedy in (('shipped', known, 'install espnet_ros again'),
                                  ('cached', cache, 'fetch them again: espnet-ros models fetch cached')):

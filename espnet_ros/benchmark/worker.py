@@ -15,7 +15,6 @@ from espnet_ros import models
 from espnet_ros.benchmark.baseline import Baseline
 from espnet_ros.capture import read_image
 from espnet_ros.errors import EspnetError
-from espnet_ros.network import build
 from espnet_ros.scene import Street
 
 FRAMES = 8
@@ -53,7 +52,7 @@ def main():
 
 def configure(settings):
     """Return (pipeline, frames, what there is to tell of them)."""
-    card, network, weights = load(settings['model'])
+    card, network, weights = models.load_for_speed(settings['model'])
     width, height = settings['width'], settings['height']
     camera = settings['camera_width'], settings['camera_height']
     frames = [cv2.resize(read_image(path), camera, interpolation=cv2.INTER_AREA) for path in settings['images']]
@@ -70,15 +69,6 @@ def configure(settings):
     engine = build_engine(card, network, width, height, settings['backend'], settings['device'],
                           settings['precision'])
     return Segmenter(engine, 'network'), frames, dict(engine.describe()._asdict(), weights=weights)
-
-
-def load(name):
-    """Return (card, network, 'its own' or 'random'): speed does not depend on weights that were never fetched."""
-    entry = next((entry for entry in models.available() if entry.card.name == name), None)
-    if entry is not None and entry.state == models.NOT_FETCHED:
-        return entry.card, build(entry.card.architecture).eval(), 'random'
-    model = models.find(name)
-    return model.card, models.load(model), 'its own'
 
 
 def peak_memory():

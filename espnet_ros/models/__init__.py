@@ -14,10 +14,12 @@ from espnet_ros.models.catalog import (
     entry,
     find,
     load,
+    load_for_speed,
     models_directory,
 )
 from espnet_ros.models.download import fetch
 
 __all__ = [
     'ADDED', 'CACHED', 'DEFAULT', 'NOT_FETCHED', 'SHIPPED', 'Entry', 'Model', 'add', 'added_directory', 'available',
-    'cache_directory', 'entry', 'fetch', 'find', 'load', 'models_directory', 'remove']
+    'cache_directory', 'entry', 'fetch', 'find', 'load', 'load_for_speed',
+    'models_directory', 'remove']

@@ -8,7 +8,6 @@ from espnet_ros.engine import build_engine
 from espnet_ros.engine.base import Engine
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
 from espnet_ros.errors import EngineError
-from espnet_ros.network import build
 from espnet_ros.scene import Street
 from espnet_ros.segmenter import Segmenter, input_size
 
@@ -48,7 +47,7 @@ def prepare(name, width=0, height=0, backend='auto', device='auto', precision='a
 
     width, height: of the network's input, 0 for the model card's. backend, device, precision: as for build_engine.
     """
-    card, network, weights = _load(name)
+    card, network, weights = models.load_for_speed(name)
     width, height = input_size(card, width, height)
     engine = build_engine(card, network, width, height, backend, device, precision)
     plain = engine
@@ -58,11 +57,3 @@ def prepare(name, width=0, height=0, backend='auto', device='auto', precision='a
         except EngineError:  # as for int8, and for fp16 on some CPUs
             plain = PyTorchEngine(card, network, width, height, device)
     return Subject(card, network, weights, engine, plain, Street(width, height).frame(2.0).image)
-
-
-def _load(name):
-    entry = next((entry for entry in models.available() if entry.card.name == name), None)
-    if entry is not None and entry.state == models.NOT_FETCHED:
-        return entry.card, build(entry.card.architecture).eval(), 'random'
-    model = models.find(name)
-    return model.card, models.load(model), 'its own'

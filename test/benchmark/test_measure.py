@@ -6,7 +6,6 @@ from small_models import CARD, network
 
 from espnet_ros.benchmark import Candidate, Measurement, Summary, measure, results
 from espnet_ros.benchmark.measure import STAGES
-from espnet_ros.benchmark.worker import load
 from espnet_ros.network.card import write_card
 from espnet_ros.network.checkpoint import sha256_of, write_weights
 from espnet_ros.telemetry.machine import MachineState, readings
@@ -61,13 +60,6 @@ def test_what_cannot_be_measured_says_why():
     m = measure(Candidate('no such model', 160, 120, 160, 120), 0, 1)
     assert "no model is called 'no such model'" in m.problem and not m.stages
     assert results.row(m)['note'] == m.problem and results.row(m)['total (ms)'] == ''
-
-
-def test_weights_that_were_never_fetched_are_random(monkeypatch, tmp_path):
-    monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path))
-    card, net, weights = load('cityscapes-espnet-q3')
-    assert weights == 'random' and net.config == card.architecture and not net.training
-    assert load('camvid-espnet-c-q8')[2] == 'its own'
 
 
 def measurement(model, size, seconds, precision='fp32', problem=''):

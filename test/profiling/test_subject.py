@@ -6,7 +6,7 @@ import torch
 
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
-from espnet_ros.errors import ModelError, ParameterError
+from espnet_ros.errors import ParameterError
 from espnet_ros.profiling import subject
 from espnet_ros.profiling.subject import prepare
 
@@ -14,7 +14,8 @@ from espnet_ros.profiling.subject import prepare
 @pytest.fixture
 def model(monkeypatch):
     """Let the small model be found under any name."""
-    monkeypatch.setattr(subject, '_load', lambda name: (small_models.CARD, small_models.network(), 'its own'))
+    monkeypatch.setattr(subject.models, 'load_for_speed',
+                        lambda name: (small_models.CARD, small_models.network(), 'its own'))
 
 
 def test_pytorch_is_made_once(model):
@@ -55,12 +56,3 @@ def test_sizes(model):
     assert prepare('any', 128, 64, 'torch', 'cpu', 'fp32').tensor.shape == (1, 3, 64, 128)
     with pytest.raises(ParameterError, match='multiple of 8'):
         prepare('any', 100, 64)
-
-
-def test_a_model_that_was_never_fetched_has_random_weights(monkeypatch, tmp_path):
-    monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'empty'))
-    card, network, weights = subject._load('cityscapes-espnet-q3')
-    assert card.name == 'cityscapes-espnet-q3' and weights == 'random' and not network.training
-    assert any(parameter.std() > 0 for parameter in network.parameters()) and isinstance(network, torch.nn.Module)
-    with pytest.raises(ModelError, match='no model is called'):
-        subject._load('nothing')
