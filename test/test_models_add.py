@@ -64,6 +64,17 @@ def test_names_of_this_package_are_taken(own, make):
     assert not own.exists()
 
 
+def test_a_model_can_be_added_by_another_name(own, make, capsys):
+    path = str(make('cityscapes-espnet-q8'))
+    assert main(['models', 'add', path, '--name', 'mine']) == 0
+    assert models.find('mine').card == read_card(path)._replace(name='mine', weights='mine.pth')
+    with pytest.raises(ModelError, match='name'):
+        models.add(path, name='../mine')
+    with pytest.raises(SystemExit):
+        main(['models', 'add', path, path, '--name', 'mine'])
+    assert '--name goes with one card' in capsys.readouterr().err
+
+
 def test_a_card_of_that_name_among_the_own_ones_does_not_hide_one_of_this_package(own, make):
     models.add(make())
     os.rename(own / 'mine.yaml', own / 'x.yaml')

@@ -34,8 +34,9 @@ def add_arguments(parser):
         '$ESPNET_ROS_MODELS, else $XDG_DATA_HOME/espnet_ros/models, else ~/.local/share/espnet_ros/models. From then '
         'on every command and node takes the name that stands in the card.')
     action.add_argument('cards', metavar='CARD', nargs='+', help='model card (.yaml) with its weights beside it')
+    action.add_argument('--name', default='', help='to know the one model by, other than the one in its card')
     action.add_argument('--replace', action='store_true', help='also in place of another one of that name')
-    action.set_defaults(action=_add)
+    action.set_defaults(action=_add, usage_error=action.error)
 
     action = actions.add_parser('remove', help='forget models that were added', description='Delete the copies that '
                                 '`espnet-ros models add` has made.')
@@ -96,8 +97,10 @@ def _fetch(options):
 
 
 def _add(options):
+    if options.name and len(options.cards) != 1:
+        options.usage_error('--name goes with one card')
     for path in options.cards:
-        model = models.add(path, options.replace)
+        model = models.add(path, options.replace, options.name)
         print('{}: {}'.format(model.card.name, model.weights_path))
 
 

@@ -3,21 +3,23 @@ import os
 
 from espnet_ros.errors import ModelError
 from espnet_ros.models.catalog import ADDED, Model, added_directory, available, find
-from espnet_ros.network.card import write_card
+from espnet_ros.network.card import card_from_dict, card_to_dict, write_card
 from espnet_ros.network.files import write_file
 
 
-def add(path, replace=False):
+def add(path, replace=False, name=''):
     """Copy a model card (.yaml) and its weights to `added_directory`, and return the Model there.
 
-    From then on the model is known by the name in its card. replace: whether it may take the place of another one that
-    was added with this name. Raises ModelError.
+    From then on the model is known by the name in its card, or by `name`, which the copy then has. replace: whether it
+    may take the place of another one that was added with this name. Raises ModelError.
     """
     model = find(path)
     card = model.card
+    if name:
+        card = card_from_dict(dict(card_to_dict(card), name=name), "'{}'".format(name))
     known = {e.card.name: e for e in available()}.get(card.name)
     if known is not None and known.state != ADDED:
-        raise ModelError("a model that comes with this package is called '{}'; change the name in the card".format(
+        raise ModelError("a model that comes with this package is called '{}'; add it by another name (--name)".format(
             card.name))
     if known is not None and known.card.sha256 != card.sha256 and not replace:
         raise ModelError("another model called '{}' was added already; remove or replace it".format(card.name))
