@@ -13,6 +13,8 @@ def write_file(path, content):
         try:
             with os.fdopen(handle, 'wb') as stream:
                 stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())  # else a power failure could leave the new name with nothing in it
             os.chmod(temporary, 0o644)
             os.replace(temporary, str(path))
         except BaseException:
