@@ -11,7 +11,7 @@ import tqdm
 
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder
-from espnet_ros.errors import ParameterError
+from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.training.plan import make_plan
 from espnet_ros.training.result import REPORT, write_model
 from espnet_ros.training.settings import BASE, read_recipe, recipes, settings_text
@@ -34,9 +34,9 @@ machines or GPUs: torchrun --nproc_per_node N -m espnet_ros.cli train ..."""
 
 
 def add_arguments(parser):
-    parser.add_argument('--data', metavar='DATASET', nargs='+', default=[],
+    parser.add_argument('--data', metavar='DATASET', nargs='+', default=[], action='extend',
                         help='to train on; the first one says which classes are learned, unless `labels` is set')
-    parser.add_argument('--val', metavar='DATASET', nargs='+', default=[], help='to validate on')
+    parser.add_argument('--val', metavar='DATASET', nargs='+', default=[], action='extend', help='to validate on')
     parser.add_argument('--recipe', metavar='NAME', default=BASE,
                         help='settings: {} or a YAML file (default: %(default)s)'.format(', '.join(recipes())))
     parser.add_argument('--set', metavar='KEY=VALUE', nargs='+', default=[], action='extend', dest='changes',
@@ -49,7 +49,7 @@ def add_arguments(parser):
     parser.add_argument('--name', default='', help='of the model (default: from label set, network and depth)')
     parser.add_argument('--license', default='', help='of the model, for its card')
     parser.add_argument('--description', default='', help='of the model, for its card')
-    parser.add_argument('--out', metavar='DIR', type=pathlib.Path, default=pathlib.Path('training'),
+    parser.add_argument('--out', metavar='DIR', type=_folder, default=pathlib.Path('training'),
                         help='folder to write to (default: %(default)s)')
     parser.add_argument('--restart', action='store_true', help='begin anew: what is in DIR may be lost')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (default: %(default)s)')
@@ -66,31 +66,49 @@ def run(options):
     if options.threads:
         torch.set_num_threads(options.threads)
     with joined(options.device) as team:
-        watch = _Bar() if team.is_first else Watch()
-        sources = [open_source(text) for text in options.data]
-        validation = [_unweighted(text) for text in options.val]
-        start = Start(models.find(options.start), options.from_part) if options.start else None
-        if team.is_first:
-            make_folder(options.out)
-            print('espnet-ros: looking at the images', file=sys.stderr)
-        plan = make_plan(settings, sources, validation, team, start, options.name, options.workers)
-        plan = plan._replace(card=plan.card._replace(license=options.license, description=options.description))
-        if team.is_first:
-            print('\n'.join(plan.notes))
-        with watch:
-            network, rows = train(plan, options.out, team, options.workers, options.restart, watch)
-            device = torch.cuda.get_device_name(team.device) if team.device.type == 'cuda' else platform.processor()
+        try:
+            plan, network, rows = _trained(options, settings, team)
+        except EspnetError:
+            if team.is_first:
+                raise
+            return 1  # the first process says why
+        device = torch.cuda.get_device_name(team.device) if team.device.type == 'cuda' else platform.processor()
     if not team.is_first:
         return 0
     card = write_model(plan, network, {
         'data': ['{} images of {}, weight {:g}'.format(len(part.samples), part.samples.name, part.weight)
                  for part in plan.parts],
-        'settings': settings.to_dict(), 'began with': start.model.card.name if start else '',
+        'settings': settings.to_dict(), 'began with': _described(plan.start),
         'hours': round(sum(row['seconds'] for row in rows) / 3600, 2), 'processes': team.size,
         'machine': '{}, PyTorch {}'.format(device or 'CPU', torch.__version__),
         'command': shlex.join(['espnet-ros', 'train', *sys.argv[2:]])}, options.out)
     print(_summary(card, options))
     return 0
+
+
+def _trained(options, settings, team):
+    """Return the Plan, the trained network, and the rows of the log."""
+    def inputs():
+        if team.is_first:
+            make_folder(options.out)
+            print('espnet-ros: looking at the images', file=sys.stderr)
+        return ([open_source(text) for text in options.data], [_unweighted(text) for text in options.val],
+                Start(models.find(options.start), options.from_part) if options.start else None)
+
+    sources, validation, start = team.together(inputs)
+    plan = make_plan(settings, sources, validation, team, start, options.name, options.workers)
+    plan = plan._replace(card=plan.card._replace(license=options.license, description=options.description))
+    watch = Watch()
+    if team.is_first:
+        print('\n'.join(plan.notes))
+        watch = _Bar()
+    with watch:
+        return (plan, *train(plan, options.out, team, options.workers, options.restart, watch))
+
+
+def _described(start):
+    """What a card says of a transfer.Start: the name alone may be another model's some day."""
+    return '{}, SHA-256 of its weights: {}'.format(start.model.card.name, start.model.card.sha256) if start else ''
 
 
 def _unweighted(text):
@@ -138,6 +156,10 @@ class _Bar(Watch):
         tqdm.tqdm.write('stage {stage}, epoch {epoch}: loss {loss:.4f}, {images per second:.1f} images per second, '
                         '{0:.1f}% of the time waiting for them{1}'.format(
                             100 * row['waiting'], scores and '; ' + scores, **row))
+
+
+def _folder(text):
+    return pathlib.Path(os.path.expanduser(text))  # shells do not expand --out=~/x
 
 
 def _count(text):

@@ -1,4 +1,5 @@
 """What is left for people while a training goes on: a table, curves, pictures, TensorBoard."""
+import contextlib
 import csv
 import io
 import pathlib
@@ -23,14 +24,17 @@ class Logbook:
         self._folder = pathlib.Path(folder)
         self.rows = list(rows)
         self._board = None
-        try:
+        with self._writing(), contextlib.suppress(ImportError):
             (self._folder / PICTURES).mkdir(exist_ok=True)
             from torch.utils.tensorboard import SummaryWriter
             self._board = SummaryWriter(self._folder / TENSORBOARD, purge_step=len(self.rows) + 1)
-        except ImportError:
-            pass
+
+    @contextlib.contextmanager
+    def _writing(self):
+        try:
+            yield
         except OSError as error:
-            raise ModelError("cannot write '{}': {}".format(error.filename or folder, error.strerror or error))
+            raise ModelError("cannot write '{}': {}".format(error.filename or self._folder, error.strerror or error))
 
     def add(self, row):
         """Add the row of an epoch."""
@@ -42,10 +46,11 @@ class Logbook:
         writer.writerows(self.rows)
         write_file(self._folder / TABLE, text.getvalue().encode())
         if self._board is not None:
-            for key, value in row.items():
-                if key not in ('stage', 'epoch'):
-                    self._board.add_scalar(key.replace(' ', '_'), value, len(self.rows))
-            self._board.flush()
+            with self._writing():
+                for key, value in row.items():
+                    if key not in ('stage', 'epoch'):
+                        self._board.add_scalar(key.replace(' ', '_'), value, len(self.rows))
+                self._board.flush()
 
     def draw(self, pictures):
         """Draw the curves, and write (name, BGR uint8 [H, W, 3]) pictures for the last row."""
@@ -55,7 +60,8 @@ class Logbook:
             write_file(self._folder / PICTURES / '{}_stage{stage}_epoch{epoch:04d}.jpg'.format(
                 stem, **self.rows[-1]), content.tobytes())
             if self._board is not None:
-                self._board.add_image(stem, picture[:, :, ::-1].copy(), len(self.rows), dataformats='HWC')
+                with self._writing():
+                    self._board.add_image(stem, picture[:, :, ::-1].copy(), len(self.rows), dataformats='HWC')
         try:
             content = curves(self.rows)
         except ImportError:
@@ -65,7 +71,8 @@ class Logbook:
     def close(self):
         """Close TensorBoard's file."""
         if self._board is not None:
-            self._board.close()
+            with contextlib.suppress(OSError):  # all that it tells stands in the table, too
+                self._board.close()
 
 
 def curves(rows):

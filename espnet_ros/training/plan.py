@@ -7,11 +7,12 @@ import psutil
 
 from espnet_ros.errors import LabelError, ParameterError
 from espnet_ros.labels import UNLABELED, get_label_set, label_set_to_dict
+from espnet_ros.models import ADDED, available
 from espnet_ros.network.card import ModelCard, card_from_dict, card_to_dict
 from espnet_ros.training.mixture import Part, Stage, read_all, steps_of
 from espnet_ros.training.samples import Prepared
 from espnet_ros.training.settings import Settings
-from espnet_ros.training.survey import class_weights, joined, survey
+from espnet_ros.training.survey import Survey, class_weights, joined, survey
 from espnet_ros.training.transfer import Start
 
 _MEMORY = 0.4
@@ -21,8 +22,8 @@ _MEMORY = 0.4
 class Plan(typing.NamedTuple):
     """All that a training needs to know.
 
-    card: the model to be, without results and hash. class_weights: float32 [classes]. notes: for people, one sentence
-    each.
+    card: the model to be, without results and hash. class_weights: float32 [classes]. surveys: what was found in parts
+    and validation. notes: for people, one sentence each.
     """
 
     settings: Settings
@@ -31,7 +32,8 @@ class Plan(typing.NamedTuple):
     validation: tuple[Prepared, ...]
     class_weights: np.ndarray
     start: Start | None
-    notes: tuple[str, ...]
+    surveys: tuple[Survey, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def label_set(self):
@@ -59,6 +61,7 @@ class Plan(typing.NamedTuple):
             'settings': self.settings.to_dict(), 'label set': label_set_to_dict(self.label_set),
             'data': [[part.samples.name, len(part.samples), part.weight] for part in self.parts],
             'validation': [[prepared.name, len(prepared)] for prepared in self.validation],
+            'pixels': [[*found.pixels, *found.mean, *found.std] for found in self.surveys],
             'beginning': [self.start.model.card.sha256, self.start.part] if self.start else [],
             'name': self.card.name, 'normalisation': [*self.card.mean, *self.card.std, self.card.divisor]}
 
@@ -66,9 +69,9 @@ class Plan(typing.NamedTuple):
 def make_plan(settings, sources, validation, team, start=None, name='', workers=0):
     """Look at all data once and return the Plan. Raises EspnetError that names what cannot be used.
 
-    settings: settings.Settings. sources: (datasets.Dataset, weight) pairs. validation: Datasets. team: team.Team; its
-    first process looks first, so that the others find its results cached. start: transfer.Start. name: of the model;
-    '' makes one. workers: processes that read images.
+    settings: settings.Settings. sources: (datasets.Dataset, weight) pairs. validation: Datasets. team: team.Team; all
+    its processes must call this. start: transfer.Start. name: of the model; '' makes one. workers: processes that read
+    images.
     """
     if not sources:
         raise ParameterError('there is nothing to train on; name datasets with --data')
@@ -87,13 +90,14 @@ def make_plan(settings, sources, validation, team, start=None, name='', workers=
         input_width=settings.size[0], input_height=settings.size[1], mean=zero, std=one, divisor=1.0, license='',
         source='', training={}, results={}, weights='', sha256='0' * 64)
     card = card_from_dict(card_to_dict(card._replace(weights=card.name + '.pth')), card.name)
-    plan = Plan(settings, card, parts, held_out, np.ones(len(label_set.classes), np.float32), start, ())
+    plan = Plan(settings, card, parts, held_out, np.ones(len(label_set.classes), np.float32), start)
     for stage in plan.stages:  # what cannot be is better said before all images are read
         steps_of(stage, settings.batch)
-    found, notes = _look(parts, held_out, label_set, settings, team, workers)
+    surveys, notes = _look(parts, held_out, label_set, team, workers)
+    found = surveys[:len(parts)]
     overview = joined(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
     normalisation = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)
-    plan = plan._replace(notes=notes, card=card._replace(
+    plan = plan._replace(surveys=surveys, notes=notes, card=card._replace(
         mean=normalisation.mean, std=normalisation.std, divisor=normalisation.divisor))
     if settings.class_weights == 'inverse':
         plan = plan._replace(class_weights=class_weights(overview.pixels, settings.class_weight_constant))
@@ -101,25 +105,26 @@ def make_plan(settings, sources, validation, team, start=None, name='', workers=
 
 
 def default_name(label_set, settings):
-    """Return the name of a model that was given none, such as camvid-espnet-q8."""
+    """Return the name of a model that was given none, such as voc-espnet-q8; own-... where this package has that."""
     words = re.sub('[^a-z0-9._]+', '-', label_set.name.lower())[:60].strip('-._')
-    return '{}-{}-q{}'.format(words or 'model', settings.variant, settings.alpha3)
+    name = '{}-{}-q{}'.format(words or 'model', settings.variant, settings.alpha3)
+    taken = any(entry.card.name == name and entry.state != ADDED for entry in available())
+    return 'own-' + name if taken else name
 
 
-def _look(parts, held_out, label_set, settings, team, workers):
-    """Return the Surveys of the parts, and notes; keep the samples that memory has room for."""
-    def read(prepared):
-        return read_all(prepared, workers=workers)
+def _look(parts, held_out, label_set, team, workers):
+    """Return the Surveys of parts and held_out, and notes; keep the samples that memory has room for."""
+    def read(prepared, numbers):
+        return read_all(prepared, numbers, workers)
 
-    if not team.is_first:
-        team.wait()
     size = len(label_set.classes)
-    room = _MEMORY * psutil.virtual_memory().available / team.neighbors
+    # The least of all machines: all processes must decide alike.
+    room = min(team.gather(_MEMORY * psutil.virtual_memory().available / team.neighbors))
     found, notes = [], []
     for prepared in (*(part.samples for part in parts), *held_out):
         keep = prepared.bytes <= room
         room -= prepared.bytes if keep else 0
-        result = survey(prepared, size, read, keep)
+        result = survey(prepared, size, read, team, keep)
         if not sum(result.pixels):
             raise LabelError('{} has no labelled pixel of {}'.format(prepared.name, label_set.name))
         notes.append('{}: {} images{}'.format(prepared.name, len(prepared), ', kept in memory' if keep else ''))
@@ -129,7 +134,5 @@ def _look(parts, held_out, label_set, settings, team, workers):
     if empty:
         notes.append('warning: no image to train on has a pixel of {}: the network will never answer that'.format(
             ', '.join(empty)))
-    if team.is_first:
-        team.wait()
-    return found[:len(parts)], tuple(notes)
+    return tuple(found), tuple(notes)
 

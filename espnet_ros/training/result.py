@@ -32,17 +32,20 @@ def write_model(plan, network, training, folder, watch=lambda progress: None):
     results = {}
     for number, prepared in enumerate(plan.validation, 1):
         report = folder / REPORT / '{}-{}'.format(number, re.sub(r'\W+', '-', prepared.name.lower())[:60].strip('-'))
-        results[prepared.name] = _evaluated(path, card, prepared.dataset, report, watch)
+        results[prepared.name] = _evaluated(path, card, prepared.dataset, report, folder, watch)
     if results:
         write_card(card._replace(results=results), path)
     return path
 
 
-def _evaluated(path, card, dataset, report, watch):
-    """Evaluate the model at `path` on a bag of the dataset, write the report, and return what cards hold."""
-    with tempfile.TemporaryDirectory(prefix='espnet_ros_') as temporary:
+def _evaluated(path, card, dataset, report, folder, watch):
+    """Evaluate the model at `path` on a bag of the dataset, write the report, and return what cards hold.
+
+    folder: for the bag meanwhile; it can be larger than the system's place for temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix='.validation-', dir=folder) as temporary:
         bag_path = pathlib.Path(temporary) / 'validation'
-        write_bag(bag_path, [_Relabeled(dataset, card.label_set)], BagSettings(images='png', compression='none'))
+        write_bag(bag_path, [_Relabeled(dataset, card.label_set)], BagSettings(images='png'))
         with open_bag(bag_path) as bag:
             setup = Setup(str(path), card.input_width, card.input_height, 'torch', 'auto', 'fp32', (bag,),
                           tuple(compare_labels(card.label_set, [bag.label_set])), 'cityscapes', True)

@@ -27,40 +27,63 @@ class Survey(typing.NamedTuple):
     std: tuple[float, float, float]
 
 
-def survey(prepared, classes, read, keep=False):
-    """Return the Survey of a samples.Prepared with labels 0..classes-1.
+def survey(prepared, classes, read, team, keep=False):
+    """Return the Survey of a samples.Prepared with labels 0..classes-1; the same in all processes of a team.Team.
 
-    read: returns an iterator over all Samples of a Prepared, with an EspnetError in the place of what cannot be used
-    (mixture.read_all). keep: whether to keep the samples in memory. Results for files are cached until they change.
-    Raises LabelError that names what cannot be used.
+    read: called with a Prepared and numbers, returns an iterator over its Samples of these numbers, with an EspnetError
+    in the place of what cannot be used (mixture.read_all). keep: whether every process keeps the samples in memory;
+    else each reads its share. Results for files are cached until they change. Raises LabelError that names what cannot
+    be used.
     """
-    cached = None if keep else _cache_path(prepared)
-    if cached is not None:
-        found = _read_cache(cached, classes)
+    cached = _cache_path(prepared)
+    if not keep:
+        found = team.first(lambda: _read_cache(cached, classes))
         if found is not None:
             return found
+    numbers = range(len(prepared)) if keep else range(team.rank, len(prepared), team.size)
+    shares = team.gather(team.together(lambda: _sums(prepared, read, numbers, keep)))
+    errors = sorted({i: text for share in shares for i, text in share.errors}.items())
+    if errors:
+        raise LabelError('{} of {} images of {} cannot be used:\n{}{}'.format(
+            len(errors), len(prepared), prepared.name, '\n'.join(text for _, text in errors[:NAMED]),
+            '\n...' if len(errors) > NAMED else ''))
+    # Sums of bytes are exact, in whatever shares.
+    counts, sums, squares, seen = map(sum, zip(*(share[:-1] for share in (shares[:1] if keep else shares))))
+    mean = sums / seen
+    std = np.sqrt(np.maximum(squares / seen - mean ** 2, 1.0))
+    found = Survey(tuple(counts[:classes].tolist()), _rounded(mean), _rounded(std))
+    if team.is_first:
+        _write_cache(cached, found)
+    return found
+
+
+class _Sums(typing.NamedTuple):
+    """pixels: of each label, int64 [256]. sums, squares: of pixels' values, float64 [3]. seen: these pixels.
+
+    errors: (number of the image, text).
+    """
+
+    pixels: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+    seen: int
+    errors: tuple
+
+
+def _sums(prepared, read, numbers, keep):
     counts = np.zeros(256, np.int64)
     sums, squares, seen = np.zeros(3), np.zeros(3), 0
     errors = []
-    for i, sample in enumerate(read(prepared)):
+    for sample, i in zip(read(prepared, numbers), numbers):
         if isinstance(sample, EspnetError):
-            errors.append(str(sample))
+            errors.append((i, str(sample)))
             continue
         if keep:
             prepared.keep(i, sample)
         counts += np.bincount(sample.labels.ravel(), minlength=256)
         pixels = sample.image[::4, ::4].reshape(-1, 3).astype(np.float64)  # every 16th tells enough
         sums, squares, seen = sums + pixels.sum(0), squares + (pixels ** 2).sum(0), seen + len(pixels)
-    if errors:
-        raise LabelError('{} of {} images of {} cannot be used:\n{}{}'.format(
-            len(errors), len(prepared), prepared.name, '\n'.join(errors[:NAMED]),
-            '\n...' if len(errors) > NAMED else ''))
-    mean = sums / seen
-    std = np.sqrt(np.maximum(squares / seen - mean ** 2, 1.0))
-    found = Survey(tuple(counts[:classes].tolist()), _rounded(mean), _rounded(std))
-    if cached is not None:
-        _write_cache(cached, found)
-    return found
+    return _Sums(counts, sums, squares, seen, tuple(errors))
 
 
 def joined(surveys, weights):
@@ -104,6 +127,8 @@ def _cache_path(prepared):
 
 
 def _read_cache(path, classes):
+    if path is None:
+        return None
     try:
         data = json.loads(path.read_bytes())
         found = Survey(*(tuple(data[field]) for field in Survey._fields))
@@ -116,6 +141,8 @@ def _read_cache(path, classes):
 
 
 def _write_cache(path, found):
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps(found._asdict()).encode())

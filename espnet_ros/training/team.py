@@ -1,12 +1,16 @@
 """The processes that train together, and the device of each."""
 import contextlib
+import datetime
 import os
 import typing
 
 import torch
 from torch import distributed
 
-from espnet_ros.errors import EngineError
+from espnet_ros.errors import EngineError, EspnetError
+
+_PATIENCE = datetime.timedelta(hours=1)
+"""How long a process waits for the others: some have slower disks, and the first one draws and writes alone."""
 
 
 class Team(typing.NamedTuple):
@@ -37,10 +41,39 @@ class Team(typing.NamedTuple):
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
-    def wait(self):
-        """Return when all processes are here."""
+    def gather(self, value):
+        """Return the values of all processes, plain data, in their order."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size
+        distributed.all_gather_object(values, value)
+        return values
+
+    def together(self, action):
+        """Call action() in every process and return what it gives; the EspnetError of any is raised in all.
+
+        Otherwise the others would wait for one that has gone.
+        """
+        if self.size == 1:
+            return action()
+        value = error = None
+        try:
+            value = action()
+        except EspnetError as caught:
+            error = caught
+        if self.total(torch.tensor(float(error is not None), device=self.device)) > 0:
+            raise next(found for found in [error, *self.gather(error)] if found is not None)
+        return value
+
+    def first(self, action):
+        """Return in every process what action() gives in the first, plain data or tensors on the CPU.
+
+        The others do not call it. An EspnetError of it is raised in all.
+        """
+        found = [self.together(action if self.is_first else lambda: None)]
         if self.size > 1:
-            distributed.barrier()
+            distributed.broadcast_object_list(found, 0, device=self.device)
+        return found[0]
 
 
 @contextlib.contextmanager
@@ -68,12 +101,17 @@ def joined(device='auto'):
         yield Team(0, 1, found)
         return
     try:
-        distributed.init_process_group('nccl' if found.type == 'cuda' else 'gloo')
+        distributed.init_process_group('nccl' if found.type == 'cuda' else 'gloo', timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise EngineError('cannot find the other processes of this training: {}; start it with torchrun'.format(
             str(error).splitlines()[0]))
     try:
         yield Team(distributed.get_rank(), distributed.get_world_size(), found, _number('LOCAL_WORLD_SIZE', 1))
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and 'gloo' not in str(error):
+            raise
+        raise EngineError('another process of this training has ended, or is out of reach: {}'.format(
+            str(error).splitlines()[0]))
     finally:
         distributed.destroy_process_group()
 

@@ -17,6 +17,7 @@ from espnet_ros.training import checkpoints
 from espnet_ros.training.checkpoints import Checkpoint
 from espnet_ros.training.logbook import Logbook
 from espnet_ros.training.mixture import loader, read_all, steps_of
+from espnet_ros.training.prelu import quicken
 from espnet_ros.training.transfer import transfer
 from espnet_ros.training.validation import Validator
 
@@ -50,18 +51,10 @@ def train(plan, folder, team, workers=0, restart=False, watch=Watch()):
     Raises EspnetError; the last checkpoint stays.
     """
     folder = pathlib.Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if restart and team.is_first:
-            (folder / checkpoints.FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise ParameterError("cannot write '{}': {}".format(folder, error.strerror or error))
+    kept = team.first(lambda: _left_in(folder, plan.identity, restart))
     if team.device.type == 'cpu':
         memory.keep_freed_memory()  # a step takes gigabytes: a fifth of its time would be page faults
-    team.wait()
-    kept = checkpoints.read(folder, plan.identity)
-    team.wait()
-    log = Logbook(folder, kept.rows if kept else ()) if team.is_first else None
+    log = team.together(lambda: Logbook(folder, kept.rows if kept else ()) if team.is_first else None)
     if team.device.type == 'cuda':
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     state = None
@@ -81,6 +74,17 @@ def train(plan, folder, team, workers=0, restart=False, watch=Watch()):
     return network.eval(), log.rows if log else []
 
 
+def _left_in(folder, identity, restart):
+    """Make the folder, and return the Checkpoint in it, None when there is none or it may be lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if restart:
+            (folder / checkpoints.FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise ParameterError("cannot write '{}': {}".format(folder, error.strerror or error))
+    return checkpoints.read(folder, identity)
+
+
 class _Stage:
     """One stage. encoder: the state dict that the stage before has ended with, or None."""
 
@@ -93,6 +97,8 @@ class _Stage:
         self._note = self._begin_with(encoder)
         self._network.to(team.device, memory_format=torch.channels_last)
         self._average = copy.deepcopy(self._network).eval() if plan.settings.average else None
+        if team.device.type == 'cpu':
+            quicken(self._network)
         self._optimizer = _OPTIMIZERS[plan.settings.optimizer](
             self._groups(), lr=plan.settings.learning_rate, weight_decay=plan.settings.weight_decay)
         self._precision, self._scaler = _mixed_precision(plan.settings, team.device)
@@ -172,7 +178,7 @@ class _Stage:
         self._trained.train()
         while self._step < self._steps:
             asked = time.perf_counter()
-            batch = next(batches)
+            batch = self._team.together(lambda: next(batches))
             waited += time.perf_counter() - asked
             self._losses.append(self._train(batch))
             self._step += 1
@@ -192,12 +198,15 @@ class _Stage:
             self._team.share(self._kept.buffers())  # every process has met other images
             row.update(self._validator.scores(self._kept))
             self._keep_best(row)
-        if self._team.is_first:
-            self._log.add(row)
-            if last or self._epoch % self._settings.picture_epochs == 0:
-                self._log.draw(self._validator.pictures(self._kept))
+        self._team.together(lambda: self._write_down(row, last or self._epoch % self._settings.picture_epochs == 0))
         self._write_checkpoint()
         self._watch.epoch(row)
+
+    def _write_down(self, row, draw):
+        if self._log is not None:
+            self._log.add(row)
+            if draw:
+                self._log.draw(self._validator.pictures(self._kept))
 
     def _train(self, batch):
         """Take a step and return its loss."""
@@ -208,8 +217,10 @@ class _Stage:
         image = ((image.float() - self._shift) * self._scale).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._team.device.type, self._precision, enabled=self._precision is not None):
             logits = self._trained(image)
+        # As rows of a matrix, which is how they lie in memory: a softmax over images would copy them first.
+        rows = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
         loss = functional.cross_entropy(
-            logits.float(), labels, self._weights[:logits.shape[1]], ignore_index=UNLABELED, reduction='sum',
+            rows.float(), labels.flatten(), self._weights[:logits.shape[1]], ignore_index=UNLABELED, reduction='sum',
             label_smoothing=self._settings.label_smoothing)
         # Per pixel, weighted, of all processes together: one process with the whole batch would compute the same.
         sums = self._team.total(torch.stack([loss.detach(), self._weights[labels].sum()]))
@@ -248,19 +259,22 @@ class _Stage:
     def _write_checkpoint(self):
         if not all(bool(torch.isfinite(p).all()) for p in self._network.parameters()):
             self._stop('weights became infinite or NaN')
-        if not self._team.is_first:
-            return
-        checkpoints.write(Checkpoint(
+        self._team.together(lambda: checkpoints.write(self._checkpoint(), self._folder)
+                            if self._log is not None else None)
+
+    def _checkpoint(self):
+        return Checkpoint(
             self._plan.identity, self._stage.number, self._epoch, self._step, self._losses,
             _detached(self._network), {} if self._average is None else _detached(self._average),
             self._optimizer.state_dict(), {} if self._scaler is None else self._scaler.state_dict(), self._best,
-            self._log.rows), self._folder)
+            self._log.rows)
 
     def _stop(self, what, batch=None):
+        names = [name for share in self._team.gather(batch.names) for name in share] if batch else []
         raise ParameterError(
             'stage {}, epoch {}, step {}: {}{}; the checkpoint before it is kept. Lower learning_rate or set '
             'gradient_norm'.format(self._stage.number, self._epoch + 1, self._step + 1, what,
-                                   ', on ' + '; '.join(batch.names) if batch else ''))
+                                   ', on ' + '; '.join(names) if names else ''))
 
 
 def learning_rate(settings, progress, epoch):

@@ -39,6 +39,11 @@ class Validator:
         return found
 
     def _confusion(self, network, prepared):
+        total = self._team.together(lambda: self._own_confusion(network, prepared))
+        return self._team.total(torch.from_numpy(total).to(self._team.device)).cpu().numpy()
+
+    def _own_confusion(self, network, prepared):
+        """Of the images that are this process's share."""
         size = len(self._label_set.classes)
         deployed = self._deployed(network)
         total = np.zeros((size, size + 1), np.int64)
@@ -47,7 +52,7 @@ class Validator:
             if isinstance(sample, EspnetError):
                 raise sample
             total += confusion_matrix(sample.labels, self._predict(deployed, sample.image), size)
-        return self._team.total(torch.from_numpy(total).to(self._team.device)).cpu().numpy()
+        return total
 
     def pictures(self, network):
         """Return (name of the dataset, picture) pairs; BGR uint8: image, ground truth, prediction of some samples."""

@@ -57,6 +57,26 @@ def test_a_table_that_cannot_be_written(tmp_path, book):
         book.add(FIRST)
 
 
+class FullDisk:
+    """A board of TensorBoard that cannot write."""
+
+    def add_scalar(self, *_):
+        pass
+
+    def flush(self):
+        raise OSError(28, 'No space left on device')
+
+    add_image = close = flush
+
+
+def test_a_board_that_cannot_be_written(tmp_path):
+    book = Logbook(tmp_path, ())
+    book._board = FullDisk()
+    with pytest.raises(ModelError, match='cannot write .*No space left on device'):
+        book.add(FIRST)
+    book.close()
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     with pytest.raises(ModelError, match="cannot write '.*pictures': No such file"):
         Logbook(tmp_path / 'none', ())

@@ -181,7 +181,8 @@ def test_a_name_of_ones_own():
 
 
 @pytest.mark.parametrize('label_set, name', [
-    ('camvid', 'camvid-espnet-q1'), ('My Fruit (2)', 'my-fruit-2-espnet-q1'), ('日本', 'model-espnet-q1'),
+    ('camvid', 'camvid-espnet-q1'), ('cityscapes', 'cityscapes-espnet-q1'),
+    ('My Fruit (2)', 'my-fruit-2-espnet-q1'), ('日本', 'model-espnet-q1'),
     (150 * 'x', 60 * 'x' + '-espnet-q1'), ('...', 'model-espnet-q1')])
 def test_a_default_name_is_a_name(label_set, name):
     labels = LabelSet(label_set, (LabelClass(3, 'apple', 4, (255, 0, 0)), LabelClass(9, 'pear', 4, (0, 255, 0))))
@@ -204,6 +205,8 @@ def test_the_identity_tells_trainings_apart(tmp_path):
               plan(validation=[dataset('held out')], name='mine'), plan(validation=[dataset('held out')], start=start),
               plan(validation=[dataset('held out')], start=start._replace(part='encoder'))]
     assert all(other.identity != base.identity for other in others)
+    corrected = plan(sources=[(dataset(first=9), 1.0)], validation=[dataset('held out')], start=start)
+    assert corrected.identity != others[-2].identity  # names, counts and normalisation are the same
     assert others[-1].identity['beginning'] == [start.model.card.sha256, 'encoder']
 
 
@@ -214,3 +217,8 @@ def test_streets_in_a_mixture_become_camvid():
     assert set(np.unique(found.parts[1].samples[0].labels)) <= {*range(11), 255}
 
 
+
+
+def test_a_name_that_comes_with_this_package_is_left_to_it():
+    assert default_name(CAMVID, settings(alpha3=8)) == 'own-camvid-espnet-q8'
+    assert default_name(CITYSCAPES, settings(alpha3=8)) == 'own-cityscapes-espnet-q8'

@@ -6,7 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from small_samples import SIZE, camvid_files, prepared, write
+from small_samples import ALONE, SIZE, camvid_files, prepared, write
 
 from espnet_ros.datasets import camvid
 from espnet_ros.errors import LabelError
@@ -22,9 +22,9 @@ class Reader:
     def __init__(self):
         self.count = 0
 
-    def __call__(self, samples):
+    def __call__(self, samples, numbers):
         self.count += 1
-        return read_all(samples)
+        return read_all(samples, numbers)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def files(tmp_path):
 
 
 def look(dataset, read, size=SIZE, label_set=CAMVID):
-    return survey(Prepared(dataset, label_set, size), len(label_set.ids), read)
+    return survey(Prepared(dataset, label_set, size), len(label_set.ids), read, ALONE)
 
 
 def test_it_counts_labels_and_measures_brightness(files, read):
@@ -62,7 +62,7 @@ def test_labels_are_counted_as_the_network_will_see_them(files, read):
 def test_images_of_one_colour_have_a_deviation(read):
     samples = prepared(count=1)
     samples.keep(0, samples[0]._replace(image=np.full((64, 96, 3), 7, np.uint8)))
-    assert survey(samples, 11, read)[1:] == ((7.0, 7.0, 7.0), (1.0, 1.0, 1.0))
+    assert survey(samples, 11, read, ALONE)[1:] == ((7.0, 7.0, 7.0), (1.0, 1.0, 1.0))
 
 
 def test_files_are_read_once(files, read, cache):
@@ -81,9 +81,10 @@ def test_another_process_finds_the_cached_result(files, read):
         from espnet_ros.labels import CAMVID
         from espnet_ros.training.samples import Prepared
         from espnet_ros.training.survey import survey
-        def read(samples):
+        from espnet_ros.training.team import Team
+        def read(*_):
             raise SystemExit('it was read again')
-        print(survey(Prepared(camvid(sys.argv[1], 'train'), CAMVID, (96, 64)), 11, read))"""
+        print(survey(Prepared(camvid(sys.argv[1], 'train'), CAMVID, (96, 64)), 11, read, Team(0, 1, None)))"""
     result = subprocess.run([sys.executable, '-c', program, str(files.pairs[0].image.parents[1])],
                             capture_output=True, text=True)
     assert (result.stderr, result.stdout) == ('', '{}\n'.format(look(files, read)))
@@ -104,19 +105,19 @@ def test_it_is_taken_again_when_anything_changed(tmp_path, files, read):
     assert look(files, read) == look(files, read) and read.count == 6
 
 
-def test_kept_samples_are_in_memory_and_read_anew(files, read, cache):
+def test_kept_samples_are_in_memory_and_read_anew(files, read):
     samples = Prepared(files, CAMVID, SIZE)
-    found = survey(samples, 11, read, keep=True)
-    assert samples.is_kept and not cache.exists()
+    found = survey(samples, 11, read, ALONE, keep=True)
+    assert samples.is_kept and look(files, read) == found and read.count == 1
     for pair in files.pairs:
         pair.image.unlink()
     assert [s.name for s in read_all(samples)] == ['{} of camvid train'.format(p.name) for p in files.pairs]
-    assert survey(samples, 11, read, keep=True) == found
+    assert survey(samples, 11, read, ALONE, keep=True) == found
 
 
 def test_what_is_no_file_is_not_cached(read, cache):
     for _ in range(2):
-        survey(prepared(), 11, read)
+        survey(prepared(), 11, read, ALONE)
     assert read.count == 2 and not cache.exists()
 
 

@@ -9,7 +9,9 @@ import training_data
 
 from espnet_ros.datasets import Streets
 from espnet_ros.errors import ModelError, ParameterError
+from espnet_ros.network import build
 from espnet_ros.training import checkpoints, trainer
+from espnet_ros.training.mixture import loader
 from espnet_ros.training.plan import make_plan
 from espnet_ros.training.team import Team
 from espnet_ros.training.trainer import Watch, learning_rate, train
@@ -216,10 +218,55 @@ def test_networks_without_decoder_train_on_labels_at_an_eighth(tmp_path, variant
     assert network.config.variant == variant and len(rows) == 2
 
 
-def test_label_smoothing_and_clipping_change_the_weights(tmp_path):
-    networks = [train(plan('encoder_epochs=0', 'epochs=1', *changes), tmp_path / str(i), ALONE)[0]
-                for i, changes in enumerate([(), ('label_smoothing=0.2',), ('gradient_norm=0.001', 'optimizer=adamw')])]
-    assert not equal(networks[0], networks[1]) and not equal(networks[0], networks[2])
+def changes_of_weights(folder, *changes):
+    """Train the second stage for an epoch; return by how much the weights changed at most, of encoder and decoder."""
+    prepared = plan('encoder_epochs=0', 'epochs=1', 'weight_decay=0', *changes)
+    before = beginning(prepared)
+    after = dict(train(prepared, folder, ALONE)[0].named_parameters())
+    found = {True: 0.0, False: 0.0}
+    for name, value in before.named_parameters():
+        inside = name.startswith('encoder.')
+        found[inside] = max(found[inside], (after[name] - value).abs().max().item())
+    return found[True], found[False]
+
+
+def beginning(prepared):
+    """The network that the second stage begins with when there is no first."""
+    torch.manual_seed(prepared.settings.seed + 2)
+    return build(prepared.card.architecture)
+
+
+def test_the_encoder_has_a_rate_of_its_own(tmp_path):
+    assert min(changes_of_weights(tmp_path / 'same')) > 1e-4
+    encoder, decoder = changes_of_weights(tmp_path / 'none', 'encoder_rate=0')
+    assert encoder == 0 and decoder > 1e-4
+
+
+def test_long_gradients_are_cut(tmp_path):
+    # ADAM divides by the gradient's size, but not by one that is smaller than its epsilon of 1e-8.
+    assert max(changes_of_weights(tmp_path, 'gradient_norm=1e-10')) < 1e-5
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.2])
+def test_the_loss_is_a_mean_over_labelled_pixels_weighted_by_class(tmp_path, smoothing):
+    prepared = plan('encoder_epochs=0', 'epochs=1', 'learning_rate=0', 'outputs=5',
+                    'label_smoothing={}'.format(smoothing))
+    assert len(set(prepared.class_weights.tolist())) == 3
+    network = beginning(prepared).train()
+    shift, scale = (torch.tensor(v).view(3, 1, 1) for v in (prepared.card.mean, prepared.card.std))
+    expected = []
+    for batch in loader(prepared.settings, prepared.stages[0], ALONE, 0, 0, 0):
+        with torch.no_grad():
+            scores = network((batch.image - shift) / scale).log_softmax(1).permute(0, 2, 3, 1).numpy()
+        known = batch.labels.numpy() != 255
+        assert not known.all()
+        labels, scores = batch.labels.numpy()[known], scores[known]
+        weights = np.append(prepared.class_weights, [0, 0])  # outputs beyond the classes are nobody's target
+        own = weights[labels] * scores[range(len(labels)), labels]
+        expected.append(-((1 - smoothing) * own + smoothing / 5 * (weights * scores).sum(1)).sum()
+                        / weights[labels].sum())
+    _, rows = train(prepared, tmp_path, ALONE)
+    assert len(expected) == 2 and rows[0]['loss'] == pytest.approx(np.mean(expected), abs=2e-5)
 
 
 def test_images_without_labels_do_no_harm(tmp_path):
@@ -245,7 +292,7 @@ def test_learning_rate(changes, expected):
         assert learning_rate(settings, progress, epoch) == pytest.approx(rate, rel=1e-9), (progress, epoch)
 
 
-def test_the_loss_is_weighted_by_inverse_class_probability(tmp_path):
+def test_classes_weigh_by_their_inverse_probability():
     prepared = plan('encoder_epochs=0')
     counts = sum(np.bincount(labels.ravel(), minlength=256) for _, labels in training_data.shapes()._pairs)[[1, 4, 6]]
     assert prepared.class_weights == pytest.approx(1 / np.log(1.1 + counts / counts.sum()), rel=1e-6)
