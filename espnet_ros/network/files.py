@@ -9,7 +9,7 @@ def write_file(path, content):
     """Write bytes to a file; an older one stays whole until the new one is complete. Raises ModelError."""
     folder = os.path.dirname(os.path.abspath(str(path)))
     try:
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix='.partial')
+        handle, temporary = tempfile.mkstemp('.partial', os.path.basename(str(path)) + '.', folder)
         try:
             with os.fdopen(handle, 'wb') as stream:
                 stream.write(content)

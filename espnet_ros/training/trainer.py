@@ -78,6 +78,8 @@ def _left_in(folder, identity, restart):
     """Make the folder, and return the Checkpoint in it, None when there is none or it may be lost."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for partial in folder.glob(checkpoints.FILE + '.*.partial'):  # of a training that was killed while it wrote
+            partial.unlink()
         if restart:
             (folder / checkpoints.FILE).unlink(missing_ok=True)
     except OSError as error:

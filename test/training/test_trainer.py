@@ -206,6 +206,13 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
         train(plan(), tmp_path, ALONE)
 
 
+def test_a_checkpoint_that_was_half_written_is_cleared_away(tmp_path):
+    (tmp_path / 'checkpoint.pt.x1y2.partial').write_bytes(b'half')
+    (tmp_path / 'mine.partial').write_bytes(b'of someone')
+    train(plan('epochs=1'), tmp_path, ALONE)
+    assert [path.name for path in tmp_path.glob('*.partial')] == ['mine.partial']
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(ParameterError, match="cannot write '.*file/out'"):
