@@ -78,12 +78,16 @@ class Logbook:
 def curves(rows):
     """Return a picture of loss and mIOU over the epochs, as PNG bytes. Raises ImportError without matplotlib."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
     figure = Figure(figsize=(8, 6), layout='constrained')
     loss, score = figure.subplots(2, sharex=True)
     numbers = range(1, len(rows) + 1)
     loss.plot(numbers, [row['loss'] for row in rows], color='#4477aa')
     loss.set_ylabel('loss')
     loss.set_yscale('log')
+    loss.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6)))
+    loss.yaxis.set_major_formatter('{x:g}')
+    loss.yaxis.set_minor_formatter('')
     names = list(dict.fromkeys(key for row in rows for key in row if key.endswith('mIOU')))
     for name in names:
         points = [(number, row[name]) for number, row in zip(numbers, rows) if name in row]
@@ -91,7 +95,7 @@ def curves(rows):
     score.set_ylabel('mIOU in %')
     score.set_xlabel('epoch')
     if names:
-        score.legend(loc='lower right', fontsize='small')
+        figure.legend(loc='outside lower center', ncols=2, fontsize='small')  # inside, it would lie on a curve
     for i, (before, row) in enumerate(zip(rows, rows[1:]), 1):
         if before['stage'] != row['stage']:
             for axes in (loss, score):
