@@ -1,0 +1,37 @@
+"""The cards of the shipped models say what the evaluator finds."""
+import pytest
+
+from espnet_ros import models
+from espnet_ros.datasets import open_dataset
+from espnet_ros.training.result import _evaluated
+
+SHIPPED = {entry.card.name: entry for entry in models.available() if entry.state == models.SHIPPED}
+
+
+def check(entry, spec, name, folder):
+    """Evaluate a model on a dataset; its card must say the same."""
+    found = _evaluated(entry.card_path, entry.card, open_dataset(spec), folder / 'report', folder, lambda _: None)
+    said = entry.card.results[name]
+    for key in ('class mIOU', 'category mIOU'):
+        assert found[key] == pytest.approx(said[key], abs=0.05)  # float32 is rounded otherwise on another machine
+    assert found['class IoU'] == pytest.approx(said['class IoU'], abs=0.5)
+    return found
+
+
+def test_names():
+    assert set(SHIPPED) == {'camvid-espnet-q8', 'camvid-espnet-q3', 'camvid-espnet-c-q8'}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize('name, result', [
+    ('camvid-espnet-q8', 'camvid val'), ('camvid-espnet-q3', 'camvid val'), ('camvid-espnet-c-q8', 'CamVid val')])
+def test_camvid(shared, tmp_path, name, result):
+    found = check(SHIPPED[name], 'camvid:{}:val'.format(shared / 'data' / 'camvid'), result, tmp_path)
+    if name == models.DEFAULT:
+        assert found['class mIOU'] > 65 and found['category mIOU'] > 74
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize('name', ['camvid-espnet-q8', 'camvid-espnet-q3'])
+def test_streets(tmp_path, name):
+    check(SHIPPED[name], 'street:40:640x480:0', 'street seed 0', tmp_path)
