@@ -22,8 +22,8 @@ its own process. DIR gets
   benchmark.json    all numbers, the machine and the versions
   benchmark.csv     the table that is printed
   benchmark.png     time against image size and against accuracy (needs matplotlib)
-A model whose weights are not fetched is measured with random ones, which take as long. Times
-are medians; quiet the machine first. Give several values for the whole grid of them."""
+A model whose weights are not fetched is measured with random ones, which take as long in the same
+precision. Times are medians; quiet the machine first. Give several values for the whole grid of them."""
 
 SIZE = re.compile(r'([0-9]{1,5})x([0-9]{1,5})\Z')
 

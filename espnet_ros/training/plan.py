@@ -61,7 +61,7 @@ class Plan(typing.NamedTuple):
             'settings': self.settings.to_dict(), 'label set': label_set_to_dict(self.label_set),
             'data': [[part.samples.name, len(part.samples), part.weight] for part in self.parts],
             'validation': [[prepared.name, len(prepared)] for prepared in self.validation],
-            'pixels': [[*found.pixels, *found.mean, *found.std] for found in self.surveys],
+            'content of the images': [[*found.pixels, *found.mean, *found.std] for found in self.surveys],
             'beginning': [self.start.model.card.sha256, self.start.part] if self.start else [],
             'name': self.card.name, 'normalisation': [*self.card.mean, *self.card.std, self.card.divisor]}
 

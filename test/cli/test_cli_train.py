@@ -72,7 +72,14 @@ def test_beginning_with_another_model(capsys):
     assert 'begins with first (' in text and 'begin fresh, of another shape: ' in text
     first, second = (models.find(path).card for path in ('training/first.yaml', 'second/second.yaml'))
     assert (second.mean, second.std) == (first.mean, first.std)  # what the weights are used to
-    assert second.training['began with'] == 'first' and second.label_set.name == 'categories'
+    assert second.training['began with'] == 'first, SHA-256 of its weights: ' + first.sha256
+    assert second.label_set.name == 'categories'
+
+
+def test_datasets_add_up(capsys):
+    assert train('--data', 'street:8:64x64:900', '--val', 'street:3:64x64:500') == 0
+    text = capsys.readouterr().out
+    assert 'street seed 900: 8 images' in text and 'street seed 500: class mIOU' in text
 
 
 @pytest.mark.timeout(900)
