@@ -48,7 +48,9 @@ def survey(prepared, classes, read, team, keep=False):
             len(errors), len(prepared), prepared.name, '\n'.join(text for _, text in errors[:NAMED]),
             '\n...' if len(errors) > NAMED else ''))
     # Sums of bytes are exact, in whatever shares.
-    counts, sums, squares, seen = map(sum, zip(*(share[:-1] for share in (shares[:1] if keep else shares))))
+    counted = shares[:1] if keep else shares
+    counts, sums, squares = (np.sum([share[i] for share in counted], 0) for i in range(3))
+    seen = sum(share.seen for share in counted)
     mean = sums / seen
     std = np.sqrt(np.maximum(squares / seen - mean ** 2, 1.0))
     found = Survey(tuple(counts[:classes].tolist()), _rounded(mean), _rounded(std))

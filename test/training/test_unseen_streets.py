@@ -40,8 +40,9 @@ def test_unseen(shared, tmp_path, width, height, expected, tolerance):
 def test_after_an_epoch(shared, tmp_path):
     start = Start(models.find(str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth')))
     settings = read_recipe('modern', (
-        'size=[480, 360]', 'crop=[480, 360]', 'encoder_epochs=0', 'epochs=1', 'batch=4', 'outputs=20', 'average=0'))
+        'size=[480, 360]', 'crop=[480, 360]', 'encoder_epochs=0', 'epochs=1', 'batch=4', 'outputs=20', 'average=0',
+        'learning_rate=0.0005', 'scale=[1, 1]', 'stretch=0', 'rotation=0', 'light=0.3', 'blur=0'))
     with joined('cpu') as team:
         plan = make_plan(settings, [(camvid(shared, 'train'), 1.0)], [camvid(shared, 'val')], team, start)
         _, rows = train(plan, tmp_path, team)
-    assert rows[0]['camvid val category mIOU'] > 65 > 51.97  # measured: 74 with full images and light augmentation
+    assert rows[0]['camvid val category mIOU'] > 70 > 51.97  # measured: 75.5, and 77.2 with another seed
