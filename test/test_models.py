@@ -97,7 +97,7 @@ def test_a_broken_installation_is_named(tmp_path, monkeypatch):
     ('~/own', '/base', '/home/me', '/home/me/own'),
     ('', '/base', '/home/me', '/base/espnet_ros'),
     ('', 'relative', '/home/me', '/home/me/.cache/espnet_ros'),
-    ('', '', '/root', '/root/.cache/espnet_ros')])
+    ('', '', '/else/where', '/else/where/.cache/espnet_ros')])
 def test_cache_directory(monkeypatch, own, base, home, expected):
     for name, value in (('ESPNET_ROS_CACHE', own), ('XDG_CACHE_HOME', base), ('HOME', home)):
         monkeypatch.setenv(name, value)

@@ -1,5 +1,6 @@
 """Measuring pipelines, each in a process of its own, in turns with the published one."""
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -165,11 +166,9 @@ class _Worker:
         self.send(json.dumps(dict(candidate._asdict(), images=[str(path) for path in images])))
 
     def send(self, request):
-        try:
+        with contextlib.suppress(BrokenPipeError):  # receive says why
             self._process.stdin.write(request + '\n')
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # receive says why
 
     def receive(self):
         """Return the answer to the oldest request. Raises EngineError."""

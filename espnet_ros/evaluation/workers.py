@@ -1,4 +1,5 @@
 """Where an evaluation runs: in this process, or in several on this machine."""
+import abc
 import concurrent.futures
 import functools
 import multiprocessing
@@ -47,7 +48,7 @@ class InProcess:
         """Nothing is left to end."""
 
 
-class Workers:
+class Workers(abc.ABC):
     """Evaluates chunks somewhere else; subclasses say where, by `_map`. Attributes as of InProcess."""
 
     images: dict[str, int] = {}
@@ -67,9 +68,9 @@ class Workers:
         found = dict(self._map(Evaluator.draw, wanted))
         return [found[frame] for frame in wanted]
 
+    @abc.abstractmethod
     def _map(self, function, arguments):
         """Yield (argument, function(Evaluator, argument)), in any order."""
-        raise NotImplementedError
 
 
 class Processes(Workers):

@@ -1,4 +1,5 @@
 """A source of a machine's state in a thread of its own, so that one that hangs keeps nobody waiting."""
+import contextlib
 import threading
 import time
 
@@ -60,8 +61,6 @@ class Poller(threading.Thread):
 
 
 def _close(reader):
-    try:
+    with contextlib.suppress(Exception):  # it is being given up
         if reader is not None:
             reader.close()
-    except Exception:
-        pass  # it is being given up

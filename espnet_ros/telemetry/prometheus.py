@@ -112,7 +112,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
             self._free.release()
 
     def handle_error(self, request, client_address):
-        pass  # whoever reads has gone, or was too slow
+        """Say nothing: whoever reads has gone, or was too slow."""
 
 
 def _numbers(values):

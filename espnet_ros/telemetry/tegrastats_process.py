@@ -1,4 +1,5 @@
 """A tegrastats process: started, read, started again when it fails, ended."""
+import contextlib
 import os
 import select
 import signal
@@ -125,10 +126,9 @@ class TegrastatsProcess(threading.Thread):
         with self._lock:
             _signal(process, signal.SIGKILL)  # what hangs, and children that are left; it is not reaped yet
             self._process = None
-        try:
+        # One that is stuck in its driver is reaped when the next one is started.
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            pass  # stuck in its driver; it is reaped when the next one is started
         return process.returncode if by_itself else None
 
 
@@ -162,7 +162,5 @@ def _has_ended(process, seconds):
 
 def _signal(process, number):
     """Signal a process's whole group."""
-    try:
+    with contextlib.suppress(OSError):  # it is gone, or belongs to another user
         os.killpg(process.pid, number)
-    except OSError:
-        pass  # it is gone, or belongs to another user

@@ -1,4 +1,5 @@
 """A first look at all labelled images: what cannot be used, how often each class occurs, how bright they are."""
+import contextlib
 import hashlib
 import io
 import json
@@ -145,8 +146,6 @@ def _read_cache(path, classes):
 def _write_cache(path, found):
     if path is None:
         return
-    try:
+    with contextlib.suppress(OSError, ModelError):  # it will be counted again
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps(found._asdict()).encode())
-    except (OSError, ModelError):
-        pass  # it will be counted again
