@@ -5,6 +5,7 @@ import re
 import tempfile
 
 from espnet_ros.datasets import Dataset, LabeledImage, label_table
+from espnet_ros.errors import ModelError
 from espnet_ros.evaluation.bag_writer import BagSettings, write_bag
 from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.evaluation.evaluate import evaluate
@@ -32,18 +33,24 @@ def write_model(plan, network, training, folder, watch=lambda progress: None):
     results = {}
     for number, prepared in enumerate(plan.validation, 1):
         report = folder / REPORT / '{}-{}'.format(number, re.sub(r'\W+', '-', prepared.name.lower())[:60].strip('-'))
-        results[prepared.name] = _evaluated(path, card, prepared.dataset, report, folder, watch)
+        results[prepared.name] = evaluated(path, card, prepared.dataset, report, watch)
     if results:
         write_card(card._replace(results=results), path)
     return path
 
 
-def _evaluated(path, card, dataset, report, folder, watch):
-    """Evaluate the model at `path` on a bag of the dataset, write the report, and return what cards hold.
+def evaluated(path, card, dataset, report, watch=lambda progress: None):
+    """Evaluate the model whose card is at `path` on a datasets.Dataset; return its result as cards hold it.
 
-    folder: for the bag meanwhile; it can be larger than the system's place for temporary files.
+    report: folder for the evaluator's report. watch: takes evaluate.Progress. Raises EspnetError.
     """
-    with tempfile.TemporaryDirectory(prefix='.validation-', dir=folder) as temporary:
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the report: the dataset as a bag can be larger than the system's place for temporary files.
+        place = tempfile.TemporaryDirectory(prefix='.validation-', dir=report.parent)
+    except OSError as error:
+        raise ModelError("cannot write '{}': {}".format(report.parent, error.strerror or error))
+    with place as temporary:
         bag_path = pathlib.Path(temporary) / 'validation'
         write_bag(bag_path, [_Relabeled(dataset, card.label_set)], BagSettings(images='png'))
         with open_bag(bag_path) as bag:

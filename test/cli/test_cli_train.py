@@ -76,8 +76,10 @@ def test_beginning_with_another_model(capsys):
     assert second.label_set.name == 'categories'
 
 
-def test_datasets_add_up(capsys):
-    assert train('--data', 'street:8:64x64:900', '--val', 'street:3:64x64:500') == 0
+def test_datasets_add_up_and_a_tilde_is_the_home(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    assert train('--data', 'street:8:64x64:900', '--val', 'street:3:64x64:500', '--name', 'mine', '--out=~/mine') == 0
+    assert (tmp_path / 'home' / 'mine' / 'mine.pth').is_file()
     text = capsys.readouterr().out
     assert 'street seed 900: 8 images' in text and 'street seed 500: class mIOU' in text
 

@@ -6,31 +6,27 @@ import sys
 
 import torch
 import training_data
-from small_samples import camvid_files
+from small_samples import SIZE, camvid_files
 from torch import nn
 from torch.nn import functional
+from training_data import Interrupted, Stopper
 
 from espnet_ros.errors import EspnetError
+from espnet_ros.labels import CAMVID
 from espnet_ros.training import trainer
+from espnet_ros.training.mixture import read_all
 from espnet_ros.training.plan import make_plan
+from espnet_ros.training.samples import Prepared
+from espnet_ros.training.survey import survey
 from espnet_ros.training.team import joined
 from espnet_ros.training.trainer import Watch, train
 
 
-class Interrupted(Exception):
-    pass
+class Killer(Stopper):
+    """Ends the process, too."""
 
-
-class AfterSteps(Watch):
-    """Does something after so many steps."""
-
-    def __init__(self, steps, action):
-        self.steps, self.action = steps, action
-
-    def step(self, loss):
-        self.steps -= 1
-        if not self.steps:
-            self.action()
+    def stop(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def plan(team, *changes):
@@ -61,21 +57,34 @@ def machines(folder, team):
     """Each with a disk of its own: interrupted and resumed, and as a whole."""
     settings = plan(team, 'checkpoint_steps=1', 'average=0.9')
     save(train(settings, folder / 'whole-{}'.format(team.rank), team)[0], folder / 'whole-{}.pt'.format(team.rank))
-
-    def interrupt():
-        raise Interrupted
-
     parts = folder / 'parts-{}'.format(team.rank)
     try:
-        train(settings, parts, team, watch=AfterSteps(3, interrupt))
+        train(settings, parts, team, watch=Stopper(3))
     except Interrupted:
         save(train(settings, parts, team)[0], folder / 'parts-{}.pt'.format(team.rank))
 
 
 def killed(folder, team):
     """The second is, after a step."""
-    watch = Watch() if team.is_first else AfterSteps(1, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    watch = Watch() if team.is_first else Killer(1)
     train(plan(team, 'epochs=1000'), folder / 'out', team, watch=watch)
+
+
+def shares(folder, team):
+    """Each reads some of the images, that they do not keep; then one is missing."""
+    files = camvid_files(folder / str(team.rank), 5)
+    read = []
+
+    def reader(prepared, numbers):
+        read.extend(numbers)
+        return read_all(prepared, numbers)
+
+    found = survey(Prepared(files, CAMVID, SIZE), 11, reader, team)
+    (folder / 'found-{}-of-{}'.format(team.rank, team.size)).write_text('{}'.format(found))
+    (folder / 'read-{}-of-{}'.format(team.rank, team.size)).write_text('{}'.format(read))
+    if team.size > 1:
+        files.pairs[3].labels.unlink()
+        survey(Prepared(files, CAMVID, SIZE), 11, reader, team)
 
 
 def broken(folder, team):

@@ -96,6 +96,23 @@ def test_machines_without_a_common_disk_go_on_together(tmp_path):
 
 
 @pytest.mark.timeout(900)
+def test_images_that_are_not_kept_are_read_in_shares(tmp_path):
+    for count in (1, 2):
+        (tmp_path / str(count)).mkdir()
+        ends = together('shares', tmp_path / str(count), count)
+        assert ends == [(0, '')] if count == 1 else all(
+            code == 1 and text.startswith('LabelError: 1 of 5 images of camvid train cannot be used:\n')
+            and '003.png' in text for code, text in ends)
+
+    def left(what, rank, size):
+        return (tmp_path / str(size) / '{}-{}-of-{}'.format(what, rank, size)).read_text()
+
+    assert left('found', 0, 1) == left('found', 0, 2) == left('found', 1, 2)
+    assert left('read', 0, 1) == '[0, 1, 2, 3, 4]'
+    assert (left('read', 0, 2), left('read', 1, 2)) == ('[0, 2, 4]', '[1, 3]')
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize('job, message', [
     ('broken', 'LabelError: 1 of 3 images of camvid train cannot be used:\n.*001.png'),
     ('full', "ParameterError: cannot write '.*file/out'")])

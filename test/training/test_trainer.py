@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import training_data
+from training_data import Interrupted, Stopper
 
 from espnet_ros.datasets import Streets
 from espnet_ros.errors import ModelError, ParameterError
@@ -41,25 +42,6 @@ def equal(first, second):
 def table(folder):
     with open(folder / 'log.csv', newline='') as stream:
         return list(csv.DictReader(stream))
-
-
-class Interrupted(Exception):
-    pass
-
-
-class Stopper(Watch):
-    """Ends a training as if the power failed, after so many steps."""
-
-    def __init__(self, steps):
-        self.steps, self.notes = steps, []
-
-    def begin(self, stage, done, steps, note):
-        self.notes.append((stage.name, done, steps, note))
-
-    def step(self, loss):
-        self.steps -= 1
-        if not self.steps:
-            raise Interrupted
 
 
 def test_two_stages_learn_and_leave_a_log(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 from espnet_ros.datasets import Memory
 from espnet_ros.labels import LabelClass, LabelSet
 from espnet_ros.training.settings import read_recipe
+from espnet_ros.training.trainer import Watch
 
 LABELS = LabelSet('shapes', (
     LabelClass(1, 'ground', 1, (128, 64, 128)), LabelClass(4, 'house', 2, (70, 70, 70)),
@@ -29,3 +30,25 @@ def shapes(count=8, seed=0, size=64):
         labels[:2] = 255
         pairs.append((image.astype(np.uint8), labels))
     return Memory('shapes {}'.format(seed), LABELS, pairs)
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Stopper(Watch):
+    """Ends a training as if the power failed, after so many steps."""
+
+    def __init__(self, steps):
+        self.steps, self.notes = steps, []
+
+    def begin(self, stage, done, steps, note):
+        self.notes.append((stage.name, done, steps, note))
+
+    def step(self, loss):
+        self.steps -= 1
+        if not self.steps:
+            self.stop()
+
+    def stop(self):
+        raise Interrupted
