@@ -23,7 +23,7 @@ setup(
     maintainer_email='maintainers@espnet-ros.example',
     license='MIT',
     packages=find_packages(include=[NAME, NAME + '.*']),
-    package_data={NAME + '.evaluation': ['templates/*']},
+    package_data={NAME + '.engine': ['pictures/*'], NAME + '.evaluation': ['templates/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + NAME]),
         ('share/' + NAME, ['package.xml']),
@@ -34,9 +34,9 @@ setup(
     extras_require={'test': ['pytest']},
     zip_safe=True,
     entry_points={'console_scripts': [
-        'camera_node = espnet_ros.nodes.camera:main',
-        'diagnostics_node = espnet_ros.nodes.diagnostics:main',
+        'camera_node = espnet_ros.nodes.camera.node:main',
+        'diagnostics_node = espnet_ros.nodes.diagnostics.node:main',
         'espnet-ros = espnet_ros.cli:main',
-        'segmentation_node = espnet_ros.nodes.segmentation:main',
+        'segmentation_node = espnet_ros.nodes.segmentation.node:main',
     ]},
 )

@@ -27,3 +27,9 @@ class ModelError(EspnetError):
 
 class EngineError(EspnetError):
     """A network cannot be executed the way it was asked for on this machine."""
+
+
+def quoted(value):
+    """Foreign text fit for a message: quoted, on one line, ASCII, not long."""
+    text = str(value)
+    return ascii(text if len(text) <= 100 else text[:100] + '...')

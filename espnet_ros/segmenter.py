@@ -7,7 +7,7 @@ import numpy as np
 
 from espnet_ros.errors import ImageError, ParameterError
 from espnet_ros.labels import UNLABELED
-from espnet_ros.network.card import SIDES
+from espnet_ros.models.card import SIDES
 
 OUTPUT_SIZES = ('camera', 'network')
 

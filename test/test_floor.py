@@ -1,7 +1,6 @@
 """The floor for real: what a robot runs, on its Python 3.6 with PyTorch 1.9, NumPy 1.19 and OpenCV 4.1."""
 import json
 import os
-import pathlib
 import subprocess
 
 import pytest
@@ -23,7 +22,7 @@ def report():
     arguments = json.dumps([str(shared) if (shared / 'DATA.md').is_file() else '', modules,
                             [str(path) for path in robot_files()]])
     environment = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
-    done = subprocess.run([interpreter, str(pathlib.Path(__file__).with_name('floor_program.py')), arguments],
+    done = subprocess.run([interpreter, str(ROOT / 'test' / 'support' / 'floor_program.py'), arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=250,
                           env=dict(environment, PYTHONDONTWRITEBYTECODE='1', OMP_WAIT_POLICY='PASSIVE'))
     assert done.returncode == 0, done.stderr

@@ -15,9 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONFIG, LAUNCH = ROOT / 'config', ROOT / 'launch'
 LAUNCH_FILES = sorted(path.name for path in LAUNCH.glob('*.launch.py'))
 PARAMETERS = {
-    'camera.yaml': ('espnet_ros.nodes.camera', 'CameraParameters'),
-    'diagnostics.yaml': ('espnet_ros.nodes.diagnostics', 'DiagnosticsParameters'),
-    'segment.yaml': ('espnet_ros.nodes.settings', 'SegmentationParameters'),
+    'camera.yaml': ('espnet_ros.nodes.camera.node', 'CameraParameters'),
+    'diagnostics.yaml': ('espnet_ros.nodes.diagnostics.node', 'DiagnosticsParameters'),
+    'segment.yaml': ('espnet_ros.nodes.segmentation.settings', 'SegmentationParameters'),
 }
 
 
@@ -225,8 +225,8 @@ def test_foxglove_shows_camera_overlay_labels_diagnostics_and_plots():
 
 
 def test_foxglove_plots_what_diagnostics_says():
-    status = pytest.importorskip('espnet_ros.telemetry.status')
-    latency = pytest.importorskip('espnet_ros.telemetry.latency')
+    status = pytest.importorskip('espnet_ros.diagnostics.status')
+    latency = pytest.importorskip('espnet_ros.diagnostics.latency')
     incoming = status.InputState(True, '/image', 1, 30.0, 9, 0, 0, 0, 0.0)
     outgoing = status.OutputState(True, True, 1, 30.0, 9, 0, 0)
     times = latency.Percentiles(*[0.01] * len(latency.Percentiles._fields))

@@ -5,9 +5,9 @@ import json
 
 import tqdm
 
+from espnet_ros.bags.reader import open_bag
+from espnet_ros.bags.writer import COMPRESSIONS, IMAGES, STORAGES, BagSettings, write_bag
 from espnet_ros.datasets import SPECS, ground_truth, open_dataset
-from espnet_ros.evaluation.bag_writer import COMPRESSIONS, IMAGES, STORAGES, BagSettings, write_bag
-from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.labels import get_label_set, label_set_to_dict
 
 DESCRIPTION = """Recordings to evaluate a model on: rosbag2 folders, .mcap and .db3 files, ROS 1 .bag files."""

@@ -9,10 +9,11 @@ import sys
 import tqdm
 
 from espnet_ros import models
-from espnet_ros.benchmark import Candidate, environment, measure, results
 from espnet_ros.cli.files import make_folder, pictures_at, replacing
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
+from espnet_ros.performance import environment
+from espnet_ros.performance.benchmark import Candidate, measure, results
 from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Measure how long models take from the bytes of a camera's image to the bytes of its

@@ -1,6 +1,6 @@
 """`espnet-ros build`: a model's TensorRT engine, ahead of time."""
 from espnet_ros import models
-from espnet_ros.engine.tensorrt_engine import PRECISIONS, build_engine_file
+from espnet_ros.engine.tensorrt.engine import PRECISIONS, build_engine_file
 from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Build the TensorRT engine of a model for this machine's GPU and keep it, which takes

@@ -46,8 +46,8 @@ def add_arguments(parser):
 def run(options):
     """Run the demo; return the exit code."""
     ros('the demo')
-    from espnet_ros.nodes.domain import private_domain, private_environment
-    from espnet_ros.nodes.watcher import watching
+    from espnet_ros.clients.domain import private_domain, private_environment
+    from espnet_ros.clients.watcher import watching
     make_folder(options.out / 'logs')
     given = {name: getattr(options, name) for name in STREET if getattr(options, name) is not None}
     camera = dict(STREET, **given) if options.source.startswith('street') else given
@@ -123,8 +123,8 @@ class _Recording:
     def evaluate(self, folder, model):
         """Write the bag and evaluate the model on it, as a user would."""
         # Only here: without a recording the demo needs neither.
+        from espnet_ros.bags.writer import write_bag
         from espnet_ros.datasets import Memory
-        from espnet_ros.evaluation.bag_writer import write_bag
         bag = folder / 'recording'
         shutil.rmtree(bag, ignore_errors=True)
         write_bag(bag, [Memory('demo', CITYSCAPES, self.frames)])

@@ -18,14 +18,14 @@ from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.evaluation.evaluate import evaluate
-from espnet_ros.evaluation.instances import average
 from espnet_ros.evaluation.live import ThroughNode, check_node, way
 from espnet_ros.evaluation.offline import OFFLINE, Setup
 from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
 from espnet_ros.evaluation.report import PAGE, images_in_words, percent, unique
 from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
 from espnet_ros.evaluation.workers import InProcess, Processes
-from espnet_ros.metrics import pixel_accuracy
+from espnet_ros.metrics.confusion import pixel_accuracy
+from espnet_ros.metrics.instances import average
 from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Measure a model on every frame of bags, as fast as the machine goes. DIR gets
@@ -170,8 +170,8 @@ def _evaluate(setup, options, player, bar):
 def _player(options):
     """Yield a Player that is connected to the node that runs, or to one that runs for as long."""
     ros('--through-ros')
-    from espnet_ros.nodes.background import spinning
-    from espnet_ros.nodes.replay import Player
+    from espnet_ros.clients.background import spinning
+    from espnet_ros.clients.replay import Player
     with contextlib.ExitStack() as stack:
         nodes = stack.enter_context(_nodes(options)) if options.through_ros else None
         player = stack.enter_context(spinning(
@@ -184,7 +184,7 @@ def _player(options):
 @contextlib.contextmanager
 def _nodes(options):
     """Yield Nodes with a segmentation node in a ROS domain of its own, in which this process is from now on, too."""
-    from espnet_ros.nodes.domain import private_domain, private_environment
+    from espnet_ros.clients.domain import private_domain, private_environment
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
     logs = pathlib.Path(options.out) / 'logs'
     make_folder(logs)

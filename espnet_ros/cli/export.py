@@ -2,7 +2,7 @@
 import os
 
 from espnet_ros import models
-from espnet_ros.network.export import OPSET, OPSETS, export_onnx
+from espnet_ros.deploy.onnx import OPSET, OPSETS, export_onnx
 from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Write a model as an ONNX file, for ONNX Runtime, OpenVINO, TensorRT and others.

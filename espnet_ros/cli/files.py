@@ -6,8 +6,8 @@ import pathlib
 
 import cv2
 
-from espnet_ros.capture import IMAGE_SUFFIXES
 from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.images.sources import IMAGE_SUFFIXES
 
 
 def is_image(path):

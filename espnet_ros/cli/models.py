@@ -6,8 +6,8 @@ import tqdm
 import yaml
 
 from espnet_ros import models
+from espnet_ros.models.card import card_to_dict
 from espnet_ros.network import build, parameter_count
-from espnet_ros.network.card import card_to_dict
 
 DESCRIPTION = """Models known by name: those that are shipped with this package, those of ESPNet's
 authors, whose weights are fetched once to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros,

@@ -9,11 +9,11 @@ import time
 from rich.console import Console
 from rich.live import Live
 
-from espnet_ros.cli.board import WORDS, Board
-from espnet_ros.cli.dashboard import draw, plain_line
 from espnet_ros.cli.nodes import ros
+from espnet_ros.diagnostics.status import OK, WARN
 from espnet_ros.errors import EspnetError, ParameterError
-from espnet_ros.telemetry.status import OK, WARN
+from espnet_ros.monitor.board import WORDS, Board
+from espnet_ros.monitor.dashboard import draw, plain_line
 
 DESCRIPTION = """Watch segmentation nodes and the machines they run on: rates, drops, latency of each stage with the
 last minute, engine and model, CPU, GPU, memory, power, temperature, and all warnings with their
@@ -45,8 +45,8 @@ def run(options):
     if not 0 < options.timeout <= 3600:
         raise ParameterError('--timeout is {}; it must be above 0 and at most 3600'.format(options.timeout))
     ros('the monitor')
-    from espnet_ros.nodes.background import spinning
-    from espnet_ros.nodes.monitor import DiagnosticsListener
+    from espnet_ros.clients.background import spinning
+    from espnet_ros.clients.monitor import DiagnosticsListener
     board = Board(options.nodes)
     if hasattr(sys.stdout, 'reconfigure'):
         sys.stdout.reconfigure(errors='replace')  # a terminal may lack what a message has

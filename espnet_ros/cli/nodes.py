@@ -9,7 +9,7 @@ from espnet_ros.errors import EspnetError
 def ros(what):
     """Raise EspnetError when there is no ROS 2, which `what` needs."""
     try:
-        import espnet_ros.nodes.background  # noqa: F401
+        import espnet_ros.clients.background  # noqa: F401
     except ImportError as error:
         raise EspnetError('{} needs ROS 2, and {}: source its setup.bash, or install the wheels in '
                           'requirements/run.txt'.format(what, error)) from None

@@ -9,10 +9,12 @@ import typing
 import cv2
 import tqdm
 
-from espnet_ros import capture, models, render
+from espnet_ros import models
 from espnet_ros.cli.files import is_image, make_folder, pictures_at, write_image, writing_video
 from espnet_ros.engine import BACKENDS, PRECISIONS, build_engine
 from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.images import render
+from espnet_ros.images import sources as capture
 from espnet_ros.segmenter import OUTPUT_SIZES, Segmenter, Timings, input_size
 
 DESCRIPTION = """Segment images and videos. For each image, DIR gets

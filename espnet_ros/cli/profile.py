@@ -51,9 +51,9 @@ def run(options):
         raise ParameterError('--frequencies are in MHz, as 1134.75')
     make_folder(options.out)
     # Only now: the engines change how this process keeps memory.
-    from espnet_ros.profiling import report
-    from espnet_ros.profiling.profile import profile
-    from espnet_ros.profiling.subject import prepare
+    from espnet_ros.performance.profile import report
+    from espnet_ros.performance.profile.profile import profile
+    from espnet_ros.performance.profile.subject import prepare
 
     def say(text):
         print('measuring: ' + text, file=sys.stderr, flush=True)
@@ -75,7 +75,7 @@ def run(options):
 
 def _plotted(folder, found):
     """Draw the plots and return the names of all files."""
-    from espnet_ros.profiling.plots import draw
+    from espnet_ros.performance.profile.plots import draw
     try:
         with replacing(folder / 'profile.png') as path:
             draw(found, path)

@@ -4,8 +4,8 @@ import re
 from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Memory, Pair, read_labels
 from espnet_ros.datasets.readers import VOC, camvid, cityscapes, folder, mapillary, voc
 from espnet_ros.datasets.synthetic import Drive, Streets
-from espnet_ros.datasets.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
 from espnet_ros.errors import SourceError
+from espnet_ros.labels.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
 
 __all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage', 'Memory', 'Pair',
            'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'label_table', 'mapillary', 'open_dataset',

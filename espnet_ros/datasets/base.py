@@ -5,17 +5,17 @@ import typing
 
 import numpy as np
 
-from espnet_ros.capture import read_image
-from espnet_ros.datasets.instances import decode_instances
-from espnet_ros.datasets.truth import GroundTruth
-from espnet_ros.decoding import png_to_label_pixels
 from espnet_ros.errors import ImageError, LabelError, SourceError
+from espnet_ros.images.decoding import png_to_label_pixels
+from espnet_ros.images.sources import read_image
+from espnet_ros.labels.instances import decode_instances
+from espnet_ros.labels.truth import GroundTruth
 
 
 class LabeledImage(typing.NamedTuple):
     """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabelled.
 
-    `instances`: uint16 [H, W], the object that each pixel belongs to (datasets.instances); None where nobody tells.
+    `instances`: uint16 [H, W], the object that each pixel belongs to (labels.instances); None where nobody tells.
     """
 
     name: str
@@ -117,7 +117,7 @@ def read_labels(path, truth):
 
 
 def read_instances(path):
-    """Return the instance ids uint16 [H, W] in a PNG (see datasets.instances). Raises SourceError, LabelError."""
+    """Return the instance ids uint16 [H, W] in a PNG (see labels.instances). Raises SourceError, LabelError."""
     return decode_instances(_read_pixels(path), "the instance image '{}'".format(path))
 
 

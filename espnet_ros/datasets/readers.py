@@ -4,11 +4,11 @@ import pathlib
 
 import numpy as np
 
-from espnet_ros.capture import IMAGE_SUFFIXES
 from espnet_ros.datasets.base import FileDataset, Pair
-from espnet_ros.datasets.truth import GroundTruth, ground_truth
 from espnet_ros.errors import LabelError, SourceError
+from espnet_ros.images.sources import IMAGE_SUFFIXES
 from espnet_ros.labels import CATEGORIES, CATEGORY_SET, UNLABELED, LabelClass, LabelSet
+from espnet_ros.labels.truth import GroundTruth, ground_truth
 
 
 def camvid(folder, split):

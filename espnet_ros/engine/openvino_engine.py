@@ -4,12 +4,12 @@ import time
 
 import torch
 
+from espnet_ros.deploy.deploy import deploy
+from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.memory import release_freed_memory, return_freed_memory
-from espnet_ros.engine.verification import pytorch, street_images, verify
+from espnet_ros.engine.verification import example_images, pytorch, verify
 from espnet_ros.errors import EngineError, ModelError
-from espnet_ros.network.deploy import deploy
-from espnet_ros.network.export import onnx_model
 
 # OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries them in this order.
 _PRECISIONS = {'bf16': ('bf16', 'BF16'), 'fp16': ('f16', 'FP16'), 'fp32': ('f32', 'FP32')}
@@ -34,7 +34,7 @@ class OpenVINOEngine(Engine):
         self._openvino = _openvino()
         precisions = _precisions(precision, self._openvino)
         return_freed_memory()
-        images = street_images(width, height)
+        images = example_images(width, height)
         # Before anything else, so that OpenVINO takes the memory that PyTorch gives back.
         answers = _answers(card, network, images)
         release_freed_memory()

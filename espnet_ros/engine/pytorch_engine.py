@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from espnet_ros.deploy.deploy import deploy
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cuda_graphs import CudaGraphs
 from espnet_ros.engine.memory import keep_freed_memory, share_one_arena
 from espnet_ros.errors import EngineError
-from espnet_ros.network.deploy import deploy
 
 _DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
 

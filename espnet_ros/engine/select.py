@@ -5,7 +5,7 @@ import torch
 
 from espnet_ros.engine.openvino_engine import OpenVINOEngine
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
-from espnet_ros.engine.tensorrt_engine import TensorRTEngine
+from espnet_ros.engine.tensorrt.engine import TensorRTEngine
 from espnet_ros.errors import EngineError
 
 BACKENDS = ('auto', 'torch', 'openvino', 'tensorrt')

@@ -1,9 +1,11 @@
 """Comparing an engine with PyTorch before it is used."""
+import os
+
+import cv2
 import numpy as np
 import torch
 
 from espnet_ros.errors import EngineError
-from espnet_ros.scene import Street
 
 AGREEMENT = {'fp32': 0.99, 'fp16': 0.99, 'bf16': 0.99, 'int8': 0.95}
 """Least share with PyTorch's label, for each precision, of the pixels of which PyTorch is sure."""
@@ -14,13 +16,14 @@ SURE = 153
 CONFIDENCE_DIFFERENCE = 12
 """Largest mean difference from PyTorch's confidence, of 255."""
 
-_TIMES = 0.0, 15.0  # seconds: two views that have nothing in common, so that no constant fits both
+PICTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'pictures')
+"""Two packaged street scenes that have nothing in common, so that no constant fits both."""
 
 
-def street_images(width, height):
-    """Return two views of the synthetic street, BGR uint8 [height, width, 3]."""
-    street = Street(width, height)
-    return [street.frame(time).image for time in _TIMES]
+def example_images(width, height):
+    """Return the packaged pictures, BGR uint8 [height, width, 3]."""
+    paths = [os.path.join(PICTURES, name) for name in sorted(os.listdir(PICTURES))]
+    return [cv2.resize(cv2.imread(path), (width, height), interpolation=cv2.INTER_LINEAR) for path in paths]
 
 
 def pytorch(deployed):

@@ -10,9 +10,9 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.journal import read_frames
 from espnet_ros.evaluation.report import METRICS, environment, unique
 from espnet_ros.evaluation.scoring import rows_of
+from espnet_ros.files import write_file
 from espnet_ros.labels import CATEGORIES, LabelSet, label_set_from_dict
-from espnet_ros.metrics import category_confusion
-from espnet_ros.network.files import write_file
+from espnet_ros.metrics.confusion import category_confusion
 
 DRAWS = 2000
 CONFIDENCE = 0.95

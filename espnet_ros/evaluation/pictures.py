@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from espnet_ros.evaluation.scoring import aligned
-from espnet_ros.render import colorize
+from espnet_ros.images.render import colorize
 from espnet_ros.segmenter import resize_nearest
 
 WIDTH = 480

@@ -13,9 +13,9 @@ from espnet_ros.evaluation import charts
 from espnet_ros.evaluation.pictures import FramePictures
 from espnet_ros.evaluation.scoring import PROTOCOLS
 from espnet_ros.evaluation.statistics import FATES
+from espnet_ros.files import write_file
 from espnet_ros.labels import CATEGORIES, CATEGORY_COLORS
-from espnet_ros.metrics import category_confusion, class_accuracy
-from espnet_ros.network.files import write_file
+from espnet_ros.metrics.confusion import category_confusion, class_accuracy
 
 PAGE, METRICS, CONFUSION = 'report.html', 'metrics.json', 'confusion.csv'
 

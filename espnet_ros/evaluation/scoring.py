@@ -4,10 +4,10 @@ import typing
 import numpy as np
 
 from espnet_ros.datasets import label_table
-from espnet_ros.evaluation.boundary import boundary_f1
-from espnet_ros.evaluation.instances import count_objects
 from espnet_ros.labels import CATEGORY_SET, LabelSet
-from espnet_ros.metrics import category_confusion, count_pixels, iou, mean, pixel_accuracy
+from espnet_ros.metrics.boundary import boundary_f1
+from espnet_ros.metrics.confusion import category_confusion, count_pixels, iou, mean, pixel_accuracy
+from espnet_ros.metrics.instances import count_objects
 from espnet_ros.segmenter import resize_nearest
 
 PROTOCOLS = {'cityscapes': 'pixels of unlabelled ground truth are ignored',
@@ -57,7 +57,7 @@ def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True,
 
     truth, labels: uint8 [h, w] and [H, W], ids of the ground truth's and the model's label set, 255 = unlabelled. The
     labels are resized with nearest neighbour to the grid of the ground truth, which is never resized. protocol: of
-    PROTOCOLS. outlines: whether to compute boundary F1. instances: uint16 [h, w] (see datasets.instances), or None.
+    PROTOCOLS. outlines: whether to compute boundary F1. instances: uint16 [h, w] (see labels.instances), or None.
 
     Returns a dict of plain data: `confusion`, a list of [truth, prediction, pixels] with places in
     comparison.label_set, its size = unlabelled; the scores class_miou (None where categories are compared),

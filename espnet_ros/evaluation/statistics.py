@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
-from espnet_ros.evaluation.instances import ObjectScores, average
 from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
 from espnet_ros.labels import CATEGORIES, label_set_to_dict
-from espnet_ros.metrics import category_confusion, class_accuracy, iou, mean, pixel_accuracy
+from espnet_ros.metrics.confusion import category_confusion, class_accuracy, iou, mean, pixel_accuracy
+from espnet_ros.metrics.instances import ObjectScores, average
 
 PERCENTILES = (50, 95, 99, 100)
 FATES = {'dropped': 'dropped for newer ones by the node', 'lost': 'lost or replaced on their way to the node',

@@ -2,9 +2,9 @@
 import os
 
 from espnet_ros.errors import ModelError
+from espnet_ros.files import write_file
+from espnet_ros.models.card import card_from_dict, card_to_dict, write_card
 from espnet_ros.models.catalog import ADDED, Model, added_directory, available, find
-from espnet_ros.network.card import card_from_dict, card_to_dict, write_card
-from espnet_ros.network.files import write_file
 
 
 def add(path, replace=False, name=''):

@@ -4,9 +4,9 @@ import os
 import typing
 
 from espnet_ros.errors import ModelError
+from espnet_ros.models.card import ModelCard, read_card
+from espnet_ros.models.checkpoint import MAX_BYTES, load_network, sha256_of
 from espnet_ros.network import build
-from espnet_ros.network.card import ModelCard, read_card
-from espnet_ros.network.checkpoint import MAX_BYTES, load_network, sha256_of
 
 DEFAULT = 'camvid-espnet-q8'
 """Name of the model that is used when none is asked for."""

@@ -13,7 +13,7 @@ import urllib.request
 from espnet_ros import __version__
 from espnet_ros.errors import ModelError
 from espnet_ros.models.catalog import CACHE_REMEDY, SHIPPED, Model, available, cache_directory, entry, find
-from espnet_ros.network.checkpoint import MAX_BYTES, sha256_of
+from espnet_ros.models.checkpoint import MAX_BYTES, sha256_of
 
 TIMEOUT = 20.0
 """Seconds that a server may stay silent."""

@@ -7,7 +7,7 @@ import typing
 import torch
 
 from espnet_ros.errors import ModelError, ParameterError
-from espnet_ros.network.files import write_file
+from espnet_ros.files import write_file
 
 FILE = 'checkpoint.pt'
 

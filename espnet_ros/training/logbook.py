@@ -8,7 +8,7 @@ import re
 import cv2
 
 from espnet_ros.errors import ModelError
-from espnet_ros.network.files import write_file
+from espnet_ros.files import write_file
 
 TABLE, CURVES, PICTURES, TENSORBOARD = 'log.csv', 'curves.png', 'pictures', 'tensorboard'
 

@@ -8,7 +8,7 @@ import psutil
 from espnet_ros.errors import LabelError, ParameterError
 from espnet_ros.labels import UNLABELED, get_label_set, label_set_to_dict
 from espnet_ros.models import ADDED, available
-from espnet_ros.network.card import ModelCard, card_from_dict, card_to_dict
+from espnet_ros.models.card import ModelCard, card_from_dict, card_to_dict
 from espnet_ros.training.mixture import Part, Stage, read_all, steps_of
 from espnet_ros.training.samples import Prepared
 from espnet_ros.training.settings import Settings

@@ -4,17 +4,17 @@ import pathlib
 import re
 import tempfile
 
+from espnet_ros.bags.reader import open_bag
+from espnet_ros.bags.writer import BagSettings, write_bag
 from espnet_ros.datasets import Dataset, LabeledImage, label_table
 from espnet_ros.errors import ModelError
-from espnet_ros.evaluation.bag_writer import BagSettings, write_bag
-from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.offline import Setup
 from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CATEGORIES
-from espnet_ros.network.card import write_card
-from espnet_ros.network.checkpoint import sha256_of, write_weights
+from espnet_ros.models.card import write_card
+from espnet_ros.models.checkpoint import sha256_of, write_weights
 
 REPORT = 'report'
 

@@ -10,10 +10,10 @@ from typing import Annotated
 import yaml
 
 from espnet_ros.errors import ParameterError
-from espnet_ros.labels import read_yaml
+from espnet_ros.files import read_yaml
 from espnet_ros.models import models_directory
+from espnet_ros.models.card import SIDES
 from espnet_ros.network import DOWNSAMPLING, VARIANTS, NetworkConfig
-from espnet_ros.network.card import SIDES
 
 
 class Choice(typing.NamedTuple):

@@ -1,9 +1,9 @@
 """What to train on: datasets as they are written on a command line, with their weights."""
 import math
 
+from espnet_ros.bags.reader import open_bag
 from espnet_ros.datasets import SPECS, Dataset, LabeledImage, open_dataset
 from espnet_ros.errors import LabelError, ParameterError, SourceError
-from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.segmenter import resize_nearest
 
 SOURCES = SPECS + """

@@ -11,8 +11,8 @@ import numpy as np
 
 from espnet_ros.datasets import FileDataset
 from espnet_ros.errors import EspnetError, LabelError, ModelError
+from espnet_ros.files import write_file
 from espnet_ros.models import cache_directory
-from espnet_ros.network.files import write_file
 
 NAMED = 10
 """Unusable images that an error names, at most."""

@@ -3,11 +3,11 @@ import cv2
 import numpy as np
 import torch
 
+from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.errors import EspnetError
+from espnet_ros.images.render import colorize
 from espnet_ros.labels import UNLABELED
-from espnet_ros.metrics import category_confusion, confusion_matrix, mean_iou
-from espnet_ros.network.deploy import Deployed
-from espnet_ros.render import colorize
+from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, mean_iou
 
 PICTURES = 4
 """Images of each dataset that are drawn, at most."""

@@ -6,9 +6,9 @@ import torch
 from ros_process import ros_domain, start_node  # noqa: F401
 
 from espnet_ros import labels
+from espnet_ros.models.card import ModelCard, write_card
+from espnet_ros.models.checkpoint import write_weights
 from espnet_ros.network import NetworkConfig, build
-from espnet_ros.network.card import ModelCard, write_card
-from espnet_ros.network.checkpoint import write_weights
 
 
 @pytest.fixture(autouse=True)

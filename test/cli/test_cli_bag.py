@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from espnet_ros import cli
-from espnet_ros.evaluation.bags import open_bag
+from espnet_ros.bags.reader import open_bag
 
 
 @pytest.fixture(autouse=True)

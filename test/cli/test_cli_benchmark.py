@@ -5,9 +5,9 @@ import pathlib
 
 import pytest
 
-from espnet_ros.benchmark import Measurement, Summary
-from espnet_ros.benchmark.measure import STAGES
 from espnet_ros.cli import benchmark, main
+from espnet_ros.performance.benchmark import Measurement, Summary
+from espnet_ros.performance.benchmark.measure import STAGES
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_mistakes_are_one_sentence(tiny, jetson, arguments, words):
 
 
 def test_a_disk_that_is_full_is_an_error(tiny, jetson, monkeypatch):
-    monkeypatch.setattr('espnet_ros.engine.cache.EngineCache.store',
+    monkeypatch.setattr('espnet_ros.engine.tensorrt.cache.EngineCache.store',
                         lambda *args: (_ for _ in ()).throw(EngineError('no space left')))
     with pytest.raises(EngineError, match='^no space left$'):
         run('--model', tiny, '--cache-dir', 'engines')

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from ros_process import wait_until
 
+from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import Drive, open_dataset
-from espnet_ros.evaluation.bag_writer import write_bag
 
 pytest.importorskip('rclpy', reason='it needs ROS 2')
 
@@ -135,8 +135,8 @@ def test_a_node_that_dies_is_told_and_what_was_done_is_kept(tiny, tmp_path):
 
 
 def test_a_node_that_runs_already_is_asked(evaluate, tiny, tmp_path, start_node):
-    node = start_node('espnet_ros.nodes.segmentation', '--ros-args', '-r', '__ns:=/front', '-p', 'model:=' + tiny, '-p',
-                      'backend:=torch', '-p', 'precision:=fp32')
+    node = start_node('espnet_ros.nodes.segmentation.node', '--ros-args', '-r', '__ns:=/front', '-p',
+                      'model:=' + tiny, '-p', 'backend:=torch', '-p', 'precision:=fp32')
     node.wait_for('engine ready')
     auto = '--backend', 'auto', '--precision', 'auto'
     code, text = evaluate('node', '--node', 'front/espnet', *auto)

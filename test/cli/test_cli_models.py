@@ -8,7 +8,7 @@ import yaml
 from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.models import catalog
-from espnet_ros.network.card import card_from_dict
+from espnet_ros.models.card import card_from_dict
 
 
 @pytest.fixture

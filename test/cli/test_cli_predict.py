@@ -12,7 +12,7 @@ from espnet_ros.cli import main
 from espnet_ros.cli.predict import IMAGE_ENDINGS, jobs_for
 from espnet_ros.engine import build_engine
 from espnet_ros.errors import ParameterError, SourceError
-from espnet_ros.render import overlay
+from espnet_ros.images.render import overlay
 from espnet_ros.segmenter import Segmenter
 
 PALETTE = labels.CAMVID.palette()[:, ::-1]

@@ -9,14 +9,14 @@ import pytest
 from espnet_ros import cli
 from espnet_ros.cli import main, profile
 from espnet_ros.errors import EngineError
-from espnet_ros.profiling.clocks import DevfreqClock
+from espnet_ros.performance.profile.clocks import DevfreqClock
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Measure what the machine can do in less time, and make no use of its perf."""
     monkeypatch.setitem(cli.COMMANDS, 'profile', 'measure')
-    module = importlib.import_module('espnet_ros.profiling.profile')
+    module = importlib.import_module('espnet_ros.performance.profile.profile')
     roofline, counters = module.measure_roofline, module.measure_counters
     monkeypatch.setattr(module, 'measure_roofline', lambda device, precision: roofline(device, precision, 0.02))
     monkeypatch.setattr(module, 'measure_counters', lambda work: counters(work, 0.1, 'no-such-perf'))

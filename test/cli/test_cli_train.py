@@ -14,7 +14,7 @@ import yaml
 
 from espnet_ros import models
 from espnet_ros.cli import main
-from espnet_ros.network.checkpoint import read_weights
+from espnet_ros.models.checkpoint import read_weights
 from espnet_ros.training.result import percent
 
 SMALL = ['--threads', '1', '--workers', '0', '--set', 'alpha2=1', 'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]',

@@ -11,7 +11,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # As the node does it: images of a camera in, labels, confidence and overlay out.
 _PROGRAM = """
 import json, sys
-from espnet_ros import models, render
+from espnet_ros import models
+from espnet_ros.images import render
 from espnet_ros.engine import build_engine
 from espnet_ros.scene import Street
 from espnet_ros.segmenter import Segmenter

@@ -10,12 +10,12 @@ import torch
 from small_models import CARD, CONFIG, network
 
 from espnet_ros import models
+from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.engine import Engine, EngineInfo, openvino_engine
 from espnet_ros.engine.openvino_engine import OpenVINOEngine
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
 from espnet_ros.errors import EngineError
 from espnet_ros.network import VARIANTS
-from espnet_ros.network.deploy import Deployed
 from espnet_ros.scene import Street
 from espnet_ros.segmenter import Segmenter
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from small_models import CARD, network
 
+from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.engine import BACKENDS, PRECISIONS, Engine, EngineInfo, build_engine, select
 from espnet_ros.errors import EngineError
-from espnet_ros.network.deploy import Deployed
 
 IMAGE = np.random.RandomState(3).randint(0, 256, (64, 96, 3)).astype(np.uint8)
 

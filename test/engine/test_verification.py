@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
-from espnet_ros.engine.verification import AGREEMENT, CONFIDENCE_DIFFERENCE, SURE, street_images, verify
+from espnet_ros.engine.verification import AGREEMENT, CONFIDENCE_DIFFERENCE, SURE, example_images, verify
 from espnet_ros.errors import EngineError
 
-IMAGES = street_images(80, 64)
+IMAGES = example_images(80, 64)
 LABELS = np.zeros((100, 100), np.uint8)
 CONFIDENCE = np.full((100, 100), 200, np.uint8)
 
@@ -20,11 +20,11 @@ def reference(image):
     return LABELS, CONFIDENCE
 
 
-def test_street_images():
+def test_example_images():
     first, second = IMAGES
     assert first.shape == second.shape == (64, 80, 3) and first.dtype == np.uint8
     assert (first != second).any(2).mean() > 0.5  # a constant cannot be right for both
-    assert all(np.array_equal(a, b) for a, b in zip(IMAGES, street_images(80, 64)))
+    assert all(np.array_equal(a, b) for a, b in zip(IMAGES, example_images(80, 64)))
 
 
 @pytest.mark.parametrize('precision, allowed', [('fp32', 100), ('fp16', 100), ('bf16', 100), ('int8', 500)])

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from espnet_ros.datasets.instances import OBJECTS
-from espnet_ros.evaluation.instances import AVERAGE_PIXELS
 from espnet_ros.evaluation.scoring import compare_labels, score_frame
 from espnet_ros.evaluation.statistics import Statistics
 from espnet_ros.labels import CAMVID, CITYSCAPES, CITYSCAPES_LABELS, label_id_to_train_id, train_id_to_label_id
+from espnet_ros.labels.instances import OBJECTS
+from espnet_ros.metrics.instances import AVERAGE_PIXELS
 
 
 @pytest.fixture(scope='module')

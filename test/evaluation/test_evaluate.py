@@ -12,10 +12,10 @@ from bag_maker import LABEL_MAP, BagMaker, make, stamp_of
 from evaluation_rig import setup_for, without_times
 
 from espnet_ros import models
+from espnet_ros.bags.reader import open_bag
+from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import open_dataset
 from espnet_ros.evaluation import workers
-from espnet_ros.evaluation.bag_writer import write_bag
-from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.evaluation.evaluate import configuration_of, evaluate
 from espnet_ros.evaluation.journal import read_frames
 from espnet_ros.evaluation.offline import Evaluator, Setup
@@ -23,7 +23,9 @@ from espnet_ros.evaluation.report import percent
 from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.workers import InProcess, Processes
 from espnet_ros.labels import CAMVID, CATEGORIES, CITYSCAPES, train_id_to_label_id
-from espnet_ros.metrics import category_confusion, iou, mean_iou
+from espnet_ros.metrics.confusion import category_confusion, iou, mean_iou
+
+SUPPORT = str(pathlib.Path(__file__).resolve().parents[1] / 'support')
 
 
 def lasting(folder):
@@ -189,7 +191,7 @@ def test_memory_does_not_grow_with_the_bag(tmp_path):
                    'folder = pathlib.Path(sys.argv[1])\n'
                    'print(evaluate(setup_for(folder), folder / "out", InProcess).scored)\n'
                    'print(re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1])')
-        done = subprocess.run([sys.executable, '-c', program, str(folder), str(pathlib.Path(__file__).parent)],
+        done = subprocess.run([sys.executable, '-c', program, str(folder), SUPPORT],
                               stdout=subprocess.PIPE, check=True, timeout=300)
         scored, peaks[count] = map(int, done.stdout.split())
         assert scored == count

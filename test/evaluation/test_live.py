@@ -18,7 +18,7 @@ from espnet_ros.evaluation.offline import Evaluator, Task
 from espnet_ros.evaluation.statistics import FATES
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CAMVID
-from espnet_ros.network.card import read_card
+from espnet_ros.models.card import read_card
 
 NOTHING = {'received': 0, 'lost': 0, 'dropped': 0, 'refused': 0, 'rested': 0, 'failed': 0}
 

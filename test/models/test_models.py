@@ -9,9 +9,9 @@ from model_cards import TINY, card
 from espnet_ros import models
 from espnet_ros.errors import ModelError
 from espnet_ros.models import catalog, download
+from espnet_ros.models.card import read_card, write_card
+from espnet_ros.models.checkpoint import write_weights
 from espnet_ros.network import build, parameter_count
-from espnet_ros.network.card import read_card, write_card
-from espnet_ros.network.checkpoint import write_weights
 
 AUTHORS = {
     'camvid-espnet-q8-authors': ('espnet/espnet_p_2_q_8_camvid.pth', 354_517),

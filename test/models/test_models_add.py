@@ -7,8 +7,8 @@ import small_models
 from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.errors import ModelError
-from espnet_ros.network.card import read_card, write_card
-from espnet_ros.network.checkpoint import sha256_of, write_weights
+from espnet_ros.models.card import read_card, write_card
+from espnet_ros.models.checkpoint import sha256_of, write_weights
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from model_cards import card
 from espnet_ros import models
 from espnet_ros.errors import ModelError
 from espnet_ros.models import download
-from espnet_ros.network.card import write_card
+from espnet_ros.models.card import write_card
 
 CONTENT = random.Random(1).getrandbits(8 * 300_000).to_bytes(300_000, 'big')
 

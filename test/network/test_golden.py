@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
-from espnet_ros.network.checkpoint import load_network
+from espnet_ros.models.checkpoint import load_network
 from espnet_ros.segmenter import Segmenter
 
 IMAGES = ('frankfurt_000000_000294', 'frankfurt_000000_000576')

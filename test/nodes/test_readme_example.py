@@ -15,7 +15,7 @@ def test_readme_example_reads_the_flat_mask(start_rig, ros_domain, small_model, 
     from sensor_msgs.msg import Image
     from std_msgs.msg import Float32, Header
 
-    from espnet_ros.nodes.messages import array_to_image
+    from espnet_ros.nodes.common.messages import array_to_image
     (code,) = re.findall(r'```python\n(.*?)```', README.read_text(encoding='utf-8'), re.S)
     (tmp_path / 'free_road.py').write_text(code, encoding='utf-8')
     rig = start_rig('model:={}'.format(small_model))

@@ -1,17 +1,9 @@
 """The machine's state as diagnostics and numbers."""
 import pytest
 
-from espnet_ros.telemetry.machine import (
-    GpuState,
-    Limits,
-    MachineState,
-    average_load,
-    combine,
-    readings,
-    statuses,
-    total_power,
-)
-from espnet_ros.telemetry.status import ERROR, OK, WARN
+from espnet_ros.diagnostics.machine import Limits, statuses
+from espnet_ros.diagnostics.status import ERROR, OK, WARN
+from espnet_ros.telemetry.machine import GpuState, MachineState, average_load, combine, readings, total_power
 
 GIB = 2 ** 30
 CALM = MachineState(

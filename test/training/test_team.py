@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from espnet_ros.errors import EngineError
-from espnet_ros.network.checkpoint import read_weights
+from espnet_ros.models.checkpoint import read_weights
 from espnet_ros.training.team import joined
 
-HERE = pathlib.Path(__file__).resolve().parent
+SUPPORT = pathlib.Path(__file__).resolve().parents[1] / 'support'
 
 
 def test_alone(monkeypatch):
@@ -55,10 +55,11 @@ def together(job, folder, count=2):
     """Run a job of in_team.py in so many processes; return their (exit code, what they say)."""
     environment = dict(os.environ, GLOO_SOCKET_IFNAME='lo', OMP_NUM_THREADS='1', MASTER_ADDR='127.0.0.1',
                        MASTER_PORT=free_port(), WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count),
-                       PYTHONPATH=os.pathsep.join([*map(str, (HERE, HERE.parent, HERE.parents[1])),
+                       PYTHONPATH=os.pathsep.join([*map(str, (SUPPORT, SUPPORT.parents[1])),
                                                    os.environ.get('PYTHONPATH', '')]))
-    processes = [subprocess.Popen([sys.executable, str(HERE / 'in_team.py'), job, str(folder)], stderr=subprocess.PIPE,
-                                  text=True, env=dict(environment, RANK=str(rank), LOCAL_RANK=str(rank)))
+    processes = [subprocess.Popen([sys.executable, str(SUPPORT / 'in_team.py'), job, str(folder)],
+                                  stderr=subprocess.PIPE, text=True,
+                                  env=dict(environment, RANK=str(rank), LOCAL_RANK=str(rank)))
                  for rank in range(count)]
     try:
         said = [process.communicate(timeout=300)[1] for process in processes]

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from small_samples import SIZE, blocks, camvid_files, dataset
 
+from espnet_ros.bags.library import Stores, get_typestore, rosbag2
+from espnet_ros.bags.writer import BagSettings, write_bag
 from espnet_ros.datasets import Dataset, LabeledImage, Streets
 from espnet_ros.errors import LabelError, ParameterError, SourceError
-from espnet_ros.evaluation.bag_writer import BagSettings, write_bag
-from espnet_ros.evaluation.library import Stores, get_typestore, rosbag2
 from espnet_ros.labels import CAMVID, CITYSCAPES
 from espnet_ros.training.mixture import read_all
 from espnet_ros.training.samples import Prepared

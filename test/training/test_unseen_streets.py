@@ -2,9 +2,9 @@
 import pytest
 
 from espnet_ros import models
+from espnet_ros.bags.reader import open_bag
+from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import open_dataset
-from espnet_ros.evaluation.bag_writer import write_bag
-from espnet_ros.evaluation.bags import open_bag
 from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.offline import Setup
 from espnet_ros.evaluation.scoring import compare_labels

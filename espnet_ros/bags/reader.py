@@ -1,0 +1,382 @@
+"""Bags as a sequence of frames: images with the ground truth of exactly their stamp."""
+import copy
+import os
+import pathlib
+import tempfile
+import typing
+
+import numpy as np
+
+from espnet_ros.bags.library import SerdeError
+from espnet_ros.bags.storage import bag_files, deserialize
+from espnet_ros.bags.streams import find_streams
+from espnet_ros.bags.survey import IMAGE_TYPES, Gap, stamp_of, survey
+from espnet_ros.errors import ImageError, LabelError
+from espnet_ros.images.decoding import (
+    compressed_to_bgr,
+    compressed_to_label_pixels,
+    image_to_bgr,
+    image_to_label_pixels,
+)
+from espnet_ros.labels import LabelSet
+from espnet_ros.labels.instances import decode_instances
+from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
+from espnet_ros.labels.truth import GroundTruth, ground_truth
+
+WAITING_BYTES = 64 << 20
+"""Messages that wait for their turn or their partner take this much memory, more of them go to a temporary file."""
+
+
+_IMAGE, _TRUTH, _INSTANCES = range(3)
+"""Kinds of messages that make a frame."""
+
+
+class Frame(typing.NamedTuple):
+    """One image of a bag.
+
+    stamp: ns. topic, frame_id: of the image. image: BGR uint8 [H, W, 3]. truth: class ids of the bag's label set, uint8
+    [h, w] of any size, 255 = unlabelled; None where there is no ground truth of the same stamp. instances: the objects
+    of the ground truth, uint16 [h, w] (see labels.instances), or None.
+    """
+
+    stamp: int
+    topic: str
+    frame_id: str
+    image: np.ndarray
+    truth: np.ndarray | None
+    instances: np.ndarray | None = None
+
+
+class TopicSummary(typing.NamedTuple):
+    """A topic: number of messages, rate in Hz, gaps: the longest pauses (survey.Gap), longest first."""
+
+    name: str
+    type: str
+    messages: int
+    rate: float
+    gaps: tuple[Gap, ...]
+
+
+class StreamSummary(typing.NamedTuple):
+    """Frames that are evaluated, and how many have ground truth and instances; truth_topic is '' without the former."""
+
+    image_topic: str
+    truth_topic: str
+    frames: int
+    labelled: int
+    instances: int
+
+
+class Summary(typing.NamedTuple):
+    """What is in a bag. start, end: time of the first and last recorded message in ns, 0 when it is empty."""
+
+    paths: tuple[str, ...]
+    size: int
+    start: int
+    end: int
+    topics: tuple[TopicSummary, ...]
+    streams: tuple[StreamSummary, ...]
+    label_set: LabelSet | None
+    problems: tuple[str, ...]
+
+
+def open_bag(paths, image_topic=None, truth_topic=None, truth: GroundTruth | None = None):
+    """Return the Bag at a path: a rosbag2 folder, an .mcap, .db3 or ROS 1 .bag file, or several that are one recording.
+
+    image_topic, truth_topic: None to find them (streams.find_streams). truth: what the pixels of the ground truth mean
+    (datasets.ground_truth); None for what the bag itself says on <truth_topic>/label_map. The bag is read once from
+    beginning to end, to know its stamps and what is damaged. Raises SourceError, ParameterError; damage raises
+    nothing, see `Bag.problems`.
+    """
+    return Bag(paths, image_topic, truth_topic, truth)
+
+
+class Bag:
+    """A bag's frames, in the order of their stamps (see `open_bag`).
+
+    A context manager: leaving it removes temporary files. It can be pickled for worker processes that see the same
+    files; `frames(start, stop)` lets each read its share.
+    """
+
+    def __init__(self, paths, image_topic=None, truth_topic=None, truth=None):
+        paths = [paths] if isinstance(paths, (str, pathlib.Path)) else list(paths)
+        self.paths = tuple(str(path) for path in paths)
+        notes: list[str] = []
+        parts = [bag_files(path, notes) for path in paths]
+        found = survey([file for files, _ in parts for file in files], notes)
+        self._files = found.files
+        streams, stream_notes = find_streams(found.topics, image_topic, truth_topic)
+        self._notes = [*found.notes, *_lost(parts, found.topics), *_broken(found.topics), *stream_notes]
+        self._left_out: dict[tuple[str, str], _LeftOut] = {}
+        self._label_set = None
+        self._truths = [self._truth_of(stream, found.label_maps, truth) for stream in streams]
+        self._topics = tuple(TopicSummary(t.name, t.type, t.pace.count, t.pace.rate, t.pace.gaps)
+                             for _, t in sorted(found.topics.items()))
+        paces = [topic.pace for topic in found.topics.values()]
+        self._span = min((p.first for p in paces), default=0), max((p.last for p in paces), default=0)
+        self._arrange(streams)
+
+    def _arrange(self, streams):
+        """Put the frames of all streams in one order; a frame's place in it is its number."""
+        none = [np.full_like(s.stamps, -1) for s in streams]
+        columns = [4 * (np.empty(0, np.int64),)]
+        columns += [(s.stamps, s.image_times, *((s.truth_times, s.instance_times) if truth else (no, no)))
+                    for s, truth, no in zip(streams, self._truths, none)]
+        stamps, *times = map(np.concatenate, zip(*columns))
+        order = np.argsort(stamps, kind='stable')
+        self._stamps, self._times = stamps[order], np.stack(times)[:, order]
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
+        self._roles: dict[str, _Role] = {}
+        self._streams = []
+        offset = 0
+        for stream, truth in zip(streams, self._truths):
+            own = places[offset:offset + len(stream.stamps)]
+            offset += len(stream.stamps)
+            self._roles[stream.image_topic] = _Role(_IMAGE, stream.stamps, own, None)
+            if truth:
+                self._roles[stream.truth_topic] = _Role(_TRUTH, stream.stamps, own, truth)
+            if truth and stream.instance_topic:
+                self._roles[stream.instance_topic] = _Role(_INSTANCES, stream.stamps, own, None)
+            self._streams.append(StreamSummary(
+                stream.image_topic, stream.truth_topic, len(own), stream.labelled if truth else 0,
+                int((stream.instance_times >= 0).sum()) if truth else 0))
+
+    @property
+    def label_set(self):
+        """The LabelSet of `Frame.truth`; None when nobody says what the ground truth means, and then there is none."""
+        return self._label_set
+
+    @property
+    def streams(self):
+        """The StreamSummary of each camera that is used."""
+        return tuple(self._streams)
+
+    @property
+    def labelled(self):
+        """Numbers of the frames that have ground truth, ascending."""
+        return np.flatnonzero(self._times[_TRUTH] >= 0).tolist()
+
+    @property
+    def problems(self):
+        """One sentence for each thing wrong or left out; what cannot be decoded is known after iterating over it."""
+        return (*self._notes, *self.left_out)
+
+    @property
+    def left_out(self):
+        """The problems that iterating over this Bag has met."""
+        return tuple(map(str, self._left_out.values()))
+
+    def afresh(self):
+        """Return the same Bag as it was before anybody iterated over it; both share their files."""
+        bag = copy.copy(self)
+        bag._left_out = {}
+        return bag
+
+    def summary(self):
+        """Return the Summary."""
+        size = sum(file.path.stat().st_size for file in self._files if file.path.exists())
+        return Summary(self.paths, size, *self._span, self._topics, self.streams, self.label_set, self.problems)
+
+    def __len__(self):
+        """Number of frames, those that will turn out to be undecodable included."""
+        return len(self._stamps)
+
+    def __iter__(self):
+        return self.frames()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Remove temporary files."""
+        for file in self._files:
+            file.close()
+
+    def frames(self, start=0, stop=None):
+        """Yield the Frames number start to stop - 1 of len(self). Those that cannot be decoded are passed over."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        with _Waiting() as waiting:
+            turn = start
+            for key, message in self._messages(start, stop):
+                waiting.put(key, message)
+                while turn < stop and all((turn, kind) in waiting for kind in self._kinds(turn)):
+                    messages = {kind: waiting.take((turn, kind)) for kind in self._kinds(turn)}
+                    turn += 1
+                    frame = self._frame(messages[_IMAGE], messages.get(_TRUTH), messages.get(_INSTANCES))
+                    if frame is not None:
+                        yield frame
+            for place in range(turn, stop):
+                self._leave_out('frames cannot be read a second time', '', int(self._stamps[place]),
+                                'the files have changed')
+
+    def _kinds(self, place):
+        """What a frame is made of."""
+        return [kind for kind in (_IMAGE, _TRUTH, _INSTANCES) if self._times[kind, place] >= 0]
+
+    def _messages(self, start, stop):
+        """Yield ((place, kind), Message) of what the frames start to stop - 1 are made of."""
+        times = self._times[:, start:stop]
+        times = times[times >= 0]
+        if not len(times):
+            return
+        seen = np.zeros((stop - start, 3), bool)
+        for file in self._files:
+            for message in file.messages(self._roles, int(times.min()), int(times.max()) + 1):
+                role = self._roles[message.topic]
+                try:
+                    stamp = stamp_of(deserialize(message), message)
+                except SerdeError:
+                    continue  # counted by the survey
+                i = int(np.searchsorted(role.stamps, stamp))
+                if i == len(role.stamps) or role.stamps[i] != stamp or not start <= role.places[i] < stop:
+                    continue
+                place = int(role.places[i])
+                if not seen[place - start, role.kind] and self._times[role.kind, place] >= 0:
+                    seen[place - start, role.kind] = True
+                    yield (place, role.kind), message
+
+    def _frame(self, image_message, truth_message, instance_message):
+        content = deserialize(image_message)
+        stamp = stamp_of(content, image_message)
+        try:
+            image = _TO_BGR[image_message.type](content)
+        except ImageError as error:
+            self._leave_out('images on {} cannot be decoded', image_message.topic, stamp, error)
+            return None
+        if not image.flags.writeable:  # a view of the file's bytes, which PyTorch does not like
+            image = image.copy()
+        truth = instances = None
+        if truth_message is not None:
+            truth = self._decoded(truth_message, stamp, 'ground truth images',
+                                  self._roles[truth_message.topic].truth.decode)
+        if truth is not None and instance_message is not None:
+            instances = self._decoded(instance_message, stamp, 'instance images', decode_instances)
+        if instances is not None and instances.shape != truth.shape:
+            self._leave_out('instance images on {} cannot be used', instance_message.topic, stamp,
+                            'it has not the size of the ground truth')
+            instances = None
+        return Frame(stamp, image_message.topic, content.header.frame_id, image, truth, instances)
+
+    def _decoded(self, message, stamp, what, decode):
+        """Return a label image, None after noting why it cannot be used."""
+        try:
+            return decode(_TO_LABEL_PIXELS[message.type](deserialize(message)), 'it')
+        except (ImageError, LabelError) as error:
+            self._leave_out(what + ' on {} cannot be used', message.topic, stamp, error)
+            return None
+
+    def _leave_out(self, what, topic, stamp, reason):
+        found = self._left_out.setdefault((what, topic), _LeftOut(what.format(topic), stamp, str(reason), set()))
+        found.stamps.add(stamp)
+
+    def _truth_of(self, stream, label_maps, truth):
+        """Return what the user (`truth`) or else the bag says of a stream's ground truth, or None after noting why."""
+        if not stream.truth_topic:
+            return None
+        topic = stream.truth_topic + LABEL_MAP
+        try:
+            if truth is None and topic not in label_maps:
+                raise LabelError('neither the bag, on {}, nor the user says what it means'.format(topic))
+            if truth is None:
+                truth = ground_truth('ids', label_map_to_set(label_maps[topic], topic))
+            elif topic in label_maps and not _tells(label_maps[topic], truth.label_set):
+                self._notes.append('the ground truth on {} is read as {}, as the user says; what the bag says on {} is '
+                                   'not used'.format(stream.truth_topic, truth.label_set.name, topic))
+            if self._label_set not in (None, truth.label_set):
+                raise LabelError('its label set {} is not that of another camera, {}'.format(
+                    truth.label_set.name, self._label_set.name))
+        except LabelError as error:
+            self._notes.append('the ground truth on {} is not used: {}'.format(stream.truth_topic, error))
+            return None
+        self._label_set = truth.label_set
+        return truth
+
+
+def _tells(label_map, label_set):
+    """Whether a label map, as text, is that of a label set."""
+    try:
+        return label_map_to_set(label_map, '') == label_set
+    except LabelError:
+        return False
+
+
+class _Role(typing.NamedTuple):
+    """What a topic is for: the stamps of its stream, ascending, and their places; truth only of ground truth."""
+
+    kind: int
+    stamps: np.ndarray
+    places: np.ndarray
+    truth: GroundTruth | None
+
+
+class _LeftOut(typing.NamedTuple):
+    """Frames with the same fate."""
+
+    what: str
+    first: int
+    reason: str
+    stamps: set[int]
+
+    def __str__(self):
+        return '{} {}; the first, of stamp {}.{:09d}: {}'.format(
+            len(self.stamps), self.what, *divmod(self.first, 10**9), self.reason)
+
+
+class _Waiting:
+    """Messages that wait for their turn or their partner."""
+
+    def __init__(self):
+        self._messages: dict[tuple[int, int], typing.Any] = {}
+        self._bytes = 0
+        self._file = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._file is not None:
+            self._file.close()
+
+    def __contains__(self, key):
+        return key in self._messages
+
+    def put(self, key, message):
+        """Keep a Message."""
+        if self._bytes + len(message.data) > WAITING_BYTES and self._messages:
+            self._file = self._file or tempfile.TemporaryFile(prefix='espnet_ros_bag_')
+            self._messages[key] = message._replace(data=b''), self._file.seek(0, os.SEEK_END), len(message.data)
+            self._file.write(message.data)
+        else:
+            self._messages[key] = message, None, 0
+            self._bytes += len(message.data)
+
+    def take(self, key):
+        """Give a Message back."""
+        message, at, size = self._messages.pop(key)
+        if at is None:
+            self._bytes -= len(message.data)
+            return message
+        self._file.seek(at)
+        return message._replace(data=self._file.read(size))
+
+
+def _lost(parts, topics):
+    """A sentence when metadata.yaml knows of other messages than were found."""
+    expected, found = [count for _, count in parts], sum(t.pace.count for t in topics.values())
+    if None not in expected and sum(expected) != found:
+        yield '{} messages were found, but metadata.yaml counts {}'.format(found, sum(expected))
+
+
+def _broken(topics):
+    for topic in topics.values():
+        if topic.broken:
+            yield '{} messages on {} are broken and left out; the first, {}'.format(
+                topic.broken, topic.name, topic.broken_first)
+
+
+_TO_BGR = dict(zip(IMAGE_TYPES, (image_to_bgr, compressed_to_bgr)))
+_TO_LABEL_PIXELS = dict(zip(IMAGE_TYPES, (image_to_label_pixels, compressed_to_label_pixels)))

@@ -1,0 +1,225 @@
+"""The files of a bag, each read as messages in the order of their recording."""
+import contextlib
+import functools
+import pathlib
+import re
+import tempfile
+import typing
+
+from espnet_ros.bags.library import SerdeError, Stores, get_typestore, rosbag1, rosbag2, zstd
+from espnet_ros.bags.salvage.base import Message
+from espnet_ros.bags.salvage.mcap import mcap
+from espnet_ros.bags.salvage.ros1 import ros1
+from espnet_ros.bags.salvage.sqlite import sqlite3
+from espnet_ros.errors import SourceError, quoted
+from espnet_ros.files import read_yaml
+
+_ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
+"""Beginning of a compressed message; a message that is not compressed begins with a zero."""
+
+
+class Format(typing.NamedTuple):
+    """How a kind of file is read: `reader` is rosbags' class, `salvage` reads what is left of a damaged one."""
+
+    reader: typing.Callable
+    salvage: typing.Callable
+
+
+FORMATS = {
+    '.mcap': Format(rosbag2.Reader, mcap),
+    '.db3': Format(rosbag2.Reader, sqlite3),
+    '.bag': Format(rosbag1.Reader, ros1),
+    '.active': Format(rosbag1.Reader, ros1),
+}
+"""By suffix; .active ends the name of a ROS 1 bag whose recorder did not come to its end."""
+COMPRESSED = '.zstd'
+_BLOCK = 1 << 20
+
+
+class DamagedFile(SourceError):
+    """rosbags cannot read a file to its end; `reason` is what it says."""
+
+    def __init__(self, path, reason):
+        super().__init__("'{}' cannot be read to its end: {}".format(path.name, reason))
+        self.reason = reason
+
+
+class BagFile:
+    """One file of a bag. After `use_salvage` it is read without its index, as far as it is whole."""
+
+    def __init__(self, path):
+        self.path = path
+        self._suffix = pathlib.Path(path.stem).suffix if path.suffix == COMPRESSED else path.suffix
+        self._salvages = False
+        self._folder = None
+        self._damage: list[str] = []
+
+    def __getstate__(self):
+        return dict(self.__dict__, _folder=None)
+
+    @property
+    def format(self):
+        """The Format of the file, unpacked."""
+        return FORMATS[self._suffix]
+
+    def use_salvage(self):
+        """Read the file without its index from now on."""
+        self._salvages = True
+
+    def close(self):
+        """Remove the unpacked copy of a compressed file."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def messages(self, topics=None, start=None, stop=None, notes=None):
+        """Yield Messages of the topics (None: all), recorded at start <= time < stop (ns).
+
+        notes: a list that takes a sentence for each part that is damaged. Raises DamagedFile, SourceError when the
+        file cannot be read at all.
+        """
+        notes = [] if notes is None else notes
+        try:
+            path = self._unpacked(notes)
+            if self._salvages:
+                messages = (m for m in self.format.salvage(path, notes)
+                            if (topics is None or m.topic in topics) and _is_within(m.time, start, stop))
+            else:
+                messages = self._indexed(path, topics, start, stop)
+            yield from map(_decompressed, messages)
+        except DamagedFile:
+            raise
+        except (OSError, SourceError) as error:
+            raise SourceError("cannot read '{}': {}".format(self.path, getattr(error, 'strerror', None) or error))
+
+    def _indexed(self, path, topics, start, stop):
+        serialization = 'ros1' if self.format.reader is rosbag1.Reader else 'ros2'
+        with contextlib.ExitStack() as stack:
+            try:
+                reader = stack.enter_context(self.format.reader(path))
+                connections = [c for c in reader.connections if topics is None or c.topic in topics]
+                if not connections:
+                    return
+                for connection, time, data in reader.messages(connections, start, stop):
+                    yield Message(connection.topic, connection.msgtype, time, bytes(data), serialization)
+            except OSError:
+                raise
+            except Exception as error:  # rosbags, SQLite and the decompressors raise nearly anything at a damaged file
+                raise DamagedFile(self.path, quoted(error))
+
+    def _unpacked(self, notes):
+        if self.path.suffix != COMPRESSED:
+            return self.path
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix='espnet_ros_bag_')
+            self._damage = _unpack(self.path, pathlib.Path(self._folder.name) / self.path.stem)
+        notes += self._damage
+        return pathlib.Path(self._folder.name) / self.path.stem
+
+
+def _unpack(source, target):
+    """Unpack a file as far as it is whole; return a list with a sentence when that is not to its end."""
+    with open(source, 'rb') as packed, open(target, 'wb') as file:
+        decompressor, data = zstd.ZstdDecompressor(), packed.read(_BLOCK)
+        try:
+            while data:
+                file.write(decompressor.decompress(data))
+                data = decompressor.unused_data if decompressor.eof else b''
+                if decompressor.eof and (data or packed.peek(1)):  # several files packed one by one
+                    decompressor = zstd.ZstdDecompressor()
+                data = data or packed.read(_BLOCK)
+        except zstd.ZstdError as error:
+            return ["the compressed file '{}' is damaged: {}".format(source.name, quoted(error))]
+    return [] if decompressor.eof else ["the compressed file '{}' was cut off".format(source.name)]
+
+
+def _decompressed(message):
+    """A Message as it was published; one that is damaged stays as it is and cannot be deserialized."""
+    if message.serialization != 'ros2' or message.data[:4] != _ZSTD_MAGIC:
+        return message
+    try:
+        return message._replace(data=zstd.decompress(message.data))
+    except (zstd.ZstdError, EOFError):
+        return message
+
+
+def deserialize(message):
+    """Return the fields of a Message as an object (rosbags). Raises SerdeError; see `SerdeError`.
+
+    All ROS 2 distributions, and all of ROS 1, agree on the messages that are read here.
+    """
+    store = _store(message.serialization)
+    try:
+        convert = store.deserialize_ros1 if message.serialization == 'ros1' else store.deserialize_cdr
+        return convert(message.data, message.type)
+    except SerdeError:
+        raise
+    except Exception as error:
+        raise SerdeError('{}: {}'.format(type(error).__name__, error))
+
+
+@functools.lru_cache(maxsize=None)
+def _store(serialization):
+    return get_typestore(Stores.ROS1_NOETIC if serialization == 'ros1' else Stores.ROS2_JAZZY)
+
+
+def bag_files(path, notes):
+    """Return the BagFiles at a path, and the number of their messages in metadata.yaml or None.
+
+    They are those of a folder in the order of their names, or the one file. notes: a list that takes a sentence for
+    each thing that is missing. Raises SourceError when there is no bag.
+    """
+    path = pathlib.Path(path)
+    if path.is_file() and _is_bag_file(path):
+        return [BagFile(path)], None
+    if not path.is_dir():
+        raise SourceError("'{}' is no bag{}; give a folder or a file that ends in {}".format(
+            path, '' if path.exists() else ', there is no such file', ', '.join(FORMATS)))
+    try:
+        found = {p.name: p for p in path.iterdir() if p.is_file() and _is_bag_file(p)}
+    except OSError as error:
+        raise SourceError("cannot read '{}': {}".format(path, error.strerror))
+    for name in sorted(found):  # a recorder that ran out of time leaves both
+        if name + COMPRESSED in found:
+            del found[name + COMPRESSED]
+    names, count = _metadata(path, notes)
+    for name in names:
+        if name not in found:
+            notes.append("the file '{}' that metadata.yaml names is missing".format(name))
+    for wal in sorted(path.glob('*.db3-wal')):
+        if wal.stat().st_size:
+            notes.append("'{}' holds messages that the recorder did not bring in; open the database once with sqlite3 "
+                         'to do it'.format(wal.name))
+    if not found:
+        raise SourceError("the folder '{}' holds no bag files ({})".format(path, ', '.join(FORMATS)))
+    return [BagFile(found[name]) for name in sorted(found, key=_natural)], count
+
+
+def _metadata(folder, notes):
+    """File names and number of messages in metadata.yaml. It tells what is missing; nothing else in it is needed."""
+    path = folder / 'metadata.yaml'
+    if not path.exists():
+        if not list(folder.glob('*.bag')):
+            notes.append("'{}' has no metadata.yaml; its files are taken in the order of their names".format(
+                folder.name))
+        return [], None
+    try:
+        data = read_yaml(path, 'metadata', SourceError)['rosbag2_bagfile_information']
+        return [pathlib.PurePath(name).name for name in data['relative_file_paths']], int(data['message_count'])
+    except (SourceError, KeyError, TypeError, ValueError) as error:
+        notes.append('metadata.yaml is damaged and was not used ({})'.format(quoted(error)))
+        return [], None
+
+
+def _is_bag_file(path):
+    suffix = pathlib.Path(path.stem).suffix if path.suffix == COMPRESSED else path.suffix
+    return suffix in FORMATS
+
+
+def _natural(name):
+    """Sort key that puts bag_9 before bag_10."""
+    return [(int(part) if part.isdecimal() else 0, part) for part in re.split('([0-9]+)', name)]
+
+
+def _is_within(time, start, stop):
+    return (start is None or time >= start) and (stop is None or time < stop)

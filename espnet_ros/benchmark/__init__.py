@@ -1,4 +1,0 @@
-"""How fast models, engines and sizes are on this machine, beside the pipeline that ESPNet was published with."""
-from espnet_ros.benchmark.measure import BASELINE, Candidate, Measurement, Summary, measure
-
-__all__ = ['BASELINE', 'Candidate', 'Measurement', 'Summary', 'measure']

@@ -1,0 +1,40 @@
+"""A node that works in a thread beside a program of its own."""
+import contextlib
+import threading
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+from espnet_ros.nodes.common.process import OWN_SIGNALS
+
+
+@contextlib.contextmanager
+def spinning(make_node):
+    """Initialise ROS, spin the node that make_node() returns in a thread, and yield it; afterwards undo both.
+
+    What one of its callbacks raises ends the thread and becomes the node's attribute `error`.
+    """
+    rclpy.init(args=[], **OWN_SIGNALS)
+    node = make_node()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    ended = threading.Event()
+
+    def spin():
+        try:
+            while not ended.is_set():
+                executor.spin_once(timeout_sec=0.2)
+        except ExternalShutdownException:  # Ctrl-C
+            pass
+        except Exception as error:
+            node.error = error
+    thread = threading.Thread(target=spin, name='spinning', daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        ended.set()
+        thread.join()
+        node.destroy_node()
+        if rclpy.ok():
+            rclpy.shutdown()

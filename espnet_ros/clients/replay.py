@@ -1,0 +1,332 @@
+"""Recorded images played into a running segmentation node, and its answers."""
+import json
+import threading
+import time
+import typing
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header, String
+
+from espnet_ros.diagnostics.status import ERROR, OK
+from espnet_ros.engine import EngineInfo
+from espnet_ros.errors import EspnetError, ImageError, SourceError
+from espnet_ros.images.decoding import image_to_label_pixels, quoted
+from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
+from espnet_ros.nodes.common.messages import array_to_image
+from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
+
+_ASK_AGAIN, _LATENCIES = 2.0, 4.0
+"""Seconds, and times the latency so far, after which an image without an answer is sent again: it may be lost."""
+_LOOK_SECONDS = 0.1
+"""Between looks whether the node is still there, while waiting for it."""
+_GRAPH_SECONDS = _DIAGNOSTICS_SECONDS = 3.0
+"""In which all know of topics that have come or gone, and in which diagnostics, sent once a second, say what was."""
+_COUNTERS = {'received': ('Input', 'received'), 'lost': ('Input', 'lost in transport'),
+             'dropped': ('Input', 'dropped for a newer image'), 'refused': ('Input', 'refused'),
+             'rested': ('Output', 'rested (no subscriber or disabled)'), 'failed': ('Output', 'failed')}
+"""Status and key of what a segmentation node counts of its images."""
+
+
+class Answer(typing.NamedTuple):
+    """What the node made of an image.
+
+    stamp: ns, and frame_id: those of the image. labels: uint8 [H, W]. arrived: time.monotonic() of its arrival.
+    latency: seconds from sending the image until then.
+    """
+
+    stamp: int
+    frame_id: str
+    labels: typing.Any
+    arrived: float
+    latency: float
+
+
+class Player(Node):
+    """Publishes images to one segmentation node and takes its labels; stamps and frame_ids say what belongs together.
+
+    Every image is preceded by its stamp on /clock, for nodes with use_sim_time. Spin it in a thread (nodes.background).
+    All that waits raises SourceError when the node is gone or says that it has no engine.
+    """
+
+    def __init__(self, target='/espnet', check=lambda: None):
+        """target: the segmentation node's full name. check: called while waiting; raises when the node has ended.
+
+        class_names: of the node's model, once it is connected. repeated: number of images sent more than once.
+        """
+        super().__init__('player')
+        self.error = None
+        self.class_names = None
+        self.repeated = 0
+        self._target = target
+        self._namespace, _, self._name = target.rpartition('/')
+        self._check_program = check
+        self._labels = target + '/labels'
+        self._arrived = threading.Condition()
+        self._answers = []
+        self._sent = {}
+        self._latency = 0.0
+        self._statuses = {}
+        self._told = 0
+        self._images = None
+        self._clock = self.create_publisher(Clock, '/clock', 10)
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+
+    # Finding each other
+
+    def connect(self, timeout, build_timeout=0.0, tell=lambda text: None):
+        """Wait until the node is found, both hear each other, and its engine is built. Raises SourceError.
+
+        timeout: seconds; build_timeout: those for the engine. tell: takes what the node says while it is built.
+        """
+        topic = self._wait(timeout, self._image_topic, self._why_no_images)
+        if self._images is None:
+            self._open(topic, timeout)
+        self._wait(timeout, lambda: self._hears(topic), lambda: self._why_deaf(topic))
+        told = time.monotonic()
+        self._wait_silently(lambda: self._engine_says())
+        deadline = told + build_timeout
+        while self._engine_says().startswith('building'):
+            self._check()
+            if time.monotonic() > deadline:
+                raise SourceError("'{}' is still {}; wait until it is ready".format(self._target, self._engine_says()))
+            if time.monotonic() > told + 5.0:
+                told = time.monotonic()
+                tell(self._engine_says())
+            time.sleep(_LOOK_SECONDS)
+
+    def _image_topic(self):
+        """Return the topic on which the node listens for raw images, None while there is none."""
+        found = self._topics(self.get_subscriber_names_and_types_by_node, 'sensor_msgs/msg/Image')
+        return found[0] if found else None
+
+    def _why_no_images(self):
+        if not self._is_there():
+            return "no segmentation node is called '{}'; start it, or give another name".format(self._target)
+        return "'{}' takes no raw images: it must be active, with the parameter image_transport:=raw{}".format(
+            self._target, self._said())
+
+    def _is_there(self):
+        return (self._name, self._namespace or '/') in self.get_node_names_and_namespaces()
+
+    def _topics(self, read, kind):
+        """Return what `read` tells of the node's topics of a kind, [] where there is no such node."""
+        try:
+            return [topic for topic, kinds in read(self._name, self._namespace or '/') if kind in kinds]
+        except RuntimeError:  # there is no such node
+            return []
+
+    def _open(self, topic, timeout):
+        """Subscribe to the node and advertise images for it. Raises SourceError."""
+        maps = self._wait(timeout, lambda: self._topics(self.get_publisher_names_and_types_by_node,
+                                                        'std_msgs/msg/String'),
+                          lambda: "'{}' tells no label map; is it a segmentation node?".format(self._target))
+        self._wait(min(timeout, _GRAPH_SECONDS), lambda: self._labels in self._outputs(), lambda: (
+            "'{}' publishes its labels elsewhere than on {}: start it without that remapping ({})".format(
+                self._target, self._labels, ', '.join(self._outputs()) or 'no images')))
+        # One that has just ended may still be known.
+        self._wait(min(timeout, _GRAPH_SECONDS), lambda: not self._others(topic), lambda: (
+            'images of {} also come on {}, and would take turns with the recorded ones; end it, or evaluate with '
+            'another node'.format(self._others(topic), topic)))
+        self.create_subscription(Image, self._labels, self._on_labels, QoSProfile(depth=10))
+        self.create_subscription(String, maps[0], self._on_label_map, LATCHED_QOS)
+        self._images = self.create_publisher(Image, topic, QoSProfile(depth=10))
+
+    def _outputs(self):
+        return self._topics(self.get_publisher_names_and_types_by_node, 'sensor_msgs/msg/Image')
+
+    def _others(self, topic):
+        """Names of the nodes that publish on a topic."""
+        return ', '.join(sorted({info.node_name for info in self.get_publishers_info_by_topic(topic)}))
+
+    def _hears(self, topic):
+        # The node first listens at best effort, which loses large images, and changes when it sees what is offered.
+        return self.class_names and self.count_publishers(self._labels) and any(
+            info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+            for info in self.get_subscriptions_info_by_topic(topic))
+
+    def _why_deaf(self, topic):
+        if self.class_names and self.count_subscribers(topic):
+            return ("'{}' listens to {} at best effort, which loses images; give it the parameter "
+                    'image_reliability:=auto'.format(self._target, topic))
+        return "'{}' does not listen to {}: configure and activate it{}".format(self._target, topic, self._said())
+
+    # Images and answers
+
+    def send(self, stamp, frame_id, image):
+        """Publish an image, BGR uint8 [H, W, 3], with its stamp in ns."""
+        header = Header(frame_id=frame_id)
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp, 10 ** 9)
+        message = array_to_image(image, 'bgr8', header)
+        self._clock.publish(Clock(clock=header.stamp))
+        with self._arrived:
+            self._sent.setdefault((stamp, frame_id), time.monotonic())
+        self._images.publish(message)
+
+    def take(self):
+        """Return the Answers that have arrived since the last call, in their order."""
+        with self._arrived:
+            answers, self._answers = self._answers, []
+            return answers
+
+    def wait(self, stamp, frame_id, timeout):
+        """Wait until the image sent with these is answered; return whether it is, False after `timeout` seconds."""
+        return self._wait_for(lambda: (stamp, frame_id) not in self._sent, timeout)
+
+    def ask(self, stamp, frame_id, image, timeout):
+        """Send an image and return its Answer; others that have arrived are lost.
+
+        Raises SourceError when there is none within `timeout` seconds.
+        """
+        self.forget()
+        deadline = time.monotonic() + timeout
+        attempts = 0
+        while time.monotonic() < deadline:
+            self.send(stamp, frame_id, image)
+            attempts += 1
+            self.repeated += attempts == 2
+            patience = max(_ASK_AGAIN, _LATENCIES * self._latency)
+            if self._wait_for(lambda: self._answers, min(patience, deadline - time.monotonic())):
+                return self.take()[0]
+        raise SourceError(self.silence(timeout))
+
+    def forget(self):
+        """Take no answer to what was sent before: another recording may have the same stamps."""
+        with self._arrived:
+            self._sent.clear()
+            self._answers.clear()
+
+    def silence(self, seconds):
+        """Return a sentence for a node that has given no labels for so long."""
+        return "'{}' gave no labels within {:.0f} s{}".format(self._target, seconds, self._said())
+
+    # What the node says about itself
+
+    def engine(self):
+        """Return the node's EngineInfo, None where it does not tell."""
+        status = self._statuses.get('Engine')
+        values = dict(status.values) if status else {}
+        if 'backend' not in values:
+            return None
+        fallback = '' if status.level == OK else status.message.partition(': ')[2]
+        return EngineInfo(values['backend'], values['device'], values['precision'], 0.0, fallback=fallback,
+                          choice=values.get('choice', ''))
+
+    def model(self):
+        """Return (SHA-256 of the weights, network input such as 480x360) of the node, '' for what it does not tell."""
+        status = self._statuses.get('Engine')
+        values = dict(status.values) if status else {}
+        return values.get('weights SHA-256', ''), values.get('network input', '')
+
+    def counters(self, settled=True):
+        """Return what the node has counted of its images: dict with the keys of _COUNTERS; {} if it does not tell.
+
+        settled: wait, at most for some seconds, for what tells of all until now.
+        """
+        told = self._told
+        # The first may have been on its way.
+        self._wait_silently(lambda: not settled or self._told >= told + 2)
+        return {name: self._count(name) for name in _COUNTERS if self._told}
+
+    def _count(self, name):
+        """A counter; 0 where the node does not tell it."""
+        status, key = _COUNTERS[name]
+        value = dict(self._statuses[status].values).get(key, '') if status in self._statuses else ''
+        return int(value) if value.isdigit() else 0
+
+    def _said(self):
+        """What the node's diagnostics say is wrong, as the end of a sentence."""
+        wrong = ['{}: {}'.format(name, status.message) for name, status in sorted(self._statuses.items())
+                 if status.level > OK]
+        said = wrong or ['{}: {}'.format(name, status.message) for name, status in sorted(self._statuses.items())]
+        return '; its diagnostics say: ' + '; '.join(said) if said else '; it publishes no diagnostics'
+
+    def _engine_says(self):
+        return self._statuses['Engine'].message if 'Engine' in self._statuses else ''
+
+    # Waiting
+
+    def _check(self):
+        """Raise SourceError when no answer can come."""
+        self._check_program()
+        if isinstance(self.error, EspnetError):
+            raise SourceError(str(self.error))
+        if self.error is not None:
+            raise self.error
+        engine = self._statuses.get('Engine')
+        if engine is not None and engine.level == ERROR:
+            raise SourceError("'{}' has no engine: {}".format(self._target, engine.message))
+
+    def _wait(self, seconds, condition, problem):
+        """Return condition() once it is true. Raises SourceError with problem() after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._check()
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise SourceError(problem())
+            time.sleep(_LOOK_SECONDS)
+
+    def _wait_silently(self, condition):
+        """Wait for what diagnostics should say soon, where there are some."""
+        deadline = time.monotonic() + _DIAGNOSTICS_SECONDS
+        while not condition() and time.monotonic() < deadline:
+            self._check()
+            time.sleep(_LOOK_SECONDS)
+
+    def _wait_for(self, condition, seconds):
+        """Wait until an arriving answer makes condition() true; return whether it is."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._check()
+            with self._arrived:
+                if self._arrived.wait_for(condition, min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
+                    return True
+            if time.monotonic() > deadline:
+                return False
+            if not self.count_publishers(self._labels):
+                raise SourceError("'{}' is gone: nobody publishes {} any more".format(self._target, self._labels))
+
+    # Callbacks; what they raise becomes `error`
+
+    def _on_labels(self, message):
+        now = time.monotonic()
+        key = message.header.stamp.sec * 10 ** 9 + message.header.stamp.nanosec, message.header.frame_id
+        if key not in self._sent:
+            return  # the answer to somebody else's image, or the second one to an image that was sent twice
+        try:
+            if message.encoding != 'mono8':
+                raise ImageError('it has {} images, not mono8'.format(quoted(message.encoding)))
+            labels = image_to_label_pixels(message).copy()
+        except ImageError as error:
+            raise SourceError('{} cannot be read: {}'.format(self._labels, error))
+        with self._arrived:
+            if key not in self._sent:
+                return  # forgotten meanwhile
+            self._latency = now - self._sent[key]
+            # A node answers in order: what it was sent before this image it has dropped.
+            for earlier in list(self._sent):
+                del self._sent[earlier]
+                if earlier == key:
+                    break
+            self._answers.append(Answer(key[0], key[1], labels, now, self._latency))
+            self._arrived.notify_all()
+
+    def _on_label_map(self, message):
+        try:
+            self.class_names = [str(entry['name']) for entry in json.loads(message.data)['classes']]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise SourceError("'{}' tells no label map ({}); is it a segmentation node?".format(
+                self._target, quoted(error)))
+
+    def _on_diagnostics(self, message):
+        prefix = self._target.lstrip('/') + ': '
+        own = {status.name[len(prefix):]: status for status in message_to_statuses(message)
+               if status.name.startswith(prefix)}
+        self._statuses = dict(self._statuses, **own)  # another thread reads the old one
+        self._told += bool(own)

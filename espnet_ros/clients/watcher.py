@@ -1,0 +1,157 @@
+"""A node that watches a segmentation node from outside: rates, latency, accuracy and pictures."""
+import collections
+import json
+import threading
+import typing
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from espnet_ros.clients.background import spinning
+from espnet_ros.diagnostics.latency import RateMeter
+from espnet_ros.images import render
+from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, cityscapes_to_camvid
+from espnet_ros.metrics.confusion import confusion_matrix, mean_iou
+from espnet_ros.nodes.common.messages import image_to_bgr, stamp_to_seconds
+from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
+
+_KEPT = 100
+"""Frames whose other half may still come."""
+
+
+class View(typing.NamedTuple):
+    """What has been seen so far.
+
+    latency: median seconds from stamp to arrival. miou: category mIOU 0..1, NaN without ground truth. engine, failed:
+    what diagnostics says of the engine, and whether that is an error.
+    """
+
+    frames: int
+    rate: float
+    latency: float
+    dropped: int
+    miou: float
+    engine: str
+    failed: bool
+
+
+class Watcher(Node):
+    """Matches labels, overlays and ground truth of one segmentation node by their stamps.
+
+    on_overlay(seconds, picture): called in the executor's thread with each overlay, BGR uint8 [H, W, 3] with a
+    legend, and its stamp. on_truth(image, labels): likewise with each camera image that has ground truth, BGR uint8
+    [H, W, 3] and trainIds uint8 [H, W]; None when nobody wants them.
+    """
+
+    def __init__(self, target, on_overlay, on_truth=None):
+        """target: the segmentation node's full name, such as '/espnet'."""
+        super().__init__('watcher')
+        self.error = None
+        self._target = target
+        self._on_overlay_picture = on_overlay
+        self._on_truth_pair = on_truth
+        self._lock = threading.Lock()
+        self._rate = RateMeter()
+        self._latencies = collections.deque(maxlen=300)
+        self._frames = self._dropped = 0
+        self._engine, self._failed = 'starting', False
+        self._confusion = np.zeros((len(CATEGORIES) - 1, len(CATEGORIES)), np.int64)
+        self._halves = {name: collections.OrderedDict() for name in (
+            'labels', 'overlay', 'categories', 'truth', 'image', 'image truth')}
+        self._label_set = None
+        qos = QoSProfile(depth=10)
+        for name in ('labels', 'overlay', 'categories'):
+            self.create_subscription(Image, '{}/{}'.format(target, name), self._on(name), qos)
+        self.create_subscription(Image, 'ground_truth', self._on('truth'), qos)
+        if on_truth is not None:
+            self.create_subscription(Image, 'image_raw', self._on('image'), qos)
+            self.create_subscription(Image, 'ground_truth', self._on('image truth'), qos)
+        self.create_subscription(String, target + '/label_map', self._on_label_map, LATCHED_QOS)
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+
+    def view(self):
+        """Return a View; raise what a callback has raised."""
+        if self.error is not None:
+            raise self.error
+        with self._lock:
+            return View(self._frames, self._rate.rate(self._now()),
+                        float(np.median(self._latencies)) if self._latencies else float('nan'),
+                        self._dropped, mean_iou(self._confusion), self._engine, self._failed)
+
+    def _now(self):
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _on(self, name):
+        def callback(message):
+            key = message.header.stamp.sec, message.header.stamp.nanosec
+            with self._lock:
+                half = self._halves[name]
+                half[key] = message
+                while len(half) > _KEPT:
+                    half.popitem(last=False)
+                if name == 'categories':
+                    self._frames += 1
+                    self._rate.add(self._now())
+                    self._latencies.append(self._now() - stamp_to_seconds(message.header.stamp))
+                self._match_truth(key)
+            self._match_overlay(key)
+            self._match_image(key)
+        return callback
+
+    def _match_truth(self, key):
+        """Add a frame whose categories and truth are both there to the confusion matrix."""
+        if self._label_set is None or not all(key in self._halves[name] for name in ('categories', 'truth')):
+            return
+        categories = _plane(self._halves['categories'].pop(key))
+        truth = _plane(self._halves['truth'].pop(key))
+        if truth.shape == categories.shape:
+            # CamVid counts a rider's bicycle as human, Cityscapes as vehicle: the truth follows the model.
+            table = CITYSCAPES.category_table()
+            if self._label_set.name == CAMVID.name:
+                table = cv2.LUT(cityscapes_to_camvid(), CAMVID.category_table()).ravel()
+            # Void has no column of its own; 255 leaves it out.
+            table = np.where(table == 0, 255, table - 1).astype(np.uint8)
+            self._confusion += confusion_matrix(cv2.LUT(truth, table), categories.astype(np.int64) - 1,
+                                                len(CATEGORY_SET.classes))
+
+    def _match_overlay(self, key):
+        if self._label_set is None or not all(key in self._halves[name] for name in ('labels', 'overlay')):
+            return
+        labels = _plane(self._halves['labels'].pop(key))
+        message = self._halves['overlay'].pop(key)
+        self._on_overlay_picture(stamp_to_seconds(message.header.stamp),
+                                 render.draw_legend(image_to_bgr(message), labels, self._label_set))
+
+    def _match_image(self, key):
+        if all(key in self._halves[name] for name in ('image', 'image truth')):
+            self._on_truth_pair(image_to_bgr(self._halves['image'].pop(key)),
+                                _plane(self._halves['image truth'].pop(key)))
+
+    def _on_label_map(self, message):
+        content = json.loads(message.data)
+        self._label_set = LabelSet(content['label_set'], tuple(
+            LabelClass(c['id'], c['name'], c['category_id'], tuple(c['color'])) for c in content['classes']))
+
+    def _on_diagnostics(self, message):
+        for status in message.status:
+            if status.name == self._target.lstrip('/') + ': Input':
+                values = {v.key: v.value for v in status.values}
+                lost = values['lost in transport']
+                self._dropped = int(values['dropped for a newer image']) + (int(lost) if lost.isdigit() else 0)
+            elif status.name == self._target.lstrip('/') + ': Engine':
+                self._engine, self._failed = status.message, status.level == DiagnosticStatus.ERROR
+
+
+def watching(target, on_overlay, on_truth=None):
+    """Run a Watcher in a thread of its own (see background.spinning); yields it."""
+    return spinning(lambda: Watcher(target, on_overlay, on_truth))
+
+
+def _plane(message):
+    """Return a mono8 message's values, uint8 [H, W], without a copy where its memory allows."""
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, :message.width]

@@ -1,0 +1,224 @@
+"""What diagnostics says: measured states to a level, a sentence and values."""
+import typing
+
+from espnet_ros.diagnostics.latency import Percentiles, Rhythm
+
+OK, WARN, ERROR = 0, 1, 2
+SILENCE_SECONDS = 5.0
+"""An active node without images for this long is in error."""
+STALE_SECONDS, STALE_INTERVALS = 0.9, 3.0
+"""Images that came steadily and then fail for this long and for so many of their intervals make it warn."""
+STALL_SECONDS, STALL_TIMES, FIRST_SECONDS = 0.9, 5.0, 10.0
+"""So does one image in work for this long and so many times the usual; the first image may take longer."""
+
+
+class Status(typing.NamedTuple):
+    """One line of diagnostics.
+
+    level: OK, WARN or ERROR. values: pairs of strings. untold: of the message, what nobody has logged yet.
+    """
+
+    name: str
+    level: int
+    message: str
+    values: typing.Tuple[typing.Tuple[str, str], ...]
+    untold: str = ''
+
+
+class Problem(typing.NamedTuple):
+    """Why a status may not be OK. told: it was logged where it was found."""
+
+    level: int
+    text: str
+    told: bool = False
+
+
+class InputState(typing.NamedTuple):
+    """What came in. silence: seconds since the last image, or since activation before the first.
+
+    lost: images published but never delivered, None where the middleware cannot tell. clock_problem, qos_problem,
+    refusal: sentences, empty when all is well. rhythm: of the images' arrival. Times are the node's clock's.
+    """
+
+    active: bool
+    topic: str
+    publishers: int
+    rate: float
+    received: int
+    lost: typing.Optional[int]
+    dropped: int
+    refused: int
+    silence: float
+    refusal: str = ''
+    clock_problem: str = ''
+    qos_problem: str = ''
+    rhythm: Rhythm = Rhythm()
+
+
+class EngineState(typing.NamedTuple):
+    """phase: 'unconfigured', 'building', 'ready' or 'failed'. problem: why it failed or fell back; may be empty."""
+
+    phase: str
+    seconds: float = 0.0
+    problem: str = ''
+    values: typing.Tuple[typing.Tuple[str, str], ...] = ()
+
+
+class OutputState(typing.NamedTuple):
+    """What went out.
+
+    failure: the last frame's error, empty when it went well. rhythm: of the outputs, by the node's clock. busy: real
+    seconds spent so far on the image in work, 0 without one; usual: what an image takes, None before the first.
+    """
+
+    active: bool
+    enabled: bool
+    subscribers: int
+    rate: float
+    published: int
+    rested: int
+    failed: int
+    failure: str = ''
+    rhythm: Rhythm = Rhythm()
+    busy: float = 0.0
+    usual: typing.Optional[float] = None
+
+
+def input_status(name, state, min_rate=0.0):
+    """Return the Status of the input; min_rate in Hz, 0 for none."""
+    values = (
+        ('topic', state.topic), ('publishers', state.publishers), ('rate (Hz)', '{:.2f}'.format(state.rate)),
+        ('jitter (ms)', _milliseconds(state.rhythm.jitter)), ('seconds since the last', '{:.1f}'.format(state.silence)),
+        ('received', state.received), ('lost in transport', 'unknown' if state.lost is None else state.lost),
+        ('dropped for a newer image', state.dropped), ('refused', state.refused),
+        ('last refusal', state.refusal or 'none'))
+    if not state.active:
+        return compose(name, [], 'not active', values)
+    problems = []
+    interval = state.rhythm.interval
+    stale = interval is not None and state.silence > max(STALE_SECONDS, STALE_INTERVALS * interval)
+    if stale or state.silence > SILENCE_SECONDS:
+        remedy = ('nothing publishes it; start the camera or remap `image`' if state.publishers == 0
+                  else state.qos_problem or 'its publisher is silent; look at the camera driver and its connection')
+        problems.append(Problem(ERROR if state.silence > SILENCE_SECONDS else WARN, 'no image on {} for {:.0f} s: {}'
+                                .format(state.topic, state.silence, remedy)))
+    elif state.qos_problem:
+        problems.append(Problem(WARN, state.qos_problem, told=True))
+    if state.refusal:
+        problems.append(Problem(WARN, 'the last image was refused: ' + state.refusal, told=True))
+    if state.clock_problem:
+        problems.append(Problem(WARN, state.clock_problem, told=True))
+    if min_rate > 0 and state.rate < min_rate and not stale and state.silence <= SILENCE_SECONDS:
+        problems.append(Problem(WARN, 'images come at {:.1f} Hz, less than {:g} Hz; look at the camera\'s exposure and '
+                                'connection, or lower min_input_rate'.format(state.rate, min_rate)))
+    return compose(name, problems, '{:.1f} Hz'.format(state.rate), values)
+
+
+def latency_status(name, stages, max_latency=0.0):
+    """Return the Status of the latency.
+
+    stages: mapping from stage to telemetry.latency.Percentiles in seconds; the stage 'stamp to output' is held
+    against max_latency in seconds, 0 for none.
+    """
+    values = tuple(('{} {} (ms)'.format(stage, which), '{:.1f}'.format(1000 * getattr(times, which)))
+                   for stage, times in stages.items() for which in Percentiles._fields)
+    age = stages.get('stamp to output')
+    if age is None:
+        return compose(name, [], 'nothing measured yet', values)
+    problems = []
+    if 0 < max_latency < age.p95:
+        problems.append(Problem(
+            WARN, 'output is {:.0f} ms old at the 95th percentile, more than {:.0f} ms; lower the input size, or use a '
+            'faster engine'.format(1000 * age.p95, 1000 * max_latency)))
+    return compose(name, problems, 'p50 {:.0f} ms, p95 {:.0f} ms from stamp to output'.format(
+        1000 * age.p50, 1000 * age.p95), values)
+
+
+def latency_readings(stages):
+    """Return a dict from STAGE/p50 and the like to milliseconds, for plots; stages as in latency_status."""
+    return {'{}/{}'.format(stage, which): 1000.0 * value
+            for stage, times in stages.items() for which, value in times._asdict().items()}
+
+
+def engine_status(name, state):
+    """Return the Status of model and engine."""
+    level, message = {
+        'unconfigured': (ERROR if state.problem else OK, 'not configured'),
+        'building': (OK, 'building engine, {:.0f} s'.format(state.seconds)),
+        'ready': (OK, 'ready'),
+        'failed': (ERROR, 'no engine'),
+    }[state.phase]
+    if not state.problem:
+        return compose(name, [Problem(level, message)], message, state.values)
+    # A fallback is logged where it happens.
+    return compose(name, [Problem(max(level, WARN), '{}: {}'.format(message, state.problem), state.phase == 'ready')],
+                   message, state.values)
+
+
+def output_status(name, state):
+    """Return the Status of the output."""
+    values = (('rate (Hz)', '{:.2f}'.format(state.rate)), ('jitter (ms)', _milliseconds(state.rhythm.jitter)),
+              ('published', state.published),
+              ('rested (no subscriber or disabled)', state.rested), ('failed', state.failed),
+              ('subscribers', state.subscribers), ('last failure', state.failure or 'none'))
+    if not state.active:
+        message = 'not active'
+    elif not state.enabled:
+        message = 'disabled by ~/enable'
+    elif not state.subscribers:
+        message = 'resting: nobody subscribes'
+    else:
+        message = '{:.1f} Hz'.format(state.rate)
+    problems = []
+    if state.failure and state.active:
+        problems.append(Problem(ERROR, 'the last image failed: ' + state.failure, told=True))
+    patience = FIRST_SECONDS if state.usual is None else max(STALL_SECONDS, STALL_TIMES * state.usual)
+    if state.active and state.busy > patience:
+        problems.append(Problem(
+            ERROR if state.busy > SILENCE_SECONDS else WARN, 'one image has been in work for {:.0f} s; if that lasts, '
+            'end other programs on CPU and GPU, or start the node again'.format(state.busy)))
+    return compose(name, problems, message, values)
+
+
+def compose(name, problems, fine, values):
+    """Return the Status that several problems make; `fine` is its message when none is above OK.
+
+    values: pairs; the second of each may be anything that has a text.
+    """
+    problems = [problem for problem in problems if problem.level > OK]
+    return Status(
+        name, max([problem.level for problem in problems] or [OK]),
+        '; '.join(problem.text for problem in problems) or fine, tuple((key, str(value)) for key, value in values),
+        '; '.join(problem.text for problem in problems if not problem.told))
+
+
+def level_above(value, warn, error):
+    """Return ERROR from `error` on, WARN from `warn` on, else OK."""
+    return ERROR if value >= error else WARN if value >= warn else OK
+
+
+class LevelLog:
+    """Tells which changes of level to log: a rise at once, a fall when it has lasted, so that no flicker fills it."""
+
+    def __init__(self, hold=5.0):
+        """hold: seconds that a status stays below the level logged before that is news."""
+        self._hold = hold
+        self._logged = {}
+
+    def update(self, statuses, now):
+        """Return pairs (level, sentence) to log for the newest statuses; now: seconds of a steady clock."""
+        news = []
+        for status in statuses:
+            level, since = self._logged.get(status.name, (OK, now))
+            if status.level == level:
+                self._logged[status.name] = level, now
+            elif status.level > level or now - since >= self._hold:
+                self._logged[status.name] = status.level, now
+                text = status.untold if status.level > OK else 'well again: ' + status.message
+                if text:
+                    news.append((status.level, '{}: {}'.format(status.name, text)))
+        return news
+
+
+def _milliseconds(seconds):
+    return 'unknown' if seconds is None else '{:.1f}'.format(1000 * seconds)

@@ -1,0 +1,1 @@
+"""TensorRT through torch2trt."""

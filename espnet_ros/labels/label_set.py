@@ -1,0 +1,249 @@
+"""Label sets: which class each id means, its Cityscapes category, its colour."""
+import reprlib
+import typing
+
+import numpy as np
+
+from espnet_ros.errors import LabelError
+from espnet_ros.files import read_yaml
+
+UNLABELED = 255
+"""Id of a pixel without a class, in every label image of this package."""
+
+CATEGORIES = ('void', 'flat', 'construction', 'object', 'nature', 'sky', 'human', 'vehicle')
+"""Cityscapes category names; the index is the categoryId."""
+
+CATEGORY_COLORS = (
+    (0, 0, 0), (128, 64, 128), (70, 70, 70), (153, 153, 153), (107, 142, 35), (70, 130, 180), (220, 20, 60),
+    (0, 0, 142))
+"""RGB colour of each category: that of its most frequent Cityscapes class."""
+
+
+class LabelClass(typing.NamedTuple):
+    """One class: `id` 0..254, `name`, `category` (Cityscapes categoryId, 0 = none), `color` (R, G, B)."""
+
+    id: int
+    name: str
+    category: int
+    color: typing.Tuple[int, int, int]
+
+
+class LabelSet(typing.NamedTuple):
+    """The classes a model tells apart. Ids are unique and ascending; 255 always means unlabelled."""
+
+    name: str
+    classes: typing.Tuple[LabelClass, ...]
+
+    @property
+    def names(self):
+        """Class names, in the order of `classes`."""
+        return tuple(c.name for c in self.classes)
+
+    @property
+    def ids(self):
+        """Class ids, in the order of `classes`."""
+        return tuple(c.id for c in self.classes)
+
+    @property
+    def without_category(self):
+        """Names of the classes that have no Cityscapes category."""
+        return tuple(c.name for c in self.classes if c.category == 0)
+
+    def palette(self):
+        """RGB colour of every id: uint8 [256, 3], black where the id has no class."""
+        table = np.zeros((256, 3), np.uint8)
+        for c in self.classes:
+            table[c.id] = c.color
+        return table
+
+    def category_table(self):
+        """Cityscapes categoryId of every id: uint8 [256], 0 (void) where the id has no class."""
+        table = np.zeros(256, np.uint8)
+        for c in self.classes:
+            table[c.id] = c.category
+        return table
+
+
+class CityscapesLabel(typing.NamedTuple):
+    """A row of the Cityscapes label table; `train_id` is 255 where the benchmark ignores the label."""
+
+    name: str
+    label_id: int
+    train_id: int
+    category: int
+    color: typing.Tuple[int, int, int]
+
+
+CITYSCAPES_LABELS = tuple(CityscapesLabel(*row) for row in (
+    ('unlabeled', 0, 255, 0, (0, 0, 0)),
+    ('ego vehicle', 1, 255, 0, (0, 0, 0)),
+    ('rectification border', 2, 255, 0, (0, 0, 0)),
+    ('out of roi', 3, 255, 0, (0, 0, 0)),
+    ('static', 4, 255, 0, (0, 0, 0)),
+    ('dynamic', 5, 255, 0, (111, 74, 0)),
+    ('ground', 6, 255, 0, (81, 0, 81)),
+    ('road', 7, 0, 1, (128, 64, 128)),
+    ('sidewalk', 8, 1, 1, (244, 35, 232)),
+    ('parking', 9, 255, 1, (250, 170, 160)),
+    ('rail track', 10, 255, 1, (230, 150, 140)),
+    ('building', 11, 2, 2, (70, 70, 70)),
+    ('wall', 12, 3, 2, (102, 102, 156)),
+    ('fence', 13, 4, 2, (190, 153, 153)),
+    ('guard rail', 14, 255, 2, (180, 165, 180)),
+    ('bridge', 15, 255, 2, (150, 100, 100)),
+    ('tunnel', 16, 255, 2, (150, 120, 90)),
+    ('pole', 17, 5, 3, (153, 153, 153)),
+    ('polegroup', 18, 255, 3, (153, 153, 153)),
+    ('traffic light', 19, 6, 3, (250, 170, 30)),
+    ('traffic sign', 20, 7, 3, (220, 220, 0)),
+    ('vegetation', 21, 8, 4, (107, 142, 35)),
+    ('terrain', 22, 9, 4, (152, 251, 152)),
+    ('sky', 23, 10, 5, (70, 130, 180)),
+    ('person', 24, 11, 6, (220, 20, 60)),
+    ('rider', 25, 12, 6, (255, 0, 0)),
+    ('car', 26, 13, 7, (0, 0, 142)),
+    ('truck', 27, 14, 7, (0, 0, 70)),
+    ('bus', 28, 15, 7, (0, 60, 100)),
+    ('caravan', 29, 255, 7, (0, 0, 90)),
+    ('trailer', 30, 255, 7, (0, 0, 110)),
+    ('train', 31, 16, 7, (0, 80, 100)),
+    ('motorcycle', 32, 17, 7, (0, 0, 230)),
+    ('bicycle', 33, 18, 7, (119, 11, 32)),
+))
+"""The Cityscapes label table (Cordts et al., CVPR 2016) without the licence plate, whose labelId is -1."""
+
+CITYSCAPES = LabelSet('cityscapes', tuple(
+    LabelClass(row.train_id, row.name, row.category, row.color)
+    for row in CITYSCAPES_LABELS if row.train_id != UNLABELED))
+"""The 19 evaluated Cityscapes classes; ids are trainIds."""
+
+CAMVID = LabelSet('camvid', (
+    LabelClass(0, 'Sky', 5, (128, 128, 128)),
+    LabelClass(1, 'Building', 2, (128, 0, 0)),
+    LabelClass(2, 'Pole', 3, (192, 192, 128)),
+    LabelClass(3, 'Road', 1, (128, 64, 128)),
+    LabelClass(4, 'Pavement', 1, (60, 40, 222)),
+    LabelClass(5, 'Tree', 4, (128, 128, 0)),
+    LabelClass(6, 'SignSymbol', 3, (192, 128, 128)),
+    LabelClass(7, 'Fence', 2, (64, 64, 128)),
+    LabelClass(8, 'Car', 7, (64, 0, 128)),
+    LabelClass(9, 'Pedestrian', 6, (64, 64, 0)),
+    LabelClass(10, 'Bicyclist', 6, (0, 128, 192)),
+))
+"""The 11 CamVid classes (Brostow et al., 2008, grouped as by Badrinarayanan et al., 2017)."""
+
+CATEGORY_SET = LabelSet('categories', tuple(
+    LabelClass(i, CATEGORIES[i], i, CATEGORY_COLORS[i]) for i in range(1, len(CATEGORIES))))
+"""The 7 Cityscapes categories as a label set of its own; ids are categoryIds, void is unlabelled."""
+
+LABEL_SETS = {s.name: s for s in (CITYSCAPES, CAMVID, CATEGORY_SET)}
+
+_CITYSCAPES_TO_CAMVID = {
+    'road': 'Road', 'sidewalk': 'Pavement', 'building': 'Building', 'wall': 'Building', 'fence': 'Fence',
+    'pole': 'Pole', 'traffic light': 'SignSymbol', 'traffic sign': 'SignSymbol', 'vegetation': 'Tree',
+    'terrain': 'Tree', 'sky': 'Sky', 'person': 'Pedestrian', 'rider': 'Bicyclist', 'car': 'Car', 'truck': 'Car',
+    'bus': 'Car', 'train': 'Car', 'motorcycle': 'Bicyclist', 'bicycle': 'Bicyclist'}
+
+
+def label_id_to_train_id():
+    """Table from Cityscapes labelId to trainId: uint8 [256], 255 where there is none."""
+    table = np.full(256, UNLABELED, np.uint8)
+    for row in CITYSCAPES_LABELS:
+        table[row.label_id] = row.train_id
+    return table
+
+
+def train_id_to_label_id():
+    """Table from Cityscapes trainId to labelId: uint8 [256], 0 (unlabeled) where there is none."""
+    table = np.zeros(256, np.uint8)
+    for row in CITYSCAPES_LABELS:
+        if row.train_id != UNLABELED:
+            table[row.train_id] = row.label_id
+    return table
+
+
+def cityscapes_to_camvid():
+    """Table from Cityscapes trainId to CamVid id: uint8 [256], 255 for unlabelled.
+
+    CamVid's own grouping decides: walls are buildings, low plants are trees, trucks and buses are cars, traffic
+    lights are signs, two-wheelers belong to their riders.
+    """
+    target = {c.name: c.id for c in CAMVID.classes}
+    table = np.full(256, UNLABELED, np.uint8)
+    for c in CITYSCAPES.classes:
+        table[c.id] = target[_CITYSCAPES_TO_CAMVID[c.name]]
+    return table
+
+
+def get_label_set(name):
+    """Return the built-in label set of that name, or the one in a YAML file when `name` is a path to one.
+
+    Raises LabelError when there is neither.
+    """
+    if name in LABEL_SETS:
+        return LABEL_SETS[name]
+    if str(name).endswith(('.yaml', '.yml')):
+        return load_label_set(name)
+    raise LabelError("no label set is called '{}'; known are {}, or give the path of a YAML file".format(
+        name, ', '.join(sorted(LABEL_SETS))))
+
+
+def load_label_set(path):
+    """Read a label set from a YAML file. Raises LabelError.
+
+    The file holds `name` and `classes`, a list of `{id, name, category, color}`; `category` is the name of a
+    Cityscapes category and may be left out, `color` is [R, G, B] with 0..255.
+    """
+    data = read_yaml(path, 'the label set', LabelError)
+    return label_set_from_dict(data, str(path))
+
+
+def label_set_from_dict(data, where='label set'):
+    """Check a label set given as plain data (see `load_label_set`) and return it. Raises LabelError."""
+    if not isinstance(data, dict) or set(data) != {'name', 'classes'}:
+        raise LabelError('{}: a label set has exactly the keys name and classes'.format(where))
+    if not isinstance(data['name'], str) or not data['name']:
+        raise LabelError('{}: name must be a word, not {}'.format(where, reprlib.repr(data['name'])))
+    if not isinstance(data['classes'], list) or not data['classes']:
+        raise LabelError('{}: classes must be a list with at least one class'.format(where))
+    classes = [_label_class(entry, where) for entry in data['classes']]
+    for field in ('id', 'name'):
+        values = [getattr(c, field) for c in classes]
+        twice = sorted({v for v in values if values.count(v) > 1})
+        if twice:
+            raise LabelError('{}: two classes share the {} {}'.format(where, field, reprlib.repr(twice[0])))
+    return LabelSet(data['name'], tuple(sorted(classes, key=lambda c: c.id)))
+
+
+def label_set_to_dict(label_set):
+    """Return the label set as plain data, the inverse of `label_set_from_dict`."""
+    return {'name': label_set.name, 'classes': [
+        {'id': c.id, 'name': c.name, 'category': CATEGORIES[c.category], 'color': list(c.color)}
+        for c in label_set.classes]}
+
+
+def _is_byte(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
+
+
+def _label_class(entry, where):
+    if not isinstance(entry, dict):
+        raise LabelError('{}: a class is a mapping with id, name, category and color, not {}'.format(
+            where, reprlib.repr(entry)))
+    unknown = set(entry) - {'id', 'name', 'category', 'color'}
+    if unknown:
+        raise LabelError('{}: a class has no key {}'.format(where, reprlib.repr(sorted(map(str, unknown))[0])))
+    if not _is_byte(entry.get('id')) or entry['id'] == UNLABELED:
+        raise LabelError('{}: class id {} must be a whole number 0..254 (255 means unlabelled)'.format(
+            where, reprlib.repr(entry.get('id'))))
+    if not isinstance(entry.get('name'), str) or not entry['name']:
+        raise LabelError('{}: class {} needs a name'.format(where, entry['id']))
+    category = entry.get('category', 'void')
+    if category not in CATEGORIES:
+        raise LabelError('{}: class {} has category {}; it must be one of {}'.format(
+            where, reprlib.repr(entry['name']), reprlib.repr(category), ', '.join(CATEGORIES)))
+    color = entry.get('color')
+    if not isinstance(color, list) or len(color) != 3 or not all(_is_byte(v) for v in color):
+        raise LabelError('{}: class {} needs a color [R, G, B] of whole numbers 0..255, not {}'.format(
+            where, reprlib.repr(entry['name']), reprlib.repr(color)))
+    return LabelClass(entry['id'], entry['name'], CATEGORIES.index(category), tuple(color))

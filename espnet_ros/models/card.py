@@ -1,0 +1,180 @@
+"""The model card: what a weights file is, in a YAML file beside it."""
+import os
+import re
+import reprlib
+import typing
+
+import yaml
+
+from espnet_ros.errors import LabelError, ModelError
+from espnet_ros.files import read_yaml, write_file
+from espnet_ros.labels import (
+    LABEL_SETS,
+    UNLABELED,
+    LabelSet,
+    label_set_from_dict,
+    label_set_to_dict,
+    load_label_set,
+)
+from espnet_ros.network.espnet import NetworkConfig, check
+
+SIDES = range(64, 4097, 8)
+"""Widths and heights in pixels that a network's input may have."""
+
+
+class ModelCard(typing.NamedTuple):
+    """A model in words and numbers.
+
+    architecture: the network. label_set: the classes it publishes. outputs: for each network output the class id it
+    stands for, 255 for background. input_width, input_height: the size it was trained for, in pixels, of SIDES.
+    mean, std: per channel in B, G, R order on the scale 0..255; the network sees (x - mean) / std / divisor.
+    training, results: plain data for people. weights: file name, beside the card. sha256: of that file.
+    """
+
+    name: str
+    description: str
+    architecture: NetworkConfig
+    label_set: LabelSet
+    outputs: typing.Tuple[int, ...]
+    input_width: int
+    input_height: int
+    mean: typing.Tuple[float, float, float]
+    std: typing.Tuple[float, float, float]
+    divisor: float
+    license: str
+    source: str
+    training: dict
+    results: dict
+    weights: str
+    sha256: str
+
+
+_KEYS = {'name': str, 'description': str, 'architecture': dict, 'outputs': list, 'input': dict, 'normalization': dict,
+         'license': str, 'source': str, 'training': dict, 'results': dict, 'weights': dict}
+_KINDS = {str: 'text', dict: 'a mapping', list: 'a list'}
+
+
+def card_from_dict(data, where):
+    """Check a card given as plain data and return it. Raises ModelError naming `where` and the key."""
+    def wrong(text):
+        return ModelError("the model card '{}': {}".format(where, text))
+
+    if not isinstance(data, dict):
+        raise wrong('must be a mapping, not {}'.format(type(data).__name__))
+    _exact_keys(data, set(_KEYS) | {'label_set'}, wrong, 'the card')
+    for key, kind in _KEYS.items():
+        if not isinstance(data[key], kind):
+            raise wrong('{} must be {}, not {}'.format(key, _KINDS[kind], reprlib.repr(data[key])))
+    if not re.match(r'[a-z0-9][a-z0-9._-]{0,99}\Z', data['name']):
+        raise wrong('name {} must be up to 100 of a-z, 0-9, dot, dash and underscore'.format(
+            reprlib.repr(data['name'])))
+    unknown = set(data['architecture']) - set(NetworkConfig._fields)
+    if unknown:
+        raise wrong('architecture has no field {}'.format(reprlib.repr(sorted(map(str, unknown))[0])))
+    architecture = NetworkConfig(**data['architecture'])
+    try:
+        check(architecture)
+        label_set = _label_set(data['label_set'], where)
+    except (ModelError, LabelError) as error:
+        raise wrong(error)
+    outputs = tuple(data['outputs'])
+    allowed = set(label_set.ids) | {UNLABELED}
+    if len(outputs) != architecture.classes or not set(map(_hashable, outputs)) <= allowed:
+        raise wrong('outputs must name {} class ids of {}, or 255'.format(architecture.classes, label_set.name))
+    _exact_keys(data['input'], {'width', 'height'}, wrong, 'input')
+    for side in ('width', 'height'):
+        value = data['input'][side]
+        if type(value) is not int or value not in SIDES:
+            raise wrong('input {} is {}; it must be a multiple of {} from {} to {}'.format(
+                side, reprlib.repr(value), SIDES.step, SIDES[0], SIDES[-1]))
+    _exact_keys(data['normalization'], {'mean', 'std', 'divisor'}, wrong, 'normalization')
+    numbers = data['normalization']
+    for key in ('mean', 'std'):
+        if not isinstance(numbers[key], list) or len(numbers[key]) != 3 or not all(map(_is_number, numbers[key])):
+            raise wrong('normalization {} must be three numbers in B, G, R order, not {}'.format(
+                key, reprlib.repr(numbers[key])))
+    if not all(0 <= v <= 255 for v in numbers['mean']):
+        raise wrong('normalization mean is {}; it stands on the scale 0..255'.format(numbers['mean']))
+    for value in numbers['std'] + [numbers['divisor']]:
+        if not _is_number(value) or not 1e-3 <= value <= 1e6:  # beyond that it drowns in float32
+            raise wrong('normalization std and divisor must be numbers from 0.001 to 1000000, not {}'.format(
+                reprlib.repr(value)))
+    _exact_keys(data['weights'], {'file', 'sha256'}, wrong, 'weights')
+    file, sha256 = data['weights']['file'], data['weights']['sha256']
+    if not isinstance(file, str) or os.path.basename(file) != file or file in ('', '.', '..') or (
+            not file.isprintable()):
+        raise wrong('weights file {} must be the name of a file beside the card'.format(reprlib.repr(file)))
+    if not isinstance(sha256, str) or not re.match(r'[0-9a-f]{64}\Z', sha256):
+        raise wrong('weights sha256 must be 64 hexadecimal digits')
+    return ModelCard(
+        data['name'], data['description'], architecture, label_set, outputs, data['input']['width'],
+        data['input']['height'], _triple(numbers['mean']), _triple(numbers['std']),
+        float(numbers['divisor']), data['license'], data['source'], data['training'], data['results'], file, sha256)
+
+
+def card_to_dict(card):
+    """Return the card as plain data, the inverse of `card_from_dict`."""
+    built_in = LABEL_SETS.get(card.label_set.name) == card.label_set
+    return {
+        'name': card.name,
+        'description': card.description,
+        'architecture': dict(card.architecture._asdict()),
+        'label_set': card.label_set.name if built_in else label_set_to_dict(card.label_set),
+        'outputs': list(card.outputs),
+        'input': {'width': card.input_width, 'height': card.input_height},
+        'normalization': {'mean': list(card.mean), 'std': list(card.std), 'divisor': card.divisor},
+        'license': card.license,
+        'source': card.source,
+        'training': card.training,
+        'results': card.results,
+        'weights': {'file': card.weights, 'sha256': card.sha256},
+    }
+
+
+def read_card(path):
+    """Read a card from a YAML file. Raises ModelError."""
+    return card_from_dict(read_yaml(path, 'the model card', ModelError), str(path))
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes a value that occurs twice twice: `read_yaml` takes no aliases."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
+def write_card(card, path):
+    """Write a card as YAML; an older file stays whole until the new one is complete. Raises ModelError."""
+    text = yaml.dump(card_to_dict(card), None, _PlainDumper, sort_keys=False, width=110, allow_unicode=True)
+    write_file(path, text.encode('utf-8'))
+
+
+def _label_set(data, where):
+    if isinstance(data, str) and data.endswith(('.yaml', '.yml')):
+        return load_label_set(os.path.join(os.path.dirname(where), data))
+    if isinstance(data, str):
+        if data not in LABEL_SETS:
+            raise LabelError('label_set {} is none of {}'.format(reprlib.repr(data), ', '.join(sorted(LABEL_SETS))))
+        return LABEL_SETS[data]
+    return label_set_from_dict(data)
+
+
+def _exact_keys(data, keys, wrong, what):
+    missing, unknown = keys - set(data), set(map(str, data)) - keys
+    if missing:
+        raise wrong('{} lacks {}'.format(what, ', '.join(sorted(missing))))
+    if unknown:
+        raise wrong('{} has no key {}'.format(what, reprlib.repr(sorted(unknown)[0])))
+
+
+def _hashable(value):
+    return value if type(value) is int else None
+
+
+def _triple(values):
+    first, second, third = values
+    return float(first), float(second), float(third)
+
+
+def _is_number(value):
+    return type(value) in (int, float) and abs(value) < 1e300  # no NaN, no infinity, no integer beyond a float

@@ -1,0 +1,145 @@
+"""The camera node: publishes pictures from a webcam, stream, video, folder or the synthetic street."""
+import sys
+import threading
+import typing
+
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from espnet_ros.images.sources import LARGEST, open_source
+from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibration
+from espnet_ros.nodes.camera.feed import Feed
+from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
+from espnet_ros.nodes.common.parameters import ParameterSet, Rule
+from espnet_ros.nodes.common.process import run
+
+# Reliable matches reliable and best-effort subscribers; a few pictures deep, so that a recorder's hiccup loses none.
+CAMERA_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+
+
+class CameraParameters(typing.NamedTuple):
+    """What the camera node can be told."""
+
+    source: str = 'street'
+    width: int = 0
+    height: int = 0
+    rate: float = 0.0
+    loop: bool = False
+    frame_id: str = 'camera'
+    camera_info_url: str = ''
+    jpeg_quality: int = 80
+    wait_for_subscriber: bool = False
+
+
+CAMERA_RULES = {
+    'source': Rule('street or street:SEED (synthetic), webcam index or /dev path, rtsp:// or http:// stream, video '
+                   'file, image file, or folder of images', fixed=True),
+    'width': Rule('width of the images in pixels; 0: as they come, or as height and the aspect ratio make it', 0,
+                  LARGEST, fixed=True),
+    'height': Rule('height of the images in pixels; 0: as they come, or as width and the aspect ratio make it', 0,
+                   LARGEST, fixed=True),
+    'rate': Rule('images per second; 0: as the source has it, else 10', 0.0, 1000.0, fixed=True),
+    'loop': Rule('start a video or folder again at its end', fixed=True),
+    'frame_id': Rule('frame in the header of the messages', fixed=True),
+    'camera_info_url': Rule('calibration file (YAML of camera_calibration): path, file:// or package://', fixed=True),
+    'jpeg_quality': Rule('quality of image_raw/compressed', 1, 100),
+    'wait_for_subscriber': Rule('give the first image only when somebody listens', fixed=True),
+}
+
+
+class CameraOutputs:
+    """The camera's topics; what costs time is made only when somebody listens."""
+
+    def __init__(self, node, info, with_labels):
+        """info: CameraInfo to send along, for its own size; with_labels: whether there is a ground truth."""
+        self._info = info
+        self._image = node.create_publisher(Image, 'image_raw', CAMERA_QOS)
+        self._compressed = node.create_publisher(CompressedImage, 'image_raw/compressed', CAMERA_QOS)
+        self._camera_info = node.create_publisher(CameraInfo, 'camera_info', CAMERA_QOS)
+        self._labels = node.create_publisher(Image, 'ground_truth', CAMERA_QOS) if with_labels else None
+
+    @property
+    def viewers(self):
+        """Number of subscriptions to the pictures."""
+        return self._image.get_subscription_count() + self._compressed.get_subscription_count()
+
+    def publish(self, capture, header, jpeg_quality):
+        """Publish a Capture on every topic, all with `header`."""
+        height, width = capture.image.shape[:2]
+        info = scale_camera_info(self._info, width, height) if self._info.width else CameraInfo()
+        info.header, info.width, info.height = header, width, height
+        self._camera_info.publish(info)
+        if self._labels is not None and self._labels.get_subscription_count():
+            self._labels.publish(array_to_image(capture.labels, 'mono8', header))
+        if self._image.get_subscription_count():
+            self._image.publish(array_to_image(capture.image, 'bgr8', header))
+        if self._compressed.get_subscription_count():
+            self._compressed.publish(bgr_to_compressed(capture.image, jpeg_quality, header))
+
+    def flush(self):
+        """Wait a moment until subscribers have what was published."""
+        for publisher in (self._image, self._compressed, self._camera_info, self._labels):
+            if hasattr(publisher, 'wait_for_all_acked'):  # since Humble
+                publisher.wait_for_all_acked(Duration(seconds=1))
+
+
+class CameraNode(Node):
+    """Wires source, feed and topics together; the program ends with the source."""
+
+    def __init__(self, stop):
+        """Open the source and start to publish; stop: tells the program to end. Raises EspnetError."""
+        super().__init__('camera')
+        self._stop = stop
+        self._feed = None
+        self._settings = ParameterSet(self, CameraParameters(), CAMERA_RULES)
+        self._settings.check_problems()
+        settings = self._settings.value
+        info = read_calibration(settings.camera_info_url) if settings.camera_info_url else CameraInfo()
+        source = open_source(settings.source, settings.width, settings.height, settings.rate, settings.loop)
+        if source.camera_matrix is not None and not settings.camera_info_url:
+            info = pinhole_to_info(source.camera_matrix, *source.size)
+        self._outputs = CameraOutputs(self, info, source.labelled)
+        self._feed = Feed(source, settings.rate, self)
+        self._player = threading.Thread(target=self._play, name='camera', daemon=True)
+        self._player.start()
+
+    def destroy_node(self):
+        """Stop publishing before the publishers go away."""
+        if self._feed is not None:
+            self._feed.stop()
+            self._player.join(1.0)
+        return super().destroy_node()
+
+    def _play(self):
+        try:
+            self._publish_all()
+            self._stop()
+        except Exception as error:
+            if not self._feed.stopped:  # else the node was taken down around a picture
+                self._stop(error)
+
+    def _publish_all(self):
+        settings = self._settings.value
+        while settings.wait_for_subscriber and not self._outputs.viewers:
+            if not self._feed.wait(0.05):
+                return
+        count = 0
+        for capture, stamp in self._feed:
+            header = Header(frame_id=settings.frame_id, stamp=stamp.to_msg())
+            self._outputs.publish(capture, header, self._settings.value.jpeg_quality)
+            count += 1
+        if not self._feed.stopped:
+            self._outputs.flush()
+            self.get_logger().info('the source has ended after {} images'.format(count))
+
+
+def main():
+    """Run the node until its source ends or it is told to stop; return the exit code."""
+    return run(CameraNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

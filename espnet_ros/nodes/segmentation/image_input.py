@@ -1,0 +1,226 @@
+"""The segmentation node's ear: newest image, its camera_info, and what is wrong with them."""
+import collections
+import typing
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from espnet_ros.diagnostics.latency import RateMeter
+from espnet_ros.diagnostics.status import SILENCE_SECONDS, InputState
+from espnet_ros.nodes.common.endpoints import create_subscription, expand, resolve
+from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr, stamp_to_seconds
+from espnet_ros.nodes.common.slot import NewestSlot
+
+FUTURE_SECONDS = 0.1
+"""A stamp further ahead of the node's clock than this means that two clocks disagree."""
+OLD_SECONDS = 600.0
+"""A stamp further behind than this belongs to a recording."""
+RELIABILITY = {'best_effort': ReliabilityPolicy.BEST_EFFORT, 'reliable': ReliabilityPolicy.RELIABLE}
+"""Settings that ask one thing of every camera; 'auto' asks what the camera offers."""
+
+_LOSS_REMEDY = ('best effort loses what does not fit the shared memory of the middleware (512 KiB in Fast DDS); let '
+                'the camera publish reliably, or use its compressed images')
+
+
+class ImageInput:
+    """Listens to images and camera_info; `slot` holds the newest image message."""
+
+    def __init__(self, node, transport, reliability):
+        """transport: 'raw' or 'compressed'. reliability: 'auto' or a key of RELIABILITY."""
+        self.slot = NewestSlot()
+        self.to_bgr = _TRANSPORTS[transport].to_bgr
+        self.topic = _TRANSPORTS[transport].topic(node)
+        self._node = node
+        self._kind = _TRANSPORTS[transport].kind
+        self._wanted = RELIABILITY.get(reliability)
+        self._reliability = None
+        self._subscriptions = []
+        self._rate = RateMeter()
+        self._since = 0.0
+        self._received = self._lost = self._refused = 0
+        self._sequence = None
+        self._gap = 0
+        self._several_publishers = False
+        self._counted = (0, 0)
+        self._refusal = self._clock_problem = self._qos_problem = ''
+        self._last_stamp = None
+        self._clock_problem_at = 0.0
+        self._warned = set()
+        self._infos = collections.OrderedDict()
+        self._newest_info = None
+
+    def open(self):
+        """Subscribe."""
+        self._since = self._now()
+        self._sequence = self._last_stamp = None
+        self._refusal = self._clock_problem = self._qos_problem = ''
+        self._reliability = self._suited()
+        self._subscriptions = [self._subscribe(), self._node.create_subscription(
+            CameraInfo, 'camera_info', self._on_camera_info, qos_profile_sensor_data)]
+
+    def close(self):
+        """Stop listening; an image that waits is dropped."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        self.slot.clear()
+
+    def adapt(self):
+        """Ask for what the camera offers now; call it now and then while open."""
+        suited = self._suited()
+        if self._subscriptions and suited != self._reliability:
+            self._reliability = suited
+            self._node.destroy_subscription(self._subscriptions[0])
+            self._subscriptions[0] = self._subscribe()
+
+    def refuse(self, reason):
+        """Count a frame that could not be read as an image."""
+        self._refused += 1
+        self._refusal = reason
+        self._node.get_logger().warning('refused an image on {}: {}'.format(self.topic, reason),
+                                        throttle_duration_sec=5.0)
+
+    def accept(self):
+        """Note that the newest frame was read."""
+        self._refusal = ''
+
+    def camera_info_of(self, header):
+        """Return the CameraInfo with the stamp of `header`, else the newest one, else None."""
+        return self._infos.get((header.stamp.sec, header.stamp.nanosec), self._newest_info)
+
+    def state(self, active):
+        """Return the InputState for diagnostics."""
+        now = self._now()
+        self._since = min(self._since or now, now)  # simulated time starts late, and over again
+        last = self._rate.last
+        last = None if last is not None and last > now else last
+        silence = max(0.0, now - (self._since if last is None else max(last, self._since)))
+        publishers = self._node.count_publishers(self.topic)
+        if publishers == 0:
+            self._qos_problem = ''
+        if self._several_publishers != (publishers > 1):
+            self._several_publishers = publishers > 1
+            self._sequence = None
+        if publishers > 1:
+            self._warn_once('several publishers on {}: their images alternate; remap `image` to one camera'.format(
+                self.topic))
+        # Several publishers number their images independently: gaps then mean nothing.
+        lost = None if self._sequence is None or self._several_publishers else self._lost
+        return InputState(active, self.topic, publishers, self._rate.rate(now), self._received, lost,
+                          self.slot.dropped, self._refused, silence, self._refusal, self._clock_problem,
+                          self._qos_problem or ('' if lost is None else self._transport_problem()),
+                          self._rate.rhythm())
+
+    def _transport_problem(self):
+        """Say so when best effort lost many images since the last call."""
+        received, lost = self._received - self._counted[0], self._lost - self._counted[1]
+        self._counted = self._received, self._lost
+        if self._reliability != ReliabilityPolicy.BEST_EFFORT or lost < 2 or lost < 0.2 * (lost + received):
+            return ''
+        self._warn_once('images on {} are lost on their way: {}'.format(self.topic, _LOSS_REMEDY))
+        return '{} of {} images were lost on their way: {}'.format(lost, lost + received, _LOSS_REMEDY)
+
+    def _suited(self):
+        """Return the reliability to ask for: the wanted one, else reliable where every publisher offers that."""
+        if self._wanted is not None:
+            return self._wanted
+        offers = {info.qos_profile.reliability for info in self._node.get_publishers_info_by_topic(self.topic)}
+        if not offers and self._reliability is not None:
+            return self._reliability  # the camera is away: no reason to change
+        return ReliabilityPolicy.RELIABLE if offers == {ReliabilityPolicy.RELIABLE} else ReliabilityPolicy.BEST_EFFORT
+
+    def _subscribe(self):
+        qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=self._reliability,
+                         durability=DurabilityPolicy.VOLATILE)
+        # Sequence numbers, which tell what was lost on the way, come with newer rclpy alone.
+        callback = self._on_numbered_image if hasattr(Subscription, 'CallbackType') else self._on_image
+        return create_subscription(self._node, self._kind, self.topic, callback, qos, self._on_incompatible_qos)
+
+    def _now(self):
+        return self._node.get_clock().now().nanoseconds * 1e-9
+
+    def _on_numbered_image(self, message, info):
+        number = info.get('publication_sequence_number')
+        if number is not None:
+            if self._sequence is not None and number > self._sequence:
+                self._gap = number - self._sequence - 1
+                self._lost += self._gap
+            elif self._sequence is not None:
+                # A camera was started again, or there are several, and the gap before was a step between them.
+                self._lost -= self._gap
+                self._gap = 0
+            self._sequence = number
+        self._on_image(message)
+
+    def _on_image(self, message):
+        self._received += 1
+        self._qos_problem = ''
+        now = self._now()
+        self._rate.add(now)
+        self._check_stamp(stamp_to_seconds(message.header.stamp), now)
+        self.slot.put(message)
+
+    def _check_stamp(self, stamp, now):
+        if stamp == 0.0:
+            problem = 'stamps are zero; set the header stamp in the camera driver'
+        elif now == 0.0:
+            problem = 'use_sim_time is true, but /clock tells no time; play with --clock, or set use_sim_time to false'
+        elif self._last_stamp is not None and stamp < self._last_stamp:
+            problem = 'stamps jumped {:.3f} s backwards; is a recording looping, or do two cameras share {}?'.format(
+                self._last_stamp - stamp, self.topic)
+        elif stamp > now + FUTURE_SECONDS:
+            problem = ('stamps lie {:.3f} s in the future; synchronise the clocks (chrony, PTP), or set use_sim_time '
+                       'for recordings'.format(stamp - now))
+        elif stamp < now - OLD_SECONDS:
+            problem = 'stamps are {:.0f} s old; for recordings play with --clock and set use_sim_time'.format(
+                now - stamp)
+        else:
+            problem = ''
+        if problem and not self._clock_problem:
+            self._node.get_logger().warning('images on {}: {}'.format(self.topic, problem))
+        if problem:
+            self._clock_problem, self._clock_problem_at = problem, now
+        elif abs(now - self._clock_problem_at) > SILENCE_SECONDS:  # a jump lasts one frame: keep it in sight
+            self._clock_problem = ''
+        self._last_stamp = stamp
+
+    def _on_camera_info(self, message):
+        self._newest_info = message
+        self._infos[message.header.stamp.sec, message.header.stamp.nanosec] = message
+        while len(self._infos) > 32:
+            self._infos.popitem(last=False)
+
+    def _on_incompatible_qos(self):
+        if self._wanted is None:
+            return  # adapt() will ask for less
+        self._qos_problem = 'a publisher of {} offers another quality of service than is asked for; {}'.format(
+            self.topic, 'set image_reliability to auto' if self._wanted == ReliabilityPolicy.RELIABLE
+            else 'compare with: ros2 topic info -v ' + self.topic)
+        self._warn_once(self._qos_problem)
+
+    def _warn_once(self, text):
+        if text not in self._warned:
+            self._warned.add(text)
+            self._node.get_logger().warning(text)
+
+
+class _Transport(typing.NamedTuple):
+    kind: type
+    to_bgr: typing.Callable
+    topic: typing.Callable
+
+
+def _raw_topic(node):
+    return resolve(node, 'image')
+
+
+def _compressed_topic(node):
+    """Return `image/compressed`, following a remapping of it or of `image`."""
+    own = resolve(node, 'image/compressed')
+    return own if own != expand(node, 'image/compressed') else _raw_topic(node) + '/compressed'
+
+
+_TRANSPORTS = {
+    'raw': _Transport(Image, image_to_bgr, _raw_topic),
+    'compressed': _Transport(CompressedImage, compressed_to_bgr, _compressed_topic)}

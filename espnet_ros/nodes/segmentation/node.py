@@ -1,0 +1,188 @@
+"""The segmentation node: images in, labels, masks, confidence and overlays out."""
+import socket
+import sys
+import time
+import typing
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from std_srvs.srv import SetBool
+
+from espnet_ros import models
+from espnet_ros.diagnostics.status import (
+    EngineState,
+    LevelLog,
+    engine_status,
+    input_status,
+    latency_readings,
+    latency_status,
+    output_status,
+)
+from espnet_ros.engine import build_engine
+from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_message
+from espnet_ros.nodes.common.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
+from espnet_ros.nodes.common.parameters import ParameterSet
+from espnet_ros.nodes.common.plots import Plots
+from espnet_ros.nodes.common.process import run
+from espnet_ros.nodes.segmentation.image_input import ImageInput
+from espnet_ros.nodes.segmentation.outputs import Outputs
+from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters
+from espnet_ros.nodes.segmentation.worker import Worker
+from espnet_ros.segmenter import Segmenter, input_size
+
+
+class SegmentationNode(LifecycleNode):
+    """Wires parameters, lifecycle, input, worker, outputs and diagnostics together.
+
+    Configured: the model is loaded, outputs are advertised and the worker builds the engine. Active: it listens and
+    publishes. Topics and parameters are those of the README.
+    """
+
+    def __init__(self, **options):
+        super().__init__('espnet', **options)
+        self._worker = None
+        self._input = None
+        self._outputs = None
+        self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
+        self._announced = None  # the confidence threshold that ~/label_map tells
+        self._level_log = LevelLog()
+        self._latency_plots = Plots(self, 'latency')
+        self._enabled = True
+        self._settings = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
+                                     lambda: self._worker is not None,
+                                     self.unlock.replace('NODE', self.get_fully_qualified_name()))
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.create_service(SetBool, '~/enable', self._on_enable)
+        # On the steady clock: a paused simulation still wants to know how the node is.
+        self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        if self._settings.value.autostart or not self.is_managed:
+            self._autostart = self.create_timer(0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @transition
+    def on_configure(self, _state):
+        """Load the model, advertise the outputs, start building the engine."""
+        settings = self._settings.value
+        self._settings.check_problems()
+        model = models.find(settings.model)
+        network = models.load(model)
+        width, height = input_size(model.card, settings.input_width, settings.input_height)
+        card = model.card
+
+        def build(progress):
+            engine = build_engine(card, network, width, height, settings.backend, settings.device, settings.precision,
+                                  settings.engine_cache_dir, progress)
+            return Segmenter(engine, settings.output_size)
+        self._outputs = Outputs(self, card.label_set)
+        self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
+        self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)
+        self._worker.enabled = self._enabled
+        self._worker.start()
+        self._model_values = (
+            ('model', card.name), ('weights SHA-256', card.sha256), ('label set', card.label_set.name),
+            ('network input', '{}x{}'.format(width, height)), ('output size', settings.output_size))
+        self.get_logger().info('model {}: {} classes of {}, network input {}x{}'.format(
+            card.name, len(card.label_set.classes), card.label_set.name, width, height))
+        if card.label_set.without_category:
+            self.get_logger().warning('no Cityscapes category for {}: they are void in ~/categories; give them a '
+                                      'category in the model card'.format(', '.join(card.label_set.without_category)))
+
+    @transition
+    def on_activate(self, _state):
+        """Announce the labels, start to listen."""
+        self._announce()
+        self._input.open()
+        self._worker.active = True
+
+    @transition
+    def on_deactivate(self, _state):
+        """Stop listening; model and engine stay."""
+        self._worker.active = False
+        self._input.close()
+
+    @transition
+    def on_cleanup(self, _state):
+        """Give everything back that on_configure took."""
+        self._release()
+
+    @transition
+    def on_shutdown(self, _state):
+        """As on_cleanup, from any state."""
+        self._release()
+
+    def on_error(self, _state):
+        """Go back to unconfigured after an error nobody foresaw."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self):
+        """Stop the worker before the node goes away under it."""
+        self._release()
+        return super().destroy_node()
+
+    def _release(self):
+        worker, self._worker = self._worker, None
+        if self._input is not None:
+            self._input.close()
+        if worker is not None:
+            worker.stop()
+        if self._outputs is not None:
+            self._outputs.close()
+        self._input = self._outputs = self._announced = None
+        self._model_values = ()
+
+    def _on_autostart(self):
+        self.destroy_timer(self._autostart)
+        if self._worker is not None:
+            return  # a lifecycle manager was faster
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+        else:
+            self.get_logger().error('not started; mend the above, then: {}'.format(
+                self.retry.replace('NODE', self.get_fully_qualified_name())))
+
+    def _on_enable(self, request, response):
+        self._enabled = request.data
+        if self._worker is not None:
+            self._worker.enabled = self._enabled
+        response.success = True
+        response.message = 'segmentation is {}'.format('on' if self._enabled else 'off')
+        return response
+
+    def _announce(self):
+        self._announced = self._settings.value.confidence_threshold
+        self._outputs.announce(self._announced)
+
+    def _on_second(self):
+        settings = self._settings.value
+        if self._input is not None:
+            self._input.adapt()
+        if self._worker is not None and self._worker.active and self._announced != settings.confidence_threshold:
+            self._announce()
+        # In a namespace of its own each node keeps lines of its own.
+        prefix = self.get_fully_qualified_name().lstrip('/') + ': '
+        statuses = self._statuses(prefix, settings)
+        self._diagnostics.publish(statuses_to_message(
+            statuses, self.get_clock().now().to_msg(), socket.gethostname()))
+        log_levels(self, self._level_log.update(statuses, time.monotonic()), prefix)
+        if self._worker is not None:
+            self._latency_plots.publish(latency_readings(self._worker.times.percentiles()))
+
+    def _statuses(self, prefix, settings):
+        if self._worker is None:
+            problem = self.problem or '; '.join(self._settings.problems.values())
+            return [engine_status(prefix + 'Engine', EngineState('unconfigured', problem=problem))]
+        engine = self._worker.engine_state()
+        return [
+            input_status(prefix + 'Input', self._input.state(self._worker.active), settings.min_input_rate),
+            latency_status(prefix + 'Latency', self._worker.times.percentiles(), settings.max_latency),
+            engine_status(prefix + 'Engine', engine._replace(values=self._model_values + engine.values)),
+            output_status(prefix + 'Output', self._worker.output_state())]
+
+
+def main():
+    """Run the node until it is told to stop; return the exit code."""
+    return run(lambda stop: SegmentationNode())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The segmentation node's voice: every output topic, each computed only when somebody listens."""
+import json
+
+import cv2
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import String
+
+try:
+    from vision_msgs.msg import LabelInfo, VisionClass
+except ImportError:  # vision_msgs is optional: ~/label_map says the same
+    LabelInfo = None
+
+from espnet_ros.errors import ImageError
+from espnet_ros.images import render
+from espnet_ros.labels import CATEGORIES, UNLABELED
+from espnet_ros.nodes.common.endpoints import create_publisher
+from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
+
+# Reliable matches reliable and best-effort subscribers; depth 1, because an old mask is worth nothing.
+OUTPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Outputs:
+    """The publishers of one model's outputs."""
+
+    def __init__(self, node, label_set):
+        self._node = node
+        self._label_set = label_set
+        self._categories = label_set.category_table()
+        self._rgb = label_set.palette()
+        self._bgr = self._rgb[:, ::-1].copy()
+        self._labels = self._image('labels')
+        self._category_ids = self._image('categories')
+        self._masks = [(i, self._image('mask/' + name)) for i, name in enumerate(CATEGORIES) if i > 0]
+        self._confidence = self._image('confidence')
+        self._color = self._image('color')
+        self._overlay = self._image('overlay')
+        self._overlay_compressed = self._publisher(CompressedImage, 'overlay/compressed')
+        self._camera_info = self._publisher(CameraInfo, 'camera_info')
+        self._per_frame = [self._labels, self._category_ids, self._confidence, self._color, self._overlay,
+                           self._overlay_compressed, self._camera_info] + [mask for _, mask in self._masks]
+        self._label_map = node.create_publisher(String, '~/label_map', LATCHED_QOS)
+        self._label_info = None if LabelInfo is None else node.create_publisher(
+            LabelInfo, '~/label_info', LATCHED_QOS)
+
+    @property
+    def subscribers(self):
+        """Number of subscriptions to outputs that are made for each frame."""
+        return sum(p.get_subscription_count() for p in self._per_frame)
+
+    @property
+    def wants_confidence(self):
+        """Whether somebody listens to ~/confidence."""
+        return _wanted(self._confidence)
+
+    def close(self):
+        """Take all topics back."""
+        latched = [self._label_map] + ([] if self._label_info is None else [self._label_info])
+        for publisher in self._per_frame + latched:
+            self._node.destroy_publisher(publisher)
+
+    def announce(self, threshold):
+        """Publish the latched label map; threshold is the confidence below which pixels are unlabelled, 0..1."""
+        stamp = self._node.get_clock().now().to_msg()
+        self._label_map.publish(String(data=json.dumps({
+            'label_set': self._label_set.name, 'unlabeled': UNLABELED, 'threshold': threshold, 'classes': [
+                {'id': c.id, 'name': c.name, 'category': CATEGORIES[c.category], 'category_id': c.category,
+                 'color': list(c.color)} for c in self._label_set.classes]}, sort_keys=True)))
+        if self._label_info is not None:
+            message = LabelInfo(threshold=threshold, class_map=[
+                VisionClass(class_id=c.id, class_name=c.name) for c in self._label_set.classes])
+            message.header.stamp = stamp
+            self._label_info.publish(message)
+
+    def publish(self, header, picture, segmentation, alpha, jpeg_quality, camera_info):
+        """Publish what is listened to, with the stamp and frame_id of `header`, labels first.
+
+        picture: returns BGR uint8 [H, W, 3], the image at the labels' size. segmentation: a segmenter.Segmentation.
+        camera_info: the camera's CameraInfo or None.
+        """
+        labels = segmentation.labels
+        self._send(self._labels, lambda: labels, 'mono8', header)
+        if _wanted(self._category_ids) or any(_wanted(mask) for _, mask in self._masks):
+            categories = render.categories(labels, self._categories)
+            self._send(self._category_ids, lambda: categories, 'mono8', header)
+            for category, publisher in self._masks:
+                self._send(publisher, lambda c=category: render.category_mask(categories, c), 'mono8', header)
+        if segmentation.confidence is not None:
+            self._send(self._confidence, lambda: segmentation.confidence, 'mono8', header)
+        self._publish_camera_info(header, labels.shape, camera_info)
+        self._send(self._color, lambda: render.colorize(labels, self._rgb), 'rgb8', header)
+        if _wanted(self._overlay) or _wanted(self._overlay_compressed):
+            overlay = render.overlay(picture(), render.colorize(labels, self._bgr), alpha, labels)
+            self._send(self._overlay, lambda: cv2.cvtColor(overlay, cv2.COLOR_BGR2RGB), 'rgb8', header)
+            if _wanted(self._overlay_compressed):
+                self._overlay_compressed.publish(bgr_to_compressed(overlay, jpeg_quality, header))
+
+    def _publish_camera_info(self, header, shape, camera_info):
+        if camera_info is None or not _wanted(self._camera_info):
+            return
+        try:
+            info = scale_camera_info(camera_info, shape[1], shape[0])
+        except ImageError as error:
+            self._node.get_logger().warning('no camera_info is published: {}'.format(error), throttle_duration_sec=5.0)
+            return
+        info.header.stamp = header.stamp
+        info.header.frame_id = header.frame_id
+        self._camera_info.publish(info)
+
+    def _send(self, publisher, make, encoding, header):
+        if _wanted(publisher):
+            publisher.publish(array_to_image(make(), encoding, header))
+
+    def _image(self, name):
+        return self._publisher(Image, name)
+
+    def _publisher(self, kind, name):
+        topic = '~/' + name
+        told = []
+
+        def on_incompatible():
+            if not told:
+                told.append(True)
+                self._node.get_logger().warning(
+                    'a subscriber of {} asks for a quality of service that is not offered; use reliable or best '
+                    'effort, and volatile durability'.format(topic))
+        return create_publisher(self._node, kind, topic, OUTPUT_QOS, on_incompatible)
+
+
+def _wanted(publisher):
+    return publisher.get_subscription_count() > 0

@@ -1,0 +1,155 @@
+"""The thread that does the segmentation node's work."""
+import math
+import threading
+import time
+
+from espnet_ros.diagnostics.latency import RateMeter, StageTimes
+from espnet_ros.diagnostics.status import EngineState, OutputState
+from espnet_ros.errors import EngineError, ImageError
+from espnet_ros.nodes.common.messages import stamp_to_seconds
+from espnet_ros.nodes.segmentation.image_input import OLD_SECONDS
+
+_ONE_BUILD = threading.Lock()
+"""A build that was left to itself ends before the next one begins: a small board has no memory for two."""
+
+
+class Worker(threading.Thread):
+    """Builds the engine, then takes the newest image, segments it and publishes, until told to stop.
+
+    build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes and tells a function how it
+    goes. image_input, outputs: where images come from and results go. settings: returns the current
+    SegmentationParameters.
+    """
+
+    def __init__(self, node, build, image_input, outputs, settings):
+        super().__init__(name='segmentation', daemon=True)
+        self.active = False
+        self.enabled = True
+        self.times = StageTimes()
+        self._node = node
+        self._build = build
+        self._input = image_input
+        self._outputs = outputs
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._began = time.monotonic()
+        self._segmenter = None
+        self._engine = EngineState('building')
+        self._rate = RateMeter()
+        self._published = self._rested = self._failed = 0
+        self._failure = ''
+        self._busy_since = None
+
+    def stop(self, timeout=1.0):
+        """End the thread; a build that goes on for longer is left to itself and publishes nothing."""
+        self.active = False
+        self._stopped.set()
+        self.join(timeout)
+
+    def run(self):
+        """Build the engine, then work."""
+        self._segmenter = self._built()
+        if self._segmenter is None:
+            return
+        started = -math.inf
+        while not self._stopped.is_set():
+            max_rate = self._settings().max_rate
+            pause = started + 1.0 / max_rate - time.monotonic() if max_rate > 0 else 0.0
+            if pause > 0:
+                self._stopped.wait(min(pause, 0.1))  # max_rate may change meanwhile
+                continue
+            message = self._input.slot.take(timeout=0.1)
+            if message is not None:
+                started = time.monotonic()
+                self._handle(message)
+
+    def engine_state(self):
+        """Return the EngineState for diagnostics."""
+        engine = self._engine
+        return engine._replace(seconds=time.monotonic() - self._began) if engine.phase == 'building' else engine
+
+    def _progress(self, words):
+        self._engine = EngineState('building', values=(('step', words),))
+        self._node.get_logger().info(words)
+
+    def _built(self):
+        """Return the segmenter, or None without one; leave in the EngineState how it went."""
+        while not _ONE_BUILD.acquire(timeout=0.1):
+            if self._stopped.is_set():
+                return None
+        try:
+            segmenter = self._build(self._progress)
+            info = segmenter.engine.describe()
+        except Exception as error:  # whatever a backend throws, the node lives on and says so
+            self._engine = EngineState('failed', problem=str(error) if isinstance(error, EngineError) else repr(error))
+            return None
+        finally:
+            _ONE_BUILD.release()
+        if self._stopped.is_set():
+            return None
+        self._engine = EngineState('ready', info.build_seconds, info.fallback, (
+            ('backend', info.backend), ('device', info.device), ('precision', info.precision),
+            ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache),
+            ('choice', info.choice)))
+        if info.fallback:
+            self._node.get_logger().warning('{}; {} takes its place'.format(info.fallback, info.backend))
+        self._node.get_logger().info('engine ready after {:.1f} s: {} on {}, {}{}'.format(
+            info.build_seconds, info.backend, info.device, info.precision,
+            ' ({})'.format(info.choice) if info.choice else ''))
+        return segmenter
+
+    def output_state(self):
+        """Return the OutputState for diagnostics."""
+        since = self._busy_since
+        total = self.times.percentiles().get('total')
+        return OutputState(self.active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
+                           self._published, self._rested, self._failed, self._failure, self._rate.rhythm(),
+                           0.0 if since is None else time.monotonic() - since, total and total.p50)
+
+    def _handle(self, message):
+        if not self.enabled or not self.active or not self._outputs.subscribers:
+            self._rested += 1
+            return
+        self._busy_since = time.monotonic()
+        try:
+            self._segment(message)
+        except ImageError as error:
+            self._input.refuse(str(error))
+        except Exception as error:  # one bad frame must not end the node
+            if self._stopped.is_set():
+                return  # the node is being taken down around this frame
+            self._failed += 1
+            self._failure = repr(error)
+            self._node.get_logger().error('an image could not be segmented: {!r}'.format(error),
+                                          throttle_duration_sec=5.0)
+        finally:
+            self._busy_since = None
+
+    def _segment(self, message):
+        settings = self._settings()
+        header = message.header
+        began = time.perf_counter()
+        image = self._input.to_bgr(message)
+        converted = time.perf_counter()
+        result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
+        segmented = time.perf_counter()
+        if not self.active:
+            self._rested += 1
+            return
+        self._outputs.publish(header, lambda: self._segmenter.at_output_size(image), result, settings.overlay_alpha,
+                              settings.jpeg_quality, self._input.camera_info_of(header))
+        done = time.perf_counter()
+        self._input.accept()
+        self._failure = ''
+        self._published += 1
+        now = self._now()
+        self._rate.add(now)
+        self.times.add(convert=converted - began, preprocess=result.timings.preprocess,
+                       inference=result.timings.inference, postprocess=result.timings.postprocess,
+                       publish=done - segmented, total=done - began)
+        age = now - stamp_to_seconds(header.stamp)
+        if abs(age) < OLD_SECONDS:  # else stamp and clock have nothing to do with each other: the input says so
+            self.times.add(**{'stamp to output': age})
+
+    def _now(self):
+        return self._node.get_clock().now().nanoseconds * 1e-9

@@ -1,0 +1,1 @@
+"""Benchmark and profiler on one set of measuring tools."""

@@ -1,0 +1,84 @@
+"""One pipeline in a process of its own, which segments a frame whenever it is told to.
+
+Requests and answers are lines of JSON on standard input and output. The first request configures it.
+"""
+import base64
+import json
+import os
+import resource
+import sys
+import time
+
+import cv2
+
+from espnet_ros import models
+from espnet_ros.errors import EspnetError
+from espnet_ros.images.sources import read_image
+from espnet_ros.performance.benchmark.baseline import Baseline
+from espnet_ros.scene import Street
+
+FRAMES = 8
+"""Frames of the synthetic street that take turns where no images are given."""
+
+
+def main():
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), 'w')
+    os.dup2(2, 1)  # libraries may print; standard output is for answers alone
+
+    def answer(**values):
+        answers.write(json.dumps(values) + '\n')
+        answers.flush()
+    try:
+        pipeline, frames, about = configure(json.loads(sys.stdin.readline()))
+    except EspnetError as error:
+        answer(error=str(error))
+        return
+    answer(**about)
+    count = 0
+    for request in sys.stdin:
+        if request == 'labels\n':
+            labels = pipeline.segment(frames[0]).labels
+            answer(labels=base64.b64encode(cv2.imencode('.png', labels)[1].tobytes()).decode())
+        elif request == 'memory\n':
+            answer(memory=peak_memory())
+        else:
+            frame = frames[count % len(frames)]
+            count += 1
+            began = time.perf_counter()
+            timings = pipeline.segment(frame).timings
+            answer(total=time.perf_counter() - began, **timings._asdict())
+
+
+def configure(settings):
+    """Return (pipeline, frames, what there is to tell of them)."""
+    card, network, weights = models.load_for_speed(settings['model'])
+    width, height = settings['width'], settings['height']
+    camera = settings['camera_width'], settings['camera_height']
+    frames = [cv2.resize(read_image(path), camera, interpolation=cv2.INTER_AREA) for path in settings['images']]
+    if not frames:
+        street = Street(*camera)
+        frames = [street.frame(0.7 * i).image for i in range(FRAMES)]
+    if settings['backend'] == 'baseline':
+        device = 'cpu' if settings['device'] == 'auto' else settings['device']
+        return Baseline(card, network, width, height, device), frames, {
+            'backend': 'baseline', 'device': device, 'weights': weights}
+    # Only here: the engines change how this process keeps memory, and the published pipeline had none of that.
+    from espnet_ros.engine import build_engine
+    from espnet_ros.segmenter import Segmenter
+    engine = build_engine(card, network, width, height, settings['backend'], settings['device'],
+                          settings['precision'])
+    return Segmenter(engine, 'network'), frames, dict(engine.describe()._asdict(), weights=weights)
+
+
+def peak_memory():
+    """Return the most memory that this process has held so far, in MiB."""
+    try:
+        with open('/proc/self/status') as stream:
+            return next(int(line.split()[1]) / 1024.0 for line in stream if line.startswith('VmHWM:'))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,355 @@
+"""Played images and the answers of a segmentation node: which belongs to which, and what cannot be answered."""
+import contextlib
+import threading
+import time
+
+import numpy as np
+import pytest
+from ros_process import wait_until
+from segmentation_rig import picture
+
+from espnet_ros import models
+from espnet_ros.engine import build_engine
+from espnet_ros.errors import EspnetError, SourceError
+from espnet_ros.segmenter import Segmenter
+
+pytest.importorskip('rclpy', reason='it needs ROS 2')
+
+STAMPS = [1_000_000_000 * 10**9 + number * 10**8 for number in range(6)]
+BLACK = np.zeros((8, 8, 3), np.uint8)
+FP32 = 'backend:=torch', 'device:=cpu', 'precision:=fp32'
+
+
+@pytest.fixture
+def play(ros_domain):
+    """Function play(target, check) -> Player that spins until the test ends."""
+    from espnet_ros.clients.background import spinning
+    from espnet_ros.clients.replay import Player
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(spinning(lambda: Player(*arguments)))
+
+
+@pytest.fixture(scope='module')
+def segmenter(small_model):
+    """What the node runs, in this process."""
+    model = models.find(str(small_model))
+    return Segmenter(build_engine(model.card, models.load(model), 160, 120, 'torch', 'cpu', 'fp32'))
+
+
+@pytest.fixture(scope='module')
+def rig(start_rig, small_model):
+    return start_rig('model:=' + str(small_model), *FP32)
+
+
+@pytest.fixture(scope='module')
+def sim_rig(start_rig, small_model):
+    return start_rig('model:=' + str(small_model), *FP32, 'use_sim_time:=true', remap=('image:=front/camera',))
+
+
+# With a segmentation node
+
+@pytest.mark.parametrize('name', ['rig', 'sim_rig'])
+def test_every_image_that_is_waited_for_is_answered_with_the_engines_own_labels(name, request, play, segmenter):
+    player = play(request.getfixturevalue(name).name)
+    player.connect(60.0)
+    assert player.class_names == list(segmenter.engine.card.label_set.names)
+    for number, stamp in enumerate(STAMPS):
+        image = picture(seed=number)
+        answer = player.ask(stamp, 'camera', image, 60.0)
+        np.testing.assert_array_equal(answer.labels, segmenter.segment(image).labels)
+        assert answer[:2] == (stamp, 'camera') and answer.latency > 0
+    engine = player.engine()
+    assert (engine.backend, engine.precision, engine.fallback) == ('torch', 'fp32', '')
+    assert player.model() == (segmenter.engine.card.sha256, '160x120')
+
+
+def test_images_that_are_not_waited_for_are_answered_in_order_and_the_last_one_always(play, rig, segmenter):
+    player = play(rig.name)
+    player.connect(60.0)
+    player.ask(STAMPS[0], 'warm-up', BLACK, 60.0)
+    before = player.counters()
+    for number, stamp in enumerate(STAMPS):
+        player.send(stamp, 'camera', picture(seed=number))
+    assert player.wait(STAMPS[-1], 'camera', 60.0)
+    answers = player.take()
+    stamps = [answer.stamp for answer in answers]
+    assert stamps == sorted(set(stamps)) and stamps[-1] == STAMPS[-1]
+    for answer in answers:
+        image = picture(seed=STAMPS.index(answer.stamp))
+        np.testing.assert_array_equal(answer.labels, segmenter.segment(image).labels)
+    assert player.take() == []
+    found = {name: value - before[name] for name, value in player.counters().items()}
+    assert found['dropped'] + found['lost'] == len(STAMPS) - len(answers)
+    assert found['received'] + found['lost'] == len(STAMPS) and found['refused'] == found['failed'] == 0
+
+
+def test_connecting_again_makes_no_second_camera(play, rig):
+    player = play(rig.name)
+    for _ in range(3):
+        player.connect(60.0)
+    wait_until(lambda: player.count_publishers(rig.namespace + '/image') == 1)
+
+
+def test_a_camera_on_the_same_topic_is_named(play, rig, observer):
+    from sensor_msgs.msg import Image
+    camera = observer.node.create_publisher(Image, rig.namespace + '/image', 1)
+    player = play(rig.name)
+    wait_until(lambda: player.count_publishers(rig.namespace + '/image'))
+    with pytest.raises(SourceError, match='images of observer also come on {}/image'.format(rig.namespace)):
+        player.connect(60.0)
+    observer.node.destroy_publisher(camera)
+
+
+def test_the_clock_says_the_stamp_of_the_image(play, rig, observer):
+    from rosgraph_msgs.msg import Clock
+    clocks = observer.collect(Clock, '/clock')
+    player = play(rig.name)
+    player.connect(60.0)
+
+    def is_told():  # once the observer is found
+        player.ask(STAMPS[3], 'camera', picture(), 60.0)
+        return (1_000_000_000, 300_000_000) in [(c.clock.sec, c.clock.nanosec) for c in clocks]
+    wait_until(is_told)
+
+
+def test_a_node_that_is_not_there_is_named(play):
+    with pytest.raises(SourceError, match="no segmentation node is called '/nobody'"):
+        play('/nobody').connect(0.2)
+
+
+def test_a_node_without_an_engine_says_why(play, start_rig):
+    rig = start_rig('model:=no-such-model', wait='not started')
+    with pytest.raises(SourceError, match="has no engine: not configured: .*'no-such-model'"):
+        play(rig.name).connect(60.0)
+
+
+def test_a_node_that_is_not_active_says_so(play, start_rig, small_model):
+    rig = start_rig('model:=' + str(small_model), 'autostart:=false', wait=None)
+    wait_until(lambda: rig.status('Engine'))
+    player = play(rig.name)
+    wait_until(player._is_there)
+    wait_until(lambda: 'Engine: not configured' in player.silence(0))
+    with pytest.raises(SourceError, match='takes no raw images: it must be active, .*say: Engine: not configured'):
+        player.connect(0.5)
+
+
+def test_a_node_that_listens_at_best_effort_is_told_what_to_change(play, start_rig, small_model):
+    rig = start_rig('model:=' + str(small_model), *FP32, 'image_reliability:=best_effort')
+    player = play(rig.name)
+
+    def is_told():
+        with pytest.raises(SourceError) as error:
+            player.connect(1.0)
+        return 'at best effort, which loses images; give it the parameter image_reliability:=auto' in str(error.value)
+    wait_until(is_told)
+
+
+def test_labels_that_are_published_elsewhere_are_told(play, start_rig, small_model):
+    rig = start_rig('model:=' + str(small_model), *FP32, remap=('~/labels:=/elsewhere',))
+    with pytest.raises(SourceError, match='publishes its labels elsewhere than on {}/labels'.format(rig.name)):
+        play(rig.name).connect(60.0)
+
+
+@pytest.mark.parametrize('end', ['INT', 'KILL'])
+def test_a_node_that_ends_is_told_and_not_waited_for(play, start_rig, small_model, end):
+    rig = start_rig('model:=' + str(small_model), *FP32)
+    player = play(rig.name)
+    player.connect(60.0)
+    player.ask(STAMPS[0], 'camera', BLACK, 60.0)
+    if end == 'INT':
+        rig.process.stop()
+    else:
+        rig.process.kill()  # the middleware takes seconds to notice
+    with pytest.raises(SourceError, match="'{}' is gone".format(rig.name)):
+        player.ask(STAMPS[1], 'camera', BLACK, 120.0)
+
+
+def test_who_started_the_node_can_tell_its_end(play, rig):
+    ended = []
+
+    def check():
+        if ended:
+            raise EspnetError('the node ended with code 1')
+    player = play(rig.name, check)
+    player.connect(60.0)
+    ended.append(True)
+    with pytest.raises(EspnetError, match='the node ended with code 1'):
+        player.wait(STAMPS[0], 'camera', 60.0)
+        player.ask(STAMPS[0], 'camera', BLACK, 60.0)
+
+
+# Without one: the test answers
+
+def answer_to(stamp, frame_id, value=1, **changes):
+    """The labels that a node would publish: 8 x 8 pixels of `value`."""
+    from sensor_msgs.msg import Image
+    message = Image(height=8, width=8, step=8, encoding='mono8', data=bytes([value]) * 64)
+    message.header.frame_id = frame_id
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp, 10**9)
+    for name, changed in changes.items():
+        setattr(message, name, changed)
+    return message
+
+
+def status(name, message, level=0, **values):
+    from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+    return DiagnosticArray(status=[DiagnosticStatus(
+        name=name, level=bytes([level]), message=message,
+        values=[KeyValue(key=key.replace('_', ' '), value=value) for key, value in values.items()])])
+
+
+class Deaf:
+    """A node with the topics of a segmentation node, which says what the test tells it."""
+
+    def __init__(self, context, namespace):
+        import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray
+        from sensor_msgs.msg import Image
+        from std_msgs.msg import String
+
+        from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
+        self.name = namespace + '/deaf'
+        self.node = rclpy.create_node('deaf', namespace=namespace, context=context)
+        self.labels = self.node.create_publisher(Image, '~/labels', 10)
+        self.label_map = self.node.create_publisher(String, '~/label_map', LATCHED_QOS)
+        self.diagnostics = self.node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.node.create_subscription(Image, 'image', lambda message: None, 10)
+
+    def describe(self, text='{"classes": [{"name": "road"}]}'):
+        from std_msgs.msg import String
+        self.label_map.publish(String(data=text))
+
+    def says(self, message, level=0):
+        self.diagnostics.publish(status(self.name.lstrip('/') + ': Engine', message, level))
+
+
+@pytest.fixture
+def deaf(ros_context, request):
+    found = Deaf(ros_context, '/test{}'.format(abs(hash(request.node.name))))
+    yield found
+    found.node.destroy_node()
+
+
+@pytest.fixture
+def player(play, deaf, monkeypatch):
+    """A Player connected to it."""
+    monkeypatch.setattr('espnet_ros.clients.replay._DIAGNOSTICS_SECONDS', 0.2)  # none comes by itself
+    deaf.describe()
+    deaf.says('ready')
+    found = play(deaf.name)
+    found.connect(30.0)
+    assert found.class_names == ['road']
+    return found
+
+
+def test_cameras_with_equal_stamps_are_told_apart(player, deaf):
+    player.send(STAMPS[0], 'left', BLACK)
+    player.send(STAMPS[0], 'right', BLACK)
+    deaf.labels.publish(answer_to(STAMPS[0], 'right', 2))
+    assert player.wait(STAMPS[0], 'right', 30.0)
+    answer, = player.take()
+    assert answer[:2] == (STAMPS[0], 'right') and answer.labels.tolist() == [[2] * 8] * 8
+
+
+def test_another_recording_with_the_same_stamps_begins_afresh(player, deaf):
+    player.send(STAMPS[0], 'camera', BLACK)
+    deaf.labels.publish(answer_to(STAMPS[0], 'camera', 1))
+    assert player.wait(STAMPS[0], 'camera', 30.0)  # answered, but nobody took it
+    time.sleep(0.3)
+    player.forget()
+    assert player.take() == []
+    before = time.monotonic()
+    player.send(STAMPS[0], 'camera', BLACK)
+    deaf.labels.publish(answer_to(STAMPS[0], 'camera', 3))
+    assert player.wait(STAMPS[0], 'camera', 30.0)
+    answer, = player.take()
+    assert answer.labels[0, 0] == 3 and answer.latency <= time.monotonic() - before
+
+
+def test_answers_to_others_and_second_answers_are_not_taken(player, deaf):
+    player.send(STAMPS[1], 'camera', BLACK)
+    for stamp, frame_id in ((STAMPS[0], 'camera'), (STAMPS[1], 'other'), (STAMPS[1], 'camera'), (STAMPS[1], 'camera')):
+        deaf.labels.publish(answer_to(stamp, frame_id))
+    assert player.wait(STAMPS[1], 'camera', 30.0)
+    player.send(STAMPS[2], 'camera', BLACK)
+    deaf.labels.publish(answer_to(STAMPS[2], 'camera'))
+    assert player.wait(STAMPS[2], 'camera', 30.0)
+    assert [answer.stamp for answer in player.take()] == [STAMPS[1], STAMPS[2]]
+
+
+def test_no_answer_is_a_sentence_with_what_the_node_says(player, deaf):
+    deaf.says('one image has been in work for 7 s', 1)
+    wait_until(lambda: 'in work' in player.silence(0))
+    with pytest.raises(SourceError, match='gave no labels within 0 s; its diagnostics say: Engine: one image has been'):
+        player.ask(STAMPS[0], 'camera', BLACK, 0.3)
+    assert player.wait(STAMPS[0], 'camera', 0.1) is False
+
+
+def test_an_image_without_an_answer_is_sent_again(player, deaf):
+    from sensor_msgs.msg import Image
+    seen = []
+
+    def on_image(message):
+        seen.append(message.header.stamp.nanosec)
+        if len(seen) == 2:
+            deaf.labels.publish(answer_to(STAMPS[2], 'camera', 4))
+    player.create_subscription(Image, deaf.name.rpartition('/')[0] + '/image', on_image, 10)
+    wait_until(lambda: player.count_subscribers(deaf.name.rpartition('/')[0] + '/image') == 2)
+    answer = player.ask(STAMPS[2], 'camera', BLACK, 60.0)
+    assert answer.labels[0, 0] == 4 and answer.latency > 1.9  # from when it was sent first
+    assert player.repeated == 1 and seen[:2] == [200_000_000] * 2
+
+
+def test_an_engine_that_is_being_built_is_waited_for(play, deaf):
+    deaf.describe()
+    player, told = play(deaf.name), []
+    stop = threading.Event()
+
+    def build():
+        began = time.monotonic()
+        while not stop.wait(0.2):
+            seconds = time.monotonic() - began
+            deaf.says('building engine, {:.0f} s'.format(seconds) if seconds < 8 else 'ready')
+    thread = threading.Thread(target=build)
+    thread.start()
+    try:
+        with pytest.raises(SourceError, match='is still building engine'):
+            player.connect(30.0, 1.0)
+        player.connect(30.0, 300.0, told.append)
+    finally:
+        stop.set()
+        thread.join()
+    assert all(text.startswith('building engine, ') for text in told)
+
+
+def test_an_engine_that_fails_ends_every_wait(player, deaf):
+    deaf.says('no engine: out of memory', 2)
+    with pytest.raises(SourceError, match='has no engine: no engine: out of memory'):
+        player.ask(STAMPS[0], 'camera', BLACK, 60.0)
+    with pytest.raises(SourceError, match='out of memory'):
+        player.wait(STAMPS[0], 'camera', 60.0)
+
+
+def test_a_node_that_counts_nothing_has_no_counters(player):
+    player._told = 0
+    assert player.counters() == {}
+
+
+@pytest.mark.parametrize('changes, sentence', [
+    ({'step': 0}, 'labels cannot be read'),
+    ({'data': bytes(5)}, 'labels cannot be read'),
+    ({'encoding': 'rgb8', 'step': 24, 'data': bytes(192)}, "labels cannot be read: it has 'rgb8' images, not mono8"),
+    ({'encoding': 'mono16', 'step': 16, 'data': bytes(128)}, "labels cannot be read: it has 'mono16' images"),
+])
+def test_what_is_no_label_image_ends_the_wait_with_a_sentence(player, deaf, changes, sentence):
+    player.send(STAMPS[0], 'camera', BLACK)
+    deaf.labels.publish(answer_to(STAMPS[0], 'camera', **changes))
+    with pytest.raises(SourceError, match=sentence):
+        player.wait(STAMPS[0], 'camera', 60.0)
+
+
+@pytest.mark.parametrize('text', ['x', '[]', '{}', '{"classes": [1]}', '[' * 100000])
+def test_what_is_no_label_map_is_a_sentence(play, deaf, text):
+    deaf.describe(text)
+    with pytest.raises(SourceError, match='tells no label map .*; is it a segmentation node?'):
+        play(deaf.name).connect(30.0)

@@ -1,0 +1,102 @@
+"""Colour map, overlay, masks and legend."""
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis.extra import numpy as arrays
+
+from espnet_ros import labels as label_sets
+from espnet_ros.errors import ImageError
+from espnet_ros.images import render
+
+LABELS = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9))
+PALETTE = label_sets.CITYSCAPES.palette()
+
+
+@hypothesis.given(LABELS)
+def test_colorize_looks_every_pixel_up(labels):
+    np.testing.assert_array_equal(render.colorize(labels, PALETTE), PALETTE[labels])
+
+
+def test_colorize_keeps_the_palettes_channel_order():
+    labels = np.array([[13, 255]], np.uint8)
+    assert render.colorize(labels, PALETTE).tolist() == [[[0, 0, 142], [0, 0, 0]]]
+    assert render.colorize(labels, PALETTE[:, ::-1]).tolist() == [[[142, 0, 0], [0, 0, 0]]]
+
+
+def test_colorize_reads_views():
+    labels = np.arange(64, dtype=np.uint8).reshape(8, 8)[::2, 1::3]
+    np.testing.assert_array_equal(render.colorize(labels, PALETTE), PALETTE[labels])
+
+
+def test_overlay_blends_by_alpha():
+    image = np.full((4, 5, 3), (10, 100, 250), np.uint8)
+    color = np.full((4, 5, 3), (210, 0, 50), np.uint8)
+    for alpha, expected in ((0.0, (10, 100, 250)), (0.25, (60, 75, 200)), (0.5, (110, 50, 150)), (1.0, (210, 0, 50))):
+        np.testing.assert_array_equal(render.overlay(image, color, alpha), np.full((4, 5, 3), expected, np.uint8))
+
+
+@hypothesis.given(LABELS)
+def test_overlay_leaves_unlabelled_pixels_as_they_are(labels):
+    image = np.random.default_rng(labels.size).integers(0, 256, labels.shape + (3,), dtype=np.uint8)
+    before = image.copy()
+    result = render.overlay(image, render.colorize(labels, PALETTE), 1.0, labels)
+    np.testing.assert_array_equal(result, np.where(labels[..., None] == 255, image, PALETTE[labels]))
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize('color, labels, sizes', [
+    (np.zeros((4, 6, 3), np.uint8), None, '5x4, 6x4 and None'),
+    (np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.uint8), '5x4, 5x4 and 4x5')])
+def test_overlay_refuses_different_sizes(color, labels, sizes):
+    with pytest.raises(ImageError, match='of one size, not ' + sizes):
+        render.overlay(np.zeros((4, 5, 3), np.uint8), color, 0.5, labels)
+
+
+@hypothesis.given(LABELS)
+def test_categories_and_masks(labels):
+    table = label_sets.CITYSCAPES.category_table()
+    categories = render.categories(labels, table)
+    np.testing.assert_array_equal(categories, table[labels])
+    for wanted in (0, 1, 7):
+        mask = render.category_mask(categories, wanted)
+        assert mask.dtype == np.uint8
+        np.testing.assert_array_equal(mask, np.where(categories == wanted, 255, 0))
+
+
+@pytest.mark.parametrize('width, height', [(480, 360), (2048, 1024)])
+def test_legend_names_the_classes_present(width, height):
+    labels = np.full((20, 30), 255, np.uint8)
+    labels[:3], labels[3:6], labels[6:9] = 13, 0, 8  # car, road, vegetation: drawn by ascending id
+    image = np.full((height, width, 3), 90, np.uint8)
+    picture = render.draw_legend(image, labels, label_sets.CITYSCAPES)
+    assert (image == 90).all()
+    line = 4 + height // 32
+    swatches = [picture[line // 4 + line * i + line // 2, line // 4 + line // 2].tolist() for i in range(3)]
+    assert swatches == [list(PALETTE[i][::-1]) for i in (0, 8, 13)]
+    changed = np.argwhere((picture != 90).any(axis=2)).max(axis=0)
+    assert changed[0] < 4 * line and changed[1] < width // 3
+    for i in range(3):  # each name is written in white, high enough to be read
+        row = picture[line // 4 + line * i:line // 4 + line * (i + 1), line // 4 + line:changed[1]]
+        lit = np.flatnonzero((row.min(axis=2) > 180).any(axis=1))
+        assert line // 3 <= lit[-1] - lit[0] + 1 <= line
+    np.testing.assert_array_equal(picture, render.draw_legend(image, labels, label_sets.CITYSCAPES))
+
+
+def test_long_legend_goes_on_in_another_column():
+    labels = np.arange(19, dtype=np.uint8).reshape(1, 19)
+    picture = render.draw_legend(np.full((120, 800, 3), 90, np.uint8), labels, label_sets.CITYSCAPES)
+    colours = {tuple(c) for c in picture.reshape(-1, 3).tolist()}
+    assert {tuple(c.color[::-1]) for c in label_sets.CITYSCAPES.classes} <= colours
+
+
+@pytest.mark.parametrize('size', [(1, 1), (3, 40), (40, 3)])
+def test_legend_on_a_tiny_picture(size):
+    picture = render.draw_legend(np.zeros(size + (3,), np.uint8), np.zeros((1, 1), np.uint8), label_sets.CAMVID)
+    assert picture.shape == size + (3,)
+
+
+def test_legend_of_nothing_is_a_copy():
+    image = np.full((36, 48, 3), 7, np.uint8)
+    picture = render.draw_legend(image, np.full((2, 2), 255, np.uint8), label_sets.CAMVID)
+    np.testing.assert_array_equal(picture, image)
+    assert not np.shares_memory(picture, image)

@@ -1,0 +1,29 @@
+"""Images lost on their way, counted by the numbers that their publisher gives them."""
+import pytest
+
+from espnet_ros.nodes.segmentation.image_input import ImageInput
+
+
+@pytest.fixture
+def counter(monkeypatch):
+    monkeypatch.setattr(ImageInput, '_on_image', lambda self, message: None)
+    found = ImageInput.__new__(ImageInput)
+    found._sequence, found._gap, found._lost = None, 0, 0
+    return found
+
+
+@pytest.mark.parametrize('numbers, lost', [
+    ([5, 6, 7], 0),  # whoever comes late has lost nothing
+    ([1, 2, 5, 6, 9], 4),
+    ([1, 4, 1, 2, 5], 2),  # started again: what lies between is unknown
+    ([10, 900, 11, 901, 12, 902, 13], 0),  # two cameras
+    ([10, 900, 901, 902], 889)])
+def test_lost_images(counter, numbers, lost):
+    for number in numbers:
+        counter._on_numbered_image(None, {'publication_sequence_number': number})
+    assert counter._lost == lost
+
+
+def test_a_middleware_without_numbers(counter):
+    counter._on_numbered_image(None, {})
+    assert counter._lost == 0 and counter._sequence is None

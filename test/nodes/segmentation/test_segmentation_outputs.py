@@ -1,0 +1,159 @@
+"""Every topic of the segmentation node holds exactly what the network and the renderer give for the image shown."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+from ros_process import wait_until
+from segmentation_rig import picture, pixels_of
+
+from espnet_ros import models
+from espnet_ros.engine import build_engine
+from espnet_ros.images import render
+from espnet_ros.labels import CAMVID, CATEGORIES
+from espnet_ros.segmenter import Segmenter
+
+MONO = ['labels', 'categories', 'confidence'] + ['mask/' + name for name in CATEGORIES[1:]]
+
+
+def expected(card_path, image, output_size='camera', threshold=0.0):
+    """The Segmentation, computed in this process."""
+    model = models.find(card_path)
+    engine = build_engine(model.card, models.load(model), model.card.input_width, model.card.input_height)
+    return Segmenter(engine, output_size).segment(image, True, threshold)
+
+
+def bgr8(image):
+    from std_msgs.msg import Header
+
+    from espnet_ros.nodes.common.messages import array_to_image
+    return array_to_image(image, 'bgr8', Header())
+
+
+@pytest.fixture(scope='module')
+def rig(start_rig, small_model):
+    return start_rig('model:={}'.format(small_model), 'overlay_alpha:=0.4')
+
+
+@pytest.fixture(scope='module')
+def outputs(rig):
+    """All topics of the node, each a list of messages."""
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+    found = {name: rig.collect(Image, name) for name in MONO + ['color', 'overlay']}
+    found['overlay/compressed'] = rig.collect(CompressedImage, 'overlay/compressed')
+    found['camera_info'] = rig.collect(CameraInfo, 'camera_info')
+    wait_until(lambda: rig.fresh('Output')['subscribers'] == str(len(found)))
+    return found
+
+
+def calibrate(rig, info, labels, infos):
+    """Publish a CameraInfo until the node uses it."""
+    def is_used():
+        rig.camera(type(info), 'camera_info').publish(info)
+        rig.ask(bgr8(picture()), labels)
+        return infos
+    wait_until(is_used)
+
+
+def all_of(rig, outputs, image_message):
+    """Show the image and return every topic's answer to it."""
+    labels = rig.ask(image_message, outputs['labels'])
+
+    def answers():
+        found = {name: [m for m in messages if m.header == labels.header] for name, messages in outputs.items()}
+        return all(found.values()) and {name: messages[0] for name, messages in found.items()}
+    return wait_until(answers)
+
+
+def test_every_topic_at_camera_resolution(rig, outputs, small_model):
+    from sensor_msgs.msg import CameraInfo
+    info = CameraInfo(width=203, height=117, k=[100.0, 0.0, 101.0, 0.0, 100.0, 58.0, 0.0, 0.0, 1.0],
+                      d=[0.1, 0.2, 0.0, 0.0, 0.0], distortion_model='plumb_bob')
+    info.header.frame_id = 'another'
+    calibrate(rig, info, outputs['labels'], outputs['camera_info'])
+    image = picture(203, 117)
+    found = all_of(rig, outputs, bgr8(image))
+    want = expected(small_model, image)
+    assert len(np.unique(want.labels)) >= 4 and len(np.unique(want.confidence)) > 20  # or this would test nothing
+    np.testing.assert_array_equal(pixels_of(found['labels']), want.labels)
+    np.testing.assert_array_equal(pixels_of(found['confidence']), want.confidence)
+    categories = CAMVID.category_table()[want.labels]
+    np.testing.assert_array_equal(pixels_of(found['categories']), categories)
+    for i, name in enumerate(CATEGORIES):
+        if i > 0:
+            np.testing.assert_array_equal(pixels_of(found['mask/' + name]), np.where(categories == i, 255, 0))
+    color = CAMVID.palette()[want.labels]
+    np.testing.assert_array_equal(pixels_of(found['color']), color)
+    overlay = render.overlay(image[:, :, ::-1].copy(), color, 0.4, want.labels)
+    np.testing.assert_array_equal(pixels_of(found['overlay']), overlay)
+    jpeg = cv2.imencode('.jpg', overlay[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    assert bytes(found['overlay/compressed'].data) == jpeg.tobytes()
+    assert found['overlay/compressed'].format == 'rgb8; jpeg compressed bgr8'
+    assert {m.encoding for name, m in found.items() if name in MONO} == {'mono8'}
+    info.header = found['labels'].header
+    assert found['camera_info'] == info
+    assert found['labels'].header.frame_id == 'camera'
+
+
+@pytest.mark.parametrize('encoding', ['rgb8', 'bayer_rggb8', 'mono8'])
+def test_other_encodings(rig, outputs, small_model, encoding):
+    from espnet_ros.nodes.common.messages import image_to_bgr
+    message = bgr8(picture(96, 64, seed=3))
+    message.encoding = encoding
+    if encoding != 'rgb8':  # three numbers a pixel become three pixels
+        message.width, message.step = 3 * 96, 3 * 96
+    found = all_of(rig, outputs, message)
+    np.testing.assert_array_equal(pixels_of(found['labels']), expected(small_model, image_to_bgr(message)).labels)
+
+
+def test_confidence_threshold_unlabels_and_is_announced(rig, outputs, small_model):
+    from std_msgs.msg import String
+
+    from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
+    image = picture(seed=4)
+    certainty = expected(small_model, image).confidence
+    threshold = float(np.median(certainty)) / 255.0
+    label_maps = rig.collect(String, 'label_map', LATCHED_QOS)
+    wait_until(lambda: label_maps)  # a subscriber that came late
+    said = json.loads(label_maps[0].data)
+    assert said == {
+        'label_set': 'camvid', 'unlabeled': 255, 'threshold': 0.0, 'classes': [
+            {'id': c.id, 'name': c.name, 'category': CATEGORIES[c.category], 'category_id': c.category,
+             'color': list(c.color)} for c in CAMVID.classes]}
+    assert rig.set(confidence_threshold=threshold) == {}
+    found = all_of(rig, outputs, bgr8(image))
+    want = expected(small_model, image, threshold=threshold).labels
+    assert 0.1 < np.mean(want == 255) < 0.9
+    np.testing.assert_array_equal(pixels_of(found['labels']), want)
+    wait_until(lambda: abs(json.loads(label_maps[-1].data)['threshold'] - threshold) < 1e-12)
+    assert rig.set(confidence_threshold=0) == {}
+
+
+def test_network_resolution_scales_the_camera_info(start_rig, small_model):
+    from sensor_msgs.msg import CameraInfo, Image
+    rig = start_rig('model:={}'.format(small_model), 'output_size:=network', 'input_width:=128', 'input_height:=96')
+    labels, infos = rig.collect(Image, 'labels'), rig.collect(CameraInfo, 'camera_info')
+    info = CameraInfo(width=256, height=192, k=[100.0, 0.0, 99.5, 0.0, 120.0, 50.5, 0.0, 0.0, 1.0],
+                      p=[100.0, 0.0, 99.5, 0.0, 0.0, 120.0, 50.5, 0.0, 0.0, 0.0, 1.0, 0.0])
+    calibrate(rig, info, labels, infos)
+    label = rig.ask(bgr8(picture(256, 192)), labels)
+    answer = wait_until(lambda: [i for i in infos if i.header == label.header])[0]
+    assert (label.width, label.height, label.step) == (128, 96, 128)
+    assert (answer.width, answer.height) == (128, 96)
+    np.testing.assert_allclose(answer.k, [50, 0, 49.5, 0, 60, 25, 0, 0, 1])
+    np.testing.assert_allclose(answer.p, [50, 0, 49.5, 0, 0, 60, 25, 0, 0, 0, 1, 0])
+    rig.close()
+
+
+def test_compressed_input_remapped_in_a_namespace(start_rig, small_model):
+    from sensor_msgs.msg import CompressedImage, Image
+    rig = start_rig('model:={}'.format(small_model), 'image_transport:=compressed', remap=['image:=/cam/image_raw'])
+    labels = rig.collect(Image, 'labels')
+    done, jpeg = cv2.imencode('.jpg', picture(seed=5))
+    message = CompressedImage(format='jpeg', data=jpeg.tobytes())
+    answer = rig.ask(message, labels, '/cam/image_raw/compressed')
+    want = expected(small_model, cv2.imdecode(jpeg, cv2.IMREAD_COLOR)).labels
+    np.testing.assert_array_equal(pixels_of(answer), want)
+    rig.fresh('Input')
+    assert rig.values('Input')['topic'] == '/cam/image_raw/compressed'
+    rig.close()

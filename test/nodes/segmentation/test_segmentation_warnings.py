@@ -1,0 +1,150 @@
+"""What the node warns of: silence, clocks, quality of service, slow cameras; and how it adapts to a camera's offer."""
+import time
+
+import pytest
+from ros_process import wait_until
+from segmentation_rig import picture, write_model
+
+from espnet_ros.labels import LabelClass, LabelSet
+from espnet_ros.nodes.common.messages import array_to_image
+
+WARN, ERROR = 1, 2
+
+
+@pytest.fixture
+def image():
+    from std_msgs.msg import Header
+    return array_to_image(picture(), 'bgr8', Header())
+
+
+def shift_stamps(rig, image, seconds, count=3):
+    """Publish images whose stamps are `seconds` off."""
+    publisher = rig.camera(type(image))
+    for _ in range(count):
+        now = rig.node.get_clock().now().nanoseconds + int(seconds * 1e9)
+        image.header.stamp.sec, image.header.stamp.nanosec = divmod(now, 10 ** 9)
+        publisher.publish(image)
+        time.sleep(0.05)
+
+
+def log_lines(rig, text):
+    return [line for line in rig.process.output.splitlines() if text in line]
+
+
+def test_silence_is_an_error_with_a_remedy_logged_once(start_rig, small_model, image):
+    rig = start_rig('model:={}'.format(small_model))
+    status = rig.wait_for_status('Input', 'nothing publishes it; start the camera or remap `image`', ERROR)
+    assert 'no image on {}/image for '.format(rig.namespace) in status.message
+    time.sleep(2.0)
+    assert len(log_lines(rig, 'nothing publishes it')) == 1
+    rig.camera(type(image))
+    rig.wait_for_status('Input', 'its publisher is silent', ERROR)
+    rig.show(image)
+    rig.wait_for_status('Input', ' Hz', 0)
+    rig.close()
+
+
+@pytest.mark.parametrize('seconds, sentence', [
+    (3600.0, 's in the future; synchronise the clocks'), (-3600.0, 's old; for recordings play with --clock')])
+def test_stamps_of_another_clock(start_rig, small_model, image, seconds, sentence):
+    rig = start_rig('model:={}'.format(small_model))
+    shift_stamps(rig, image, seconds)
+    rig.wait_for_status('Input', sentence, WARN)
+    assert len(log_lines(rig, sentence)) == 1
+    assert 'stamp to output p50 (ms)' not in rig.values('Latency')  # such an age means nothing
+    rig.close()
+
+
+def test_zero_stamps_and_stamps_that_jump_back(start_rig, small_model, image):
+    rig = start_rig('model:={}'.format(small_model))
+    image.header.stamp.sec = image.header.stamp.nanosec = 0
+    rig.camera(type(image)).publish(image)
+    rig.wait_for_status('Input', 'stamps are zero', WARN)
+    began = time.monotonic()
+    while rig.status('Input').level != b'\0':  # a problem stays in sight for 5 s
+        shift_stamps(rig, image, 0.0)
+        assert time.monotonic() < began + 30.0
+    shift_stamps(rig, image, -2.0, count=1)
+    rig.wait_for_status('Input', 'backwards', WARN)
+    rig.close()
+
+
+def test_a_camera_that_offers_less_than_is_asked_for(start_rig, small_model, image):
+    from rclpy.qos import qos_profile_sensor_data
+    rig = start_rig('model:={}'.format(small_model), 'image_reliability:=reliable')
+    rig.node.create_publisher(type(image), rig.namespace + '/image', qos_profile_sensor_data)
+    rig.wait_for_status('Input', 'set image_reliability to auto')
+    assert len(log_lines(rig, 'set image_reliability to auto')) == 1
+    rig.close()
+
+
+def test_reliability_follows_the_camera(start_rig, small_model, image):
+    from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+    rig = start_rig('model:={}'.format(small_model))
+    topic = rig.namespace + '/image'
+
+    def asked():
+        return [info.qos_profile.reliability for info in rig.node.get_subscriptions_info_by_topic(topic)]
+    wait_until(lambda: asked() == [ReliabilityPolicy.BEST_EFFORT])  # nobody offers anything yet
+    camera = rig.node.create_publisher(type(image), topic, QoSProfile(depth=1))
+    wait_until(lambda: asked() == [ReliabilityPolicy.RELIABLE])
+    rig.node.destroy_publisher(camera)
+    rig.node.create_publisher(type(image), topic, qos_profile_sensor_data)
+    wait_until(lambda: asked() == [ReliabilityPolicy.BEST_EFFORT])
+    assert not log_lines(rig, 'quality of service')
+    rig.close()
+
+
+def test_large_images_of_a_reliable_camera_all_arrive(start_rig, small_model):
+    from std_msgs.msg import Header
+    rig = start_rig('model:={}'.format(small_model))
+    large = array_to_image(picture(1280, 720), 'bgr8', Header())  # 2.6 MiB: five times Fast DDS's shared memory
+    rig.show(large)
+    time.sleep(2.5)  # until the node has seen what the camera offers
+    before = rig.counts()
+    for _ in range(20):
+        rig.show(large)
+        time.sleep(0.1)
+    wait_until(lambda: rig.counts()['received'] + rig.counts()['lost'] - before['received'] - before['lost'] == 20)
+    assert rig.counts()['lost'] - before['lost'] <= 2
+    rig.close()
+
+
+def test_a_camera_that_loses_large_images_is_named(start_rig, small_model):
+    from rclpy.qos import qos_profile_sensor_data
+    from std_msgs.msg import Header
+    rig = start_rig('model:={}'.format(small_model))
+    small, large = (array_to_image(picture(*size), 'bgr8', Header()) for size in ((160, 120), (1920, 1080)))
+    camera = rig.node.create_publisher(type(large), rig.namespace + '/image', qos_profile_sensor_data)
+    wait_until(camera.get_subscription_count)
+    sentence = 'best effort loses what does not fit the shared memory'
+    deadline = time.monotonic() + 30.0
+    while not log_lines(rig, sentence) and time.monotonic() < deadline:
+        for image in (large, large, large, small):  # a small one arrives, and tells by its number what did not
+            image.header.stamp = rig.node.get_clock().now().to_msg()
+            camera.publish(image)
+            time.sleep(0.05)
+    assert len(log_lines(rig, sentence)) == 1
+    rig.close()
+
+
+def test_slow_camera_slow_output_and_two_cameras(start_rig, small_model, image):
+    from sensor_msgs.msg import Image
+    rig = start_rig('model:={}'.format(small_model), 'min_input_rate:=50', 'max_latency:=0.0001')
+    labels = rig.collect(Image, 'labels')
+    for _ in range(5):
+        rig.ask(image, labels)
+    rig.wait_for_status('Input', 'less than 50 Hz', WARN)
+    rig.wait_for_status('Latency', 'more than 0 ms', WARN)
+    rig.node.create_publisher(Image, rig.namespace + '/image', 1)
+    wait_until(lambda: len(log_lines(rig, 'several publishers')) == 1)
+    wait_until(lambda: rig.fresh('Input')['lost in transport'] == 'unknown')
+    rig.close()
+
+
+def test_classes_without_a_category_are_named(start_rig, tmp_path):
+    fruit = LabelSet('fruit', (LabelClass(0, 'apple', 4, (255, 0, 0)), LabelClass(1, 'bowl', 0, (0, 0, 255))))
+    rig = start_rig('model:={}'.format(write_model(tmp_path, fruit)))
+    (line,) = log_lines(rig, 'no Cityscapes category for')
+    assert 'bowl' in line and 'apple' not in line
+    rig.close()
