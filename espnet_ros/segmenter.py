@@ -49,7 +49,7 @@ class Inferred(typing.NamedTuple):
 class Segmentation(typing.NamedTuple):
     """Labels of one image.
 
-    labels: uint8 [H, W], class ids of the model's label set, 255 = unlabelled. confidence: uint8 [H, W], top softmax
+    labels: uint8 [H, W], class ids of the model's label set, 255 = unlabeled. confidence: uint8 [H, W], top softmax
     probability times 255, or None when it was not asked for.
     """
 
@@ -89,7 +89,7 @@ class Segmenter:
         """Return the Segmentation of an image.
 
         image: BGR uint8 [H, W, 3] of any size. confidence: whether to compute it. threshold: pixels whose
-        confidence is below it (0..1) become unlabelled. Raises ImageError.
+        confidence is below it (0..1) become unlabeled. Raises ImageError.
 
         The same as its three steps `prepare`, `infer` and `finish`, which can run in threads of their own.
         """
@@ -142,7 +142,7 @@ class Segmenter:
 
 
 def resize_nearest(image, width, height):
-    """Return a 2D array resized to [height, width]; each pixel takes the value under its centre.
+    """Return a 2D array resized to [height, width]; each pixel takes the value under its center.
 
     OpenCV's INTER_NEAREST takes the value under the pixel's corner instead, which shifts labels by up to half a pixel.
     """

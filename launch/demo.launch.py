@@ -13,7 +13,7 @@ def generate_launch_description():
     """What ros2 launch asks for."""
     return LaunchDescription([
         DeclareLaunchArgument('rviz', default_value='true', description=(
-            'true shows image, overlay and colours in RViz, which must be installed (package rviz2).')),
+            'true shows image, overlay and colors in RViz, which must be installed (package rviz2).')),
         IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(LAUNCH, 'camera.launch.py'))),
         IncludeLaunchDescription(PythonLaunchDescriptionSource(os.path.join(LAUNCH, 'segment.launch.py'))),
     ])

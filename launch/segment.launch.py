@@ -21,7 +21,7 @@ ARGUMENTS = (
     ('autostart', '', 'false leaves configure and activate to a lifecycle manager; empty leaves it to params_file.'),
     ('respawn', 'false', 'true starts the node again, after 2 s, when it has died.'),
     ('log_level', 'info', 'Lowest severity to log: debug, info, warn, error or fatal.'),
-    ('rviz', 'false', 'true shows image, overlay and colours in RViz, which must be installed (package rviz2).'),
+    ('rviz', 'false', 'true shows image, overlay and colors in RViz, which must be installed (package rviz2).'),
     ('diagnostics', 'true', 'true publishes CPU load, memory and temperature of this machine on /diagnostics too.'),
 )
 

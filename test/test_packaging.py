@@ -106,10 +106,10 @@ def test_manifest_has_what_format_3_asks_for(manifest):
         assert len(texts(manifest, tag)) == len(set(texts(manifest, tag)))
 
 
-def test_licence_is_mit_everywhere(manifest, arguments):
-    licence = (ROOT / manifest.find('license').get('file')).read_text()
+def test_license_is_mit_everywhere(manifest, arguments):
+    license = (ROOT / manifest.find('license').get('file')).read_text()
     assert manifest.findtext('license') == arguments['license'] == 'MIT'
-    assert licence.startswith('MIT License') and 'espnet_ros contributors' in licence
+    assert license.startswith('MIT License') and 'espnet_ros contributors' in license
 
 
 def test_version_is_the_same_everywhere(manifest, arguments):

@@ -61,7 +61,7 @@ def test_an_image_of_the_networks_size_goes_in_as_it_is():
     assert engine.seen is image
 
 
-def test_resizing_is_bilinear_about_pixel_centres():
+def test_resizing_is_bilinear_about_pixel_centers():
     engine = Echo(width=8, height=8)
     Segmenter(engine).segment(np.repeat(np.array([[0, 100, 200, 40]], np.uint8), 4, 0)[:, :, None].repeat(3, 2))
     expected = np.interp((np.arange(8) + 0.5) / 2 - 0.5, np.arange(4), [0, 100, 200, 40])
@@ -73,7 +73,7 @@ SIDES = st.integers(1, 70)
 
 @settings(max_examples=150, deadline=None)
 @given(SIDES, SIDES, SIDES, SIDES)
-def test_each_pixel_takes_the_label_under_its_centre(width, height, from_width, from_height):
+def test_each_pixel_takes_the_label_under_its_center(width, height, from_width, from_height):
     source = np.random.RandomState(width).randint(0, 256, (from_height, from_width)).astype(np.uint8)
     result = resize_nearest(source, width, height)
     assert result.shape == (height, width)
@@ -94,7 +94,7 @@ def test_labels_do_not_shift_when_they_are_enlarged():
     assert np.array_equal(resize_nearest(resize_nearest(labels, 12, 20), 4, 4), labels)
 
 
-def test_confidence_below_the_threshold_is_unlabelled():
+def test_confidence_below_the_threshold_is_unlabeled():
     image = np.zeros((64, 96, 3), np.uint8)
     image[:, :, 0] = 3
     image[0, :5, 1] = [0, 127, 128, 254, 255]

@@ -35,7 +35,7 @@ class Frame(typing.NamedTuple):
     """One image of a bag.
 
     stamp: ns. topic, frame_id: of the image. image: BGR uint8 [H, W, 3]. truth: class ids of the bag's label set, uint8
-    [h, w] of any size, 255 = unlabelled; None where there is no ground truth of the same stamp. instances: the objects
+    [h, w] of any size, 255 = unlabeled; None where there is no ground truth of the same stamp. instances: the objects
     of the ground truth, uint16 [h, w] (see labels.instances), or None.
     """
 
@@ -63,7 +63,7 @@ class StreamSummary(typing.NamedTuple):
     image_topic: str
     truth_topic: str
     frames: int
-    labelled: int
+    labeled: int
     instances: int
 
 
@@ -139,7 +139,7 @@ class Bag:
             if truth and stream.instance_topic:
                 self._roles[stream.instance_topic] = _Role(_INSTANCES, stream.stamps, own, None)
             self._streams.append(StreamSummary(
-                stream.image_topic, stream.truth_topic, len(own), stream.labelled if truth else 0,
+                stream.image_topic, stream.truth_topic, len(own), stream.labeled if truth else 0,
                 int((stream.instance_times >= 0).sum()) if truth else 0))
 
     @property
@@ -153,7 +153,7 @@ class Bag:
         return tuple(self._streams)
 
     @property
-    def labelled(self):
+    def labeled(self):
         """Numbers of the frames that have ground truth, ascending."""
         return np.flatnonzero(self._times[_TRUTH] >= 0).tolist()
 

@@ -30,7 +30,7 @@ class Stream(typing.NamedTuple):
     instance_times: np.ndarray
 
     @property
-    def labelled(self):
+    def labeled(self):
         """Number of frames with ground truth."""
         return int((self.truth_times >= 0).sum())
 
@@ -74,7 +74,7 @@ def find_streams(topics, image_topic=None, truth_topic=None):
 def _pair(truths, cameras, image_topic):
     """Return [(camera, truth)], each used once, and sentences about ground truth without camera.
 
-    Most stamps in common come first, then the closest names (cameras may be synchronised), then the user's choice.
+    Most stamps in common come first, then the closest names (cameras may be synchronized), then the user's choice.
     """
     ranked = sorted(
         ((int(np.isin(camera.sorted_stamps()[0], truth.sorted_stamps()[0]).sum()),
@@ -112,7 +112,7 @@ def _distance(one, other):
 
 def _stream(camera, truth, instances, notes):
     stamps, times = camera.sorted_stamps()
-    truth_times = _times(truth, stamps, 'labelled stamps on {} have no image on ' + camera.name, notes)
+    truth_times = _times(truth, stamps, 'labeled stamps on {} have no image on ' + camera.name, notes)
     instance_times = _times(instances, stamps[truth_times >= 0],
                             'stamps on {} have no ground truth on ' + (truth.name if truth else ''), notes)
     all_instance_times = np.full(len(stamps), -1, np.int64)

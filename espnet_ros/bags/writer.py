@@ -1,4 +1,4 @@
-"""Evaluation bags from labelled datasets: images, camera_info, and ground truth of the same stamps."""
+"""Evaluation bags from labeled datasets: images, camera_info, and ground truth of the same stamps."""
 import os
 import pathlib
 import re

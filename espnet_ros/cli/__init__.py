@@ -19,7 +19,7 @@ COMMANDS = {
     'monitor': 'watch running nodes and their machine in a terminal',
     'predict': 'segment images and videos',
     'profile': "show where a model's time, energy and memory go on this machine",
-    'train': 'train a network on labelled images',
+    'train': 'train a network on labeled images',
 }
 """Each command and what it does; the module of its name here holds DESCRIPTION, add_arguments(parser), run(options)."""
 
@@ -31,7 +31,7 @@ def main(argv=None):
     """Run a command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog='espnet-ros', formatter_class=argparse.RawDescriptionHelpFormatter, usage='%(prog)s COMMAND ...',
-        description='Semantic segmentation with ESPNet: labels, colours and overlays of street scenes.',
+        description='Semantic segmentation with ESPNet: labels, colors and overlays of street scenes.',
         epilog='commands:\n' + ''.join('  {:<10}{}\n'.format(*item) for item in COMMANDS.items()) +
         '\nespnet-ros COMMAND --help explains a command.')
     parser.add_argument('--version', action='version', version='%(prog)s ' + __version__)

@@ -12,10 +12,10 @@ from espnet_ros.labels import get_label_set, label_set_to_dict
 
 DESCRIPTION = """Recordings to evaluate a model on: rosbag2 folders, .mcap and .db3 files, ROS 1 .bag files."""
 
-_CREATE = """Write labelled images as a rosbag2 folder with the topics
+_CREATE = """Write labeled images as a rosbag2 folder with the topics
   CAMERA/image_raw               or image_raw/compressed
   CAMERA/camera_info
-  CAMERA/ground_truth            class ids, mono8, 255 = unlabelled, stamps equal to the images'
+  CAMERA/ground_truth            class ids, mono8, 255 = unlabeled, stamps equal to the images'
   CAMERA/ground_truth/label_map  what the ids mean, as JSON
   CAMERA/ground_truth/instances  Cityscapes' instanceIds, mono16, of datasets that have them
 A DATASET is written as
@@ -25,7 +25,7 @@ A DATASET is written as
 def add_arguments(parser):
     actions = parser.add_subparsers(metavar='ACTION', required=True)
     defaults = BagSettings()
-    action = actions.add_parser('create', help='make a bag with ground truth from labelled images',
+    action = actions.add_parser('create', help='make a bag with ground truth from labeled images',
                                 description=_CREATE, formatter_class=argparse.RawDescriptionHelpFormatter)
     action.add_argument('datasets', metavar='DATASET', nargs='+', help='see above; several are joined')
     action.add_argument('--out', metavar='BAG', required=True, help='the folder to make')
@@ -43,7 +43,7 @@ def add_arguments(parser):
     action.set_defaults(action=_create)
 
     action = actions.add_parser(
-        'info', help='topics, rates, labelled frames, gaps and problems of bags',
+        'info', help='topics, rates, labeled frames, gaps and problems of bags',
         description='Read a bag once and show what is in it. What is damaged or will not be used is named.')
     action.add_argument('bags', metavar='BAG', nargs='+', help='folder or file')
     add_selection(action)
@@ -83,7 +83,7 @@ def _create(options):
                            options.compression)
     count = write_bag(options.out, datasets, settings,
                       lambda items: tqdm.tqdm(items, total=total, unit='frame', disable=None))
-    print('{}: {} labelled frames of {}, {:.1f} s'.format(
+    print('{}: {} labeled frames of {}, {:.1f} s'.format(
         options.out, count, datasets[0].label_set.name, count / options.rate))
 
 
@@ -114,7 +114,7 @@ def _text(bag):
     lines += ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     for stream in bag['streams']:
         lines.append('frames: {} on {}, {} of them with ground truth{}'.format(
-            stream['frames'], stream['image_topic'], stream['labelled'],
+            stream['frames'], stream['image_topic'], stream['labeled'],
             stream['truth_topic'] and ' on ' + stream['truth_topic']))
         if stream['instances']:
             lines[-1] += ', {} with instances'.format(stream['instances'])

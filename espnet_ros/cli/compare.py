@@ -5,7 +5,7 @@ import pathlib
 from espnet_ros.evaluation.compare import compare, shown, write_comparison
 
 DESCRIPTION = """Put two folders of `espnet-ros evaluate` side by side: each score of A and B on the
-labelled frames that both have, and B - A with its 95 % interval (paired bootstrap).
+labeled frames that both have, and B - A with its 95 % interval (paired bootstrap).
 A difference whose interval leaves out zero is called better or worse."""
 
 
@@ -13,7 +13,7 @@ def add_arguments(parser):
     parser.add_argument('a', metavar='A', help='folder of an evaluation')
     parser.add_argument('b', metavar='B', help='folder of another one, of the same bags')
     parser.add_argument('--block', metavar='N', type=_count, default=1,
-                        help='draw runs of N successive frames; neighbours in a recording resemble each other, so that '
+                        help='draw runs of N successive frames; neighbors in a recording resemble each other, so that '
                         'the interval of single frames is too narrow (default: 1)')
     parser.add_argument('--out', metavar='FILE', help='also write this, as an HTML page')
 
@@ -26,7 +26,7 @@ def run(options):
         rows.append(('{}, {}'.format(d.name, d.unit), shown(d.a, d.unit), shown(d.b, d.unit),
                      shown(d.difference, d.unit, True),
                      '{} to {}'.format(shown(d.low, d.unit, True), shown(d.high, d.unit, True)), d.verdict))
-    print('{} labelled frames in common'.format(comparison.frames))
+    print('{} labeled frames in common'.format(comparison.frames))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for first, *rest in rows:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]

@@ -25,7 +25,7 @@ STREET = {'width': 640, 'height': 480, 'rate': 15.0}
 VIDEO_RATE = 15
 START_SECONDS = 120.0
 RECORDED, RECORDED_EVERY = 30, 8
-"""At most so many images go into the bag, and one of so many that come: neighbours tell the same."""
+"""At most so many images go into the bag, and one of so many that come: neighbors tell the same."""
 
 
 def add_arguments(parser):

@@ -36,7 +36,7 @@ DESCRIPTION = """Measure a model on every frame of bags, as fast as the machine 
   progress.jsonl   what is done: an interrupted evaluation goes on with the same command
 Classes are compared where the ground truth has the model's classes, else the 7 Cityscapes
 categories. Labels have the size of the image; where the ground truth has another one, they
-are resized to it with nearest neighbour. Scores and shares are from 0 to 1.
+are resized to it with nearest neighbor. Scores and shares are from 0 to 1.
 With --through-ros the images travel as messages to a segmentation node and its labels back:
 latency is then from sending the one to having the other. With --rate, a node that is too slow
 drops images as on a robot: coverage, drops, and the age that labels reach until newer ones come
@@ -235,8 +235,8 @@ def _bounds(options):
 
 
 def _summary(card, statistics, folder):
-    lines = ['{}: {} frames, {} of {} labelled ones scored'.format(
-        card.name, statistics.frames, statistics.scored, statistics.labelled)]
+    lines = ['{}: {} frames, {} of {} labeled ones scored'.format(
+        card.name, statistics.frames, statistics.scored, statistics.labeled)]
     if statistics.scored:
         lines.append('mIOU of categories {}{}, pixels right {}, boundary F1 {} ({} protocol, %)'.format(
             percent(statistics.category_miou),

@@ -7,10 +7,10 @@ from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Write a model as an ONNX file, for ONNX Runtime, OpenVINO, TensorRT and others.
   input   image       BGR uint8 [1, height, width, 3], as cv2.imread gives it
-  output  labels      uint8 [1, height, width], class ids, 255 where unlabelled
+  output  labels      uint8 [1, height, width], class ids, 255 where unlabeled
   output  confidence  uint8 [1, height, width], with --confidence
-Normalisation is inside. The file's metadata name the model, its classes with ids,
-categories and colours, its normalisation and the SHA-256 of its weights.
+Normalization is inside. The file's metadata name the model, its classes with ids,
+categories and colors, its normalization and the SHA-256 of its weights.
 It needs the package onnx. Where onnxruntime is installed, it runs the network and
 must find PyTorch's labels before the file is written."""
 

@@ -1,4 +1,4 @@
-"""`espnet-ros predict`: labels, colours and overlays of images and videos."""
+"""`espnet-ros predict`: labels, colors and overlays of images and videos."""
 import argparse
 import itertools
 import pathlib
@@ -18,9 +18,9 @@ from espnet_ros.images import sources as capture
 from espnet_ros.segmenter import OUTPUT_SIZES, Segmenter, Timings, input_size
 
 DESCRIPTION = """Segment images and videos. For each image, DIR gets
-  <stem>_labels.png    class ids of the model's label set, 255 where unlabelled
-  <stem>_color.png     the classes in their colours
-  <stem>_overlay.jpg   the colours over the image
+  <stem>_labels.png    class ids of the model's label set, 255 where unlabeled
+  <stem>_color.png     the classes in their colors
+  <stem>_overlay.jpg   the colors over the image
 and for each video <stem>_overlay.mp4. Older files of these names are replaced.
 Where two inputs have one stem, the later one's files are called <folder>_<stem>.
 Images are taken as the sensor saw them, without the EXIF orientation; 16 bits become
@@ -45,9 +45,9 @@ def add_arguments(parser):
     add('--output-size', "size of the results: the input's or the network's", choices=OUTPUT_SIZES, default='camera')
     add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
     add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
-    add('--confidence-threshold', 'pixels less certain than this, 0 to 1, become unlabelled', type=_share, default=0.0,
+    add('--confidence-threshold', 'pixels less certain than this, 0 to 1, become unlabeled', type=_share, default=0.0,
         metavar='SHARE')
-    add('--alpha', 'opacity of the colours in overlays, 0 to 1', type=_share, default=0.5, metavar='SHARE')
+    add('--alpha', 'opacity of the colors in overlays, 0 to 1', type=_share, default=0.5, metavar='SHARE')
     parser.add_argument('--legend', action='store_true', help='name the classes in overlays')
     parser.add_argument('--every', type=_natural, metavar='N',
                         help='of every Nth video frame, also write what an image gets, to <stem>_frames/<number>_*')
@@ -146,7 +146,7 @@ class Predictor:
         return source.problems
 
     def _segment(self, image):
-        """Return labels, colours and overlay of a BGR image, in the order of IMAGE_ENDINGS."""
+        """Return labels, colors and overlay of a BGR image, in the order of IMAGE_ENDINGS."""
         result = self.segmenter.segment(image, threshold=self._options.confidence_threshold)
         self.timings.append(result.timings)
         labels = result.labels

@@ -17,7 +17,7 @@ and on an NVIDIA GPU the efficiency of warps and memory accesses through nvprof 
 Compute, and the sensitivity to the GPU's clock. DIR gets
   profile.json     all numbers
   layers.csv       each module of the network, kernels.csv, timeline.csv
-  profile.png      utilisation over time, layers, kernels, roofline (needs matplotlib)
+  profile.png      utilization over time, layers, kernels, roofline (needs matplotlib)
 What the machine does not tell is named, with the remedy. Quiet the machine first.
 --frequencies holds the GPU's clock (as root) and lets it go afterwards, whatever happens."""
 

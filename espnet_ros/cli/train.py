@@ -1,4 +1,4 @@
-"""`espnet-ros train`: labelled images to a model, in the paper's two stages."""
+"""`espnet-ros train`: labeled images to a model, in the paper's two stages."""
 import argparse
 import os
 import pathlib

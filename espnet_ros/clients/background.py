@@ -10,7 +10,7 @@ from espnet_ros.nodes.common.process import OWN_SIGNALS
 
 @contextlib.contextmanager
 def spinning(make_node):
-    """Initialise ROS, spin the node that make_node() returns in a thread, and yield it; afterwards undo both.
+    """Initialize ROS, spin the node that make_node() returns in a thread, and yield it; afterwards undo both.
 
     What one of its callbacks raises ends the thread and becomes the node's attribute `error`.
     """

@@ -1,4 +1,4 @@
-"""Labelled images from folders and from the synthetic street, for evaluation and training alike."""
+"""Labeled images from folders and from the synthetic street, for evaluation and training alike."""
 import re
 
 from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Memory, Pair, read_labels

@@ -1,4 +1,4 @@
-"""What a labelled dataset is: pairs of an image and its class ids, read when they are asked for."""
+"""What a labeled dataset is: pairs of an image and its class ids, read when they are asked for."""
 import abc
 import pathlib
 import typing
@@ -13,7 +13,7 @@ from espnet_ros.labels.truth import GroundTruth
 
 
 class LabeledImage(typing.NamedTuple):
-    """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabelled.
+    """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabeled.
 
     `instances`: uint16 [H, W], the object that each pixel belongs to (labels.instances); None where nobody tells.
     """
@@ -25,7 +25,7 @@ class LabeledImage(typing.NamedTuple):
 
 
 class Dataset(abc.ABC):
-    """Labelled images in a fixed order.
+    """Labeled images in a fixed order.
 
     `name` says what it is; `label_set` what its ids mean. `camera_matrix`: K float64 [3, 3] in pixels, None if unknown.
     `len(dataset)` counts; `dataset[i]` reads one LabeledImage (SourceError, LabelError name the file); iterating reads
@@ -56,7 +56,7 @@ class Dataset(abc.ABC):
 
 
 class Memory(Dataset):
-    """Labelled images that are there already: pairs of BGR uint8 [H, W, 3] and ids uint8 [H, W]."""
+    """Labeled images that are there already: pairs of BGR uint8 [H, W, 3] and ids uint8 [H, W]."""
 
     def __init__(self, name, label_set, pairs):
         super().__init__(name, label_set)
@@ -70,7 +70,7 @@ class Memory(Dataset):
 
 
 class Pair(typing.NamedTuple):
-    """The files of one labelled image; instances: of its instance image, if there is one."""
+    """The files of one labeled image; instances: of its instance image, if there is one."""
 
     name: str
     image: pathlib.Path
@@ -109,7 +109,7 @@ class FileDataset(Dataset):
 
 
 def read_labels(path, truth):
-    """Return the ids uint8 [H, W] (255 = unlabelled) in a PNG label image; truth: a GroundTruth.
+    """Return the ids uint8 [H, W] (255 = unlabeled) in a PNG label image; truth: a GroundTruth.
 
     Raises SourceError when the file cannot be read, LabelError when it holds no labels or unknown ones.
     """

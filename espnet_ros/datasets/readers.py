@@ -12,7 +12,7 @@ from espnet_ros.labels.truth import GroundTruth, ground_truth
 
 
 def camvid(folder, split):
-    """Return CamVid's `split`: images in folder/split, ids with 11 = unlabelled in folder/splitannot.
+    """Return CamVid's `split`: images in folder/split, ids with 11 = unlabeled in folder/splitannot.
 
     Raises SourceError; so do all functions here.
     """
@@ -46,7 +46,7 @@ def cityscapes(folder, split):
 def mapillary(folder, split):
     """Return Mapillary Vistas' `split` ('training', 'validation'), its classes mapped to the 7 Cityscapes categories.
 
-    That is how the paper tests on unseen data (section 4.3). Version 1.1, 1.2 or 2.0; the colours of the label images
+    That is how the paper tests on unseen data (section 4.3). Version 1.1, 1.2 or 2.0; the colors of the label images
     are looked up in the dataset's own config*.json.
     """
     folder = pathlib.Path(folder)
@@ -65,7 +65,7 @@ def mapillary(folder, split):
 def voc(folder, split):
     """Return PASCAL VOC's `split` (a list in ImageSets/Segmentation) from a folder such as VOCdevkit/VOC2012.
 
-    Background is a class with id 0; the border between objects (colour 224, 224, 192) is unlabelled.
+    Background is a class with id 0; the border between objects (color 224, 224, 192) is unlabeled.
     """
     folder = pathlib.Path(folder)
     path = folder / 'ImageSets' / 'Segmentation' / (split + '.txt')
@@ -123,13 +123,13 @@ def _mapillary_truth(config):
     table, known, colors = np.full(256, UNLABELED, np.uint8), np.zeros(256, bool), {}
     for (value, color, name), i in zip(rows, ids):
         if colors.setdefault(color, i) != i:
-            raise LabelError("'{}': {} shares its colour with a label of another category".format(config, name))
+            raise LabelError("'{}': {} shares its color with a label of another category".format(config, name))
         table[value], known[value] = i, True
     return GroundTruth(CATEGORY_SET, table, known, colors)
 
 
 # The first prefix that fits decides. Where Mapillary's own groups differ from Cityscapes', Cityscapes' definitions do:
-# kerbs belong to the sidewalk and markings to the road; animals are dynamic, that is void.
+# curbs belong to the sidewalk and markings to the road; animals are dynamic, that is void.
 _MAPILLARY_CATEGORIES = (
     ('construction--flat--', 'flat'), ('construction--barrier--curb', 'flat'), ('marking--', 'flat'),
     ('marking-only--', 'flat'), ('construction--', 'construction'), ('object--vehicle--', 'vehicle'),
@@ -143,7 +143,7 @@ def mapillary_category(name):
 
 
 def _voc_color(i):
-    """The colour of VOC's class i: its bits, spread over red, green and blue from the top."""
+    """The color of VOC's class i: its bits, spread over red, green and blue from the top."""
     return tuple(sum((i >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3))
 
 

@@ -6,7 +6,7 @@ from espnet_ros.scene import Street
 
 
 class Streets(Dataset):
-    """`count` pictures, each of another street; labels are trainIds, every pixel labelled."""
+    """`count` pictures, each of another street; labels are trainIds, every pixel labeled."""
 
     def __init__(self, count, width=1024, height=512, seed=0):
         """seed: that of the first street; the others follow. Raises ParameterError."""

@@ -9,7 +9,7 @@ from espnet_ros.network.espnet import ESPNet
 
 
 class Deployed(nn.Module):
-    """Normalise, run the network, take the most probable class.
+    """Normalize, run the network, take the most probable class.
 
     network: features from float [N, 3, H, W]; by default these are logits. card: whose mean, std, divisor and outputs
     are used. head: makes logits, classes and probabilities of the features (network.heads).

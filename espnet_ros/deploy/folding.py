@@ -1,4 +1,4 @@
-"""Batch normalisations and other linear steps moved into the weights before or after them."""
+"""Batch normalizations and other linear steps moved into the weights before or after them."""
 import copy
 
 import torch
@@ -12,7 +12,7 @@ from espnet_ros.network.modules import ConvNormAct
 def fold(network):
     """Return a copy in eval mode that computes the same with fewer steps.
 
-    Folded are the batch normalisations that follow a convolution or deconvolution directly: level 1, the merge at
+    Folded are the batch normalizations that follow a convolution or deconvolution directly: level 1, the merge at
     level 1, the one after the decoder's second deconvolution, the one after the classifier, and the two halves of the
     one after the decoder's first concatenation. Those after a residual sum or around hierarchical feature fusion stay:
     each sum feeds several channels, each with a factor of its own.
@@ -41,7 +41,7 @@ def _fold_decoder(network):
 
 
 def _affine(norm):
-    """Return what a batch normalisation does in eval mode: factor and summand of each channel, float64."""
+    """Return what a batch normalization does in eval mode: factor and summand of each channel, float64."""
     scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
     return scale, norm.bias.double() - norm.running_mean.double() * scale
 

@@ -40,7 +40,7 @@ def export_onnx(card, network, width, height, path, opset=OPSET, confidence=Fals
 def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtype=torch.uint8):
     """Return the network as the bytes of an ONNX file. Raises ModelError.
 
-    Its input `image` is BGR uint8, or float32 0..255 where that is the `dtype`, [1, height, width, 3]; normalisation
+    Its input `image` is BGR uint8, or float32 0..255 where that is the `dtype`, [1, height, width, 3]; normalization
     is inside. Its output `labels` is uint8 [1, height, width], class ids of the card's label set, 255 for background;
     with `confidence` there is a second output of that name and shape, the top softmax probability times 255.
     metadata_props say what the model card says. opset: of OPSETS, as far as this PyTorch has it.
@@ -128,7 +128,7 @@ def _describe(onnx, model, card, dtype):
     model.graph.name = card.name
     model.graph.input[0].doc_string = 'image: BGR, {}, [1, height, width, 3]'.format(kind)
     for output, text in zip(model.graph.output, (
-            'class of each pixel: uint8 [1, height, width], {} = unlabelled'.format(UNLABELED),
+            'class of each pixel: uint8 [1, height, width], {} = unlabeled'.format(UNLABELED),
             'top softmax probability of each pixel times 255: uint8 [1, height, width]')):
         output.doc_string = text
     onnx.helper.set_model_props(model, {
@@ -150,7 +150,7 @@ def _verify(content, deployed, width, height):
         runtime = importlib.import_module('onnxruntime')
     except ImportError:
         return False
-    # Squares of 8x8 pixels in random colours: all classes that the network knows by colour, and edges.
+    # Squares of 8x8 pixels in random colors: all classes that the network knows by color, and edges.
     squares = np.random.RandomState(0).randint(0, 256, (1, height // 8, width // 8, 3))
     image = squares.astype(np.uint8).repeat(8, 1).repeat(8, 2)
     with torch.no_grad():

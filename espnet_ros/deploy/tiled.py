@@ -17,7 +17,7 @@ class TiledUpsamplingHead(UpsamplingHead):
         batch, classes = features.shape[:2]
         wide = functional.interpolate(features.float(), size=(features.shape[2], width), mode='bilinear',
                                       align_corners=False).contiguous()
-        # Rows between which each row of the result lies, and where between them (half-pixel centres).
+        # Rows between which each row of the result lies, and where between them (half-pixel centers).
         position = (torch.arange(height) + 0.5) * (features.shape[2] / height) - 0.5
         position = position.clamp(0, features.shape[2] - 1)
         above = position.long()

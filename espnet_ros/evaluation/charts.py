@@ -13,7 +13,7 @@ COLUMNS = 360
 
 
 class Tick(typing.NamedTuple):
-    """A labelled place on an axis."""
+    """A labeled place on an axis."""
 
     at: float
     label: str

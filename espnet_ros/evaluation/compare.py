@@ -77,7 +77,7 @@ def compare(first, second, block=1, draws=DRAWS, seed=0):
 
     Frames are the same when place of the bag, topic and stamp are. Each draw takes as many frames as there are, at
     random with replacement and the same for both, and adds up their confusion matrices (paired bootstrap). block: draw
-    runs of so many successive frames, because neighbours in a recording resemble each other; 1 treats them as
+    runs of so many successive frames, because neighbors in a recording resemble each other; 1 treats them as
     independent.
     """
     folders = first, second
@@ -89,7 +89,7 @@ def compare(first, second, block=1, draws=DRAWS, seed=0):
     records = [{(r['bag'], r['topic'], r['stamp']): r for r in read_frames(f) if 'confusion' in r} for f in folders]
     common = sorted(set(records[0]) & set(records[1]), key=lambda key: (key[0], key[2], key[1]))
     if not common:
-        raise ParameterError("'{}' and '{}' have no labelled frame in common; evaluate both on the same bags".format(
+        raise ParameterError("'{}' and '{}' have no labeled frame in common; evaluate both on the same bags".format(
             first, second))
     by_class = all(m['byClass'] for m in metrics) and labels[0] == labels[1]
     names = labels[0].names if by_class else ()
@@ -124,7 +124,7 @@ def _facts(comparison):
         'engine': lambda m: '; '.join(unique('{backend} in {precision} on {device}'.format(**engine)
                                              for session in m['sessions'] for engine in session['engines'])),
         'bags': lambda m: ', '.join(path for bag in m['configuration']['bags'] for path in bag['paths']),
-        'labelled frames scored': lambda m: '{} of {}'.format(m['scoredFrames'], m['labelledFrames'])}
+        'labeled frames scored': lambda m: '{} of {}'.format(m['scoredFrames'], m['labelledFrames'])}
     return [(name, tuple(map(read, comparison.metrics))) for name, read in rows.items()]
 
 

@@ -56,8 +56,8 @@ def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: 
 
 def new_statistics(setup):
     """Return the Statistics of a Setup before the first frame."""
-    labelled = sum(stream.labelled for bag in setup.bags for stream in bag.streams)
-    return Statistics(setup.comparisons[0].label_set, setup.comparisons[0].by_class, labelled, setup.protocol)
+    labeled = sum(stream.labeled for bag in setup.bags for stream in bag.streams)
+    return Statistics(setup.comparisons[0].label_set, setup.comparisons[0].by_class, labeled, setup.protocol)
 
 
 def configuration_of(setup):
@@ -68,7 +68,7 @@ def configuration_of(setup):
         summary = bag.summary()
         bags.append({
             'paths': list(map(os.path.abspath, summary.paths)), 'bytes': summary.size, 'start': summary.start,
-            'end': summary.end, 'frames': len(bag), 'labelled': sum(stream.labelled for stream in summary.streams),
+            'end': summary.end, 'frames': len(bag), 'labeled': sum(stream.labeled for stream in summary.streams),
             'streams': [list(stream) for stream in summary.streams],
             'label_set': summary.label_set and summary.label_set.name})
     return {'model': {'name': card.name, 'sha256': card.sha256}, 'input': [setup.width, setup.height],

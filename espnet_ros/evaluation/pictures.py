@@ -17,7 +17,7 @@ _WRONG = (0, 60, 230)
 class FramePictures(typing.NamedTuple):
     """Pictures of one size as (media type, bytes).
 
-    error: the image in grey; wrong pixels are red, those without ground truth are black.
+    error: the image in gray; wrong pixels are red, those without ground truth are black.
     """
 
     image: tuple[str, bytes]
@@ -34,8 +34,8 @@ def frame_pictures(comparison, image, truth, labels):
     truth, labels = (resize_nearest(ids, width, height) for ids in (truth, labels))
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     palette = comparison.label_set.palette()[:, ::-1]
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    error = (grey // 2 + 64).astype(np.uint8)
+    gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    error = (gray // 2 + 64).astype(np.uint8)
     error[truth != labels] = _WRONG
     error[truth == comparison.size] = 0
     return FramePictures(_encoded('.jpg', image), _encoded('.png', colorize(truth, palette)),

@@ -107,7 +107,7 @@ def page(statistics, metrics, worst):
 
 
 def images_in_words(images):
-    """Return what became of images that travelled (statistics.Statistics.images) as text."""
+    """Return what became of images that traveled (statistics.Statistics.images) as text."""
     parts = ['{} images sent'.format(images['sent']), '{} answered'.format(images['answered'])]
     parts += ['{} {}'.format(images[fate], text) for fate, text in FATES.items() if images.get(fate)]
     if images.get('again'):
@@ -156,7 +156,7 @@ def _category_rows(statistics, metrics):
 
 
 def _matrix(statistics):
-    names, cell, left, top = (*statistics.label_set.names, 'unlabelled'), 34, 120, 84
+    names, cell, left, top = (*statistics.label_set.names, 'unlabeled'), 34, 120, 84
     rows = statistics.confusion[:len(names) if statistics.protocol == 'authors' else -1]
     shares = rows / np.maximum(1, rows.sum(1, keepdims=True))
     cells = tuple(
@@ -181,10 +181,10 @@ def _facts(metrics):
     yield 'compared', 'classes of {}'.format(metrics['labelSet']['name']) if configuration['by_class'] else \
         'Cityscapes categories'
     yield 'protocol', '{}: {}'.format(metrics['protocol'], PROTOCOLS[metrics['protocol']])
-    yield 'sizes', 'labels at the size of the image, then with nearest neighbour at that of the ground truth'
+    yield 'sizes', 'labels at the size of the image, then with nearest neighbor at that of the ground truth'
     for bag in configuration['bags']:
-        yield 'bag', '{}: {:.1f} MB, {} frames, {} of them labelled{}'.format(
-            ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['frames'], bag['labelled'],
+        yield 'bag', '{}: {:.1f} MB, {} frames, {} of them labeled{}'.format(
+            ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['frames'], bag['labeled'],
             ', ground truth of ' + bag['label_set'] if bag['label_set'] else '')
     for session in sessions:
         share = session['engine_share']

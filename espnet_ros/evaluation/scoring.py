@@ -10,8 +10,8 @@ from espnet_ros.metrics.confusion import category_confusion, count_pixels, iou, 
 from espnet_ros.metrics.instances import count_objects
 from espnet_ros.segmenter import resize_nearest
 
-PROTOCOLS = {'cityscapes': 'pixels of unlabelled ground truth are ignored',
-             'authors': 'what is predicted on unlabelled ground truth counts as false positives'}
+PROTOCOLS = {'cityscapes': 'pixels of unlabeled ground truth are ignored',
+             'authors': 'what is predicted on unlabeled ground truth counts as false positives'}
 """Name and rule of each way to count; the second is that of ESPNet's authors on CamVid."""
 
 
@@ -19,7 +19,7 @@ class Comparison(typing.NamedTuple):
     """What is compared with what.
 
     label_set: the classes that are compared, with ids 0..n-1. by_class: whether they are the model's own classes rather
-    than categories. truth, prediction: uint8 [256], from the ids of ground truth and model to those, n = unlabelled.
+    than categories. truth, prediction: uint8 [256], from the ids of ground truth and model to those, n = unlabeled.
     """
 
     label_set: LabelSet
@@ -55,12 +55,12 @@ def _meaning(label_set):
 def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True, instances=None):
     """Compare a frame's labels with its ground truth.
 
-    truth, labels: uint8 [h, w] and [H, W], ids of the ground truth's and the model's label set, 255 = unlabelled. The
-    labels are resized with nearest neighbour to the grid of the ground truth, which is never resized. protocol: of
+    truth, labels: uint8 [h, w] and [H, W], ids of the ground truth's and the model's label set, 255 = unlabeled. The
+    labels are resized with nearest neighbor to the grid of the ground truth, which is never resized. protocol: of
     PROTOCOLS. outlines: whether to compute boundary F1. instances: uint16 [h, w] (see labels.instances), or None.
 
     Returns a dict of plain data: `confusion`, a list of [truth, prediction, pixels] with places in
-    comparison.label_set, its size = unlabelled; the scores class_miou (None where categories are compared),
+    comparison.label_set, its size = unlabeled; the scores class_miou (None where categories are compared),
     category_miou, pixel_accuracy, boundary_f1 and boundary (of each class), from 0 to 1, None where undefined; with
     instances, `objects`, what instances.count_objects found.
     """

@@ -20,19 +20,19 @@ FATES = {'dropped': 'dropped for newer ones by the node', 'lost': 'lost or repla
 class Statistics:
     """Sums over records (see `Evaluator.run`), which are not kept: memory grows by bytes for each.
 
-    label_set: that of the Comparison; by_class: whether it is the model's own. labelled: frames with ground truth that
+    label_set: that of the Comparison; by_class: whether it is the model's own. labeled: frames with ground truth that
     the bags have. protocol: of PROTOCOLS.
 
     latencies, scores: of each frame (NaN without a score); ages: of the labels before each, where they were played.
-    objects: ObjectScores. sessions, problems: as told to `conclude`; images: what became of those that travelled (see
+    objects: ObjectScores. sessions, problems: as told to `conclude`; images: what became of those that traveled (see
     live.ThroughNode).
     """
 
-    def __init__(self, label_set, by_class, labelled, protocol='cityscapes'):
+    def __init__(self, label_set, by_class, labeled, protocol='cityscapes'):
         if protocol not in PROTOCOLS:
             raise ValueError('protocol {!r} is none of {}'.format(protocol, ', '.join(PROTOCOLS)))
         size = len(label_set.classes)
-        self.label_set, self.by_class, self.labelled, self.protocol = label_set, by_class, labelled, protocol
+        self.label_set, self.by_class, self.labeled, self.protocol = label_set, by_class, labeled, protocol
         self.confusion = np.zeros((size + 1, size + 1), np.int64)
         self.frames = self.scored = 0
         self.latencies = array.array('d')
@@ -122,8 +122,8 @@ class Statistics:
 
     @property
     def coverage(self):
-        """Share of the bags' labelled frames that were scored; 0 when there are none."""
-        return self.scored / self.labelled if self.labelled else 0.0
+        """Share of the bags' labeled frames that were scored; 0 when there are none."""
+        return self.scored / self.labeled if self.labeled else 0.0
 
     def latency(self, percentile):
         """Percentile of the latency in seconds, NaN without frames."""
@@ -136,7 +136,7 @@ class Statistics:
     def metrics(self):
         """Return plain data with the keys of cityscapesScripts' result file, and more; None where undefined.
 
-        confMatrix has ground truth in its rows, places as in `labels`; the last row and column are the unlabelled.
+        confMatrix has ground truth in its rows, places as in `labels`; the last row and column are the unlabeled.
         labelSet is what labels.label_set_from_dict takes.
         """
         names = self.label_set.names if self.by_class else ()
@@ -164,7 +164,7 @@ class Statistics:
             'averageAccuracyClasses': number(mean(class_accuracy(self.counted))) if self.by_class else None,
             'boundaryF1': number(self.boundary_f1),
             'boundaryScores': _named(self.label_set.names, class_boundary),
-            'frames': self.frames, 'labelledFrames': self.labelled, 'scoredFrames': self.scored,
+            'frames': self.frames, 'labelledFrames': self.labeled, 'scoredFrames': self.scored,
             'instanceFrames': self.objects.frames,
             'coverage': self.coverage,
             'latency': {'p{}'.format(p): number(self.latency(p)) for p in PERCENTILES},

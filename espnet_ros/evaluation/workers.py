@@ -25,7 +25,7 @@ class InProcess:
     """Evaluates frame after frame, here.
 
     count: of those that work at a time. where: in words. engines: the EngineInfos so far. images: what became of those
-    that travelled (see live.ThroughNode). Raises EspnetError.
+    that traveled (see live.ThroughNode). Raises EspnetError.
     """
 
     count, where = 1, 'in one process'

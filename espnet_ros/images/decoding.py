@@ -67,7 +67,7 @@ def image_to_bgr(message, foreign=None):
     """Return an image message as BGR uint8 [H, W, 3], C-contiguous. Raises ImageError.
 
     Every encoding in ENCODINGS is read with any `step`; 8UC3 counts as BGR. 16 bits become 8 by v * 255 / 65535, as
-    in cv_bridge, so a camera that fills only the low 12 bits looks dark; `is_bigendian` is honoured. Any other named
+    in cv_bridge, so a camera that fills only the low 12 bits looks dark; `is_bigendian` is honored. Any other named
     encoding is left to `foreign`, a function of the message, where there is one. Numbers that are no picture, such as
     depth (32FC1, 16UC1), are refused, and so is a message that does not hold exactly `step` bytes a row.
 
@@ -94,7 +94,7 @@ def image_to_bgr(message, foreign=None):
 def compressed_to_bgr(message):
     """Return a compressed image message, JPEG or PNG, as BGR uint8 [H, W, 3]. Raises ImageError.
 
-    The bytes decide which of the two it is, and their colours are taken as the file means them. Alpha is dropped,
+    The bytes decide which of the two it is, and their colors are taken as the file means them. Alpha is dropped,
     16 bits become 8, and an EXIF orientation is ignored, because camera_info describes the picture as it was taken.
     Depth and files that stop before their end are refused.
     """
@@ -103,7 +103,7 @@ def compressed_to_bgr(message):
 
 
 def image_to_label_pixels(message):
-    """Return the pixels of a label image message as they are: integers [H, W], or BGR uint8 [H, W, 3] when coloured.
+    """Return the pixels of a label image message as they are: integers [H, W], or BGR uint8 [H, W, 3] when colored.
 
     One channel of 8, 16 or signed 32 bits holds ids; the rest is read as by `image_to_bgr`. Raises ImageError.
     """
@@ -120,9 +120,9 @@ def compressed_to_label_pixels(message):
 
 
 def png_to_label_pixels(data, name):
-    """Return the pixels of a PNG as they are: uint8 or uint16 [H, W], or BGR uint8 [H, W, 3] when coloured.
+    """Return the pixels of a PNG as they are: uint8 or uint16 [H, W], or BGR uint8 [H, W, 3] when colored.
 
-    data: the file's bytes; name: what sentences call it. A palette is replaced by its colours, alpha is dropped. JPEG
+    data: the file's bytes; name: what sentences call it. A palette is replaced by its colors, alpha is dropped. JPEG
     is refused, because it changes labels along every edge. Raises ImageError.
     """
     if not data.startswith(_PNG_MAGIC):
@@ -145,7 +145,7 @@ _ID_LAYOUTS = {
     'mono8': Layout(np.uint8, 1, None), '8UC1': Layout(np.uint8, 1, None), 'mono16': Layout(np.uint16, 1, None),
     '16UC1': Layout(np.uint16, 1, None), '32SC1': Layout(np.int32, 1, None)}
 
-_NOT_A_PICTURE = '{} holds numbers such as depth, not a picture; subscribe to a colour or grey camera topic'
+_NOT_A_PICTURE = '{} holds numbers such as depth, not a picture; subscribe to a color or gray camera topic'
 
 
 def _holds_numbers(encoding):
@@ -211,7 +211,7 @@ _JPEG_FRAMES = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}
 
 
 def _jpeg_size(data):
-    """Return (width, height) of a JPEG after walking all its segments; OpenCV would fill a missing end with grey."""
+    """Return (width, height) of a JPEG after walking all its segments; OpenCV would fill a missing end with gray."""
     size = None
     found = _JPEG_MARKER.search(data, 2)
     while found:

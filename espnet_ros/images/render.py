@@ -1,4 +1,4 @@
-"""Pictures from labels: colour map, overlay, category masks, legend."""
+"""Pictures from labels: color map, overlay, category masks, legend."""
 import cv2
 import numpy as np
 
@@ -7,23 +7,23 @@ from espnet_ros.labels import UNLABELED
 
 
 def colorize(labels, palette):
-    """Colour each pixel by its id.
+    """Color each pixel by its id.
 
-    `labels` is uint8 [H, W]; `palette` uint8 [256, 3] holds the colour of each id. Returns uint8 [H, W, 3] in the
+    `labels` is uint8 [H, W]; `palette` uint8 [256, 3] holds the color of each id. Returns uint8 [H, W, 3] in the
     palette's channel order.
     """
-    # A user's colour map is a plain table look-up, and twice as fast as cv2.LUT on three copies of the labels.
+    # A user's color map is a plain table look-up, and twice as fast as cv2.LUT on three copies of the labels.
     return cv2.applyColorMap(labels, np.ascontiguousarray(palette).reshape(256, 1, 3))
 
 
 def overlay(image, color, alpha, labels=None):
-    """Blend `color` over `image`; where `labels` are given and say 255 (unlabelled), the image stays as it is.
+    """Blend `color` over `image`; where `labels` are given and say 255 (unlabeled), the image stays as it is.
 
     `image` and `color` are uint8 [H, W, 3] of one channel order, which the result keeps; `labels` is uint8 [H, W];
-    `alpha` in [0, 1] is the share of the colour. Returns a new array. Raises ImageError when the sizes differ.
+    `alpha` in [0, 1] is the share of the color. Returns a new array. Raises ImageError when the sizes differ.
     """
     if image.shape != color.shape or (labels is not None and labels.shape != image.shape[:2]):
-        raise ImageError('an overlay needs image, colours and labels of one size, not {}, {} and {}'.format(
+        raise ImageError('an overlay needs image, colors and labels of one size, not {}, {} and {}'.format(
             *(None if a is None else 'x'.join(map(str, a.shape[1::-1])) for a in (image, color, labels))))
     blend = cv2.addWeighted(image, 1.0 - alpha, color, alpha, 0.0)
     if labels is None:

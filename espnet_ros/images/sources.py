@@ -36,14 +36,14 @@ class Capture(typing.NamedTuple):
 class Source(abc.ABC):
     """Pictures from one place, to iterate over; iterating anew begins anew, and connects anew to a camera.
 
-    live: pictures come at their own pace and wait for nobody. labelled: they have labels. size: (width, height) of all
+    live: pictures come at their own pace and wait for nobody. labeled: they have labels. size: (width, height) of all
     pictures, None when unknown or different. rate: pictures per second, 0 when unknown. count: pictures in all, 0 when
     unknown. camera_matrix: K float64 [3, 3] in pixels, or None. problems: a sentence for each thing passed over
     because it could not be read. Iterating raises SourceError when nothing can be read, and when a live source is lost.
     """
 
     live = False
-    labelled = False
+    labeled = False
 
     def __init__(self, width, height, loop=False):
         self.size = (width, height) if width and height else None
@@ -139,7 +139,7 @@ def read_image(path):
 class _Street(Source):
     """Endless: picture i is the street at i / rate seconds."""
 
-    labelled = True
+    labeled = True
 
     def __init__(self, address, width, height, rate):
         size = _target_size(STREET_SIZE, width, height)

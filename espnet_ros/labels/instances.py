@@ -16,7 +16,7 @@ def decode_instances(pixels, name):
     Raises LabelError when they hold a value that stands for nothing.
     """
     if pixels.ndim != 2:
-        raise LabelError('{} is a colour image, but instances are known by values'.format(name))
+        raise LabelError('{} is a color image, but instances are known by values'.format(name))
     known = np.zeros(1 << 16, bool)
     known[[row.label_id for row in CITYSCAPES_LABELS]] = True
     for label in OBJECTS:

@@ -1,4 +1,4 @@
-"""Label sets: which class each id means, its Cityscapes category, its colour."""
+"""Label sets: which class each id means, its Cityscapes category, its color."""
 import reprlib
 import typing
 
@@ -16,7 +16,7 @@ CATEGORIES = ('void', 'flat', 'construction', 'object', 'nature', 'sky', 'human'
 CATEGORY_COLORS = (
     (0, 0, 0), (128, 64, 128), (70, 70, 70), (153, 153, 153), (107, 142, 35), (70, 130, 180), (220, 20, 60),
     (0, 0, 142))
-"""RGB colour of each category: that of its most frequent Cityscapes class."""
+"""RGB color of each category: that of its most frequent Cityscapes class."""
 
 
 class LabelClass(typing.NamedTuple):
@@ -29,7 +29,7 @@ class LabelClass(typing.NamedTuple):
 
 
 class LabelSet(typing.NamedTuple):
-    """The classes a model tells apart. Ids are unique and ascending; 255 always means unlabelled."""
+    """The classes a model tells apart. Ids are unique and ascending; 255 always means unlabeled."""
 
     name: str
     classes: typing.Tuple[LabelClass, ...]
@@ -50,7 +50,7 @@ class LabelSet(typing.NamedTuple):
         return tuple(c.name for c in self.classes if c.category == 0)
 
     def palette(self):
-        """RGB colour of every id: uint8 [256, 3], black where the id has no class."""
+        """RGB color of every id: uint8 [256, 3], black where the id has no class."""
         table = np.zeros((256, 3), np.uint8)
         for c in self.classes:
             table[c.id] = c.color
@@ -110,7 +110,7 @@ CITYSCAPES_LABELS = tuple(CityscapesLabel(*row) for row in (
     ('motorcycle', 32, 17, 7, (0, 0, 230)),
     ('bicycle', 33, 18, 7, (119, 11, 32)),
 ))
-"""The Cityscapes label table (Cordts et al., CVPR 2016) without the licence plate, whose labelId is -1."""
+"""The Cityscapes label table (Cordts et al., CVPR 2016) without the license plate, whose labelId is -1."""
 
 CITYSCAPES = LabelSet('cityscapes', tuple(
     LabelClass(row.train_id, row.name, row.category, row.color)
@@ -134,7 +134,7 @@ CAMVID = LabelSet('camvid', (
 
 CATEGORY_SET = LabelSet('categories', tuple(
     LabelClass(i, CATEGORIES[i], i, CATEGORY_COLORS[i]) for i in range(1, len(CATEGORIES))))
-"""The 7 Cityscapes categories as a label set of its own; ids are categoryIds, void is unlabelled."""
+"""The 7 Cityscapes categories as a label set of its own; ids are categoryIds, void is unlabeled."""
 
 LABEL_SETS = {s.name: s for s in (CITYSCAPES, CAMVID, CATEGORY_SET)}
 
@@ -163,7 +163,7 @@ def train_id_to_label_id():
 
 
 def cityscapes_to_camvid():
-    """Table from Cityscapes trainId to CamVid id: uint8 [256], 255 for unlabelled.
+    """Table from Cityscapes trainId to CamVid id: uint8 [256], 255 for unlabeled.
 
     CamVid's own grouping decides: walls are buildings, low plants are trees, trucks and buses are cars, traffic
     lights are signs, two-wheelers belong to their riders.
@@ -234,7 +234,7 @@ def _label_class(entry, where):
     if unknown:
         raise LabelError('{}: a class has no key {}'.format(where, reprlib.repr(sorted(map(str, unknown))[0])))
     if not _is_byte(entry.get('id')) or entry['id'] == UNLABELED:
-        raise LabelError('{}: class id {} must be a whole number 0..254 (255 means unlabelled)'.format(
+        raise LabelError('{}: class id {} must be a whole number 0..254 (255 means unlabeled)'.format(
             where, reprlib.repr(entry.get('id'))))
     if not isinstance(entry.get('name'), str) or not entry['name']:
         raise LabelError('{}: class {} needs a name'.format(where, entry['id']))

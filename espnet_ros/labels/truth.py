@@ -30,9 +30,9 @@ KINDS = ('ids', 'labelIds', 'trainIds', 'camvid', 'categoryIds', 'color')
 class GroundTruth(typing.NamedTuple):
     """How the pixels of label images name classes.
 
-    label_set: the classes. table: uint8 [256], the class id that each value stands for, 255 where unlabelled. known:
-    bool [256], the values that may occur. colors: class id (or 255) by colour (R, G, B); empty where colour images
-    have no meaning. rest: whether colours that are not listed are unlabelled, too.
+    label_set: the classes. table: uint8 [256], the class id that each value stands for, 255 where unlabeled. known:
+    bool [256], the values that may occur. colors: class id (or 255) by color (R, G, B); empty where color images
+    have no meaning. rest: whether colors that are not listed are unlabeled, too.
     """
 
     label_set: LabelSet
@@ -42,16 +42,16 @@ class GroundTruth(typing.NamedTuple):
     rest: bool = False
 
     def decode(self, pixels, name):
-        """Return class ids, uint8 [H, W] with 255 = unlabelled.
+        """Return class ids, uint8 [H, W] with 255 = unlabeled.
 
         pixels: integers [H, W], or BGR uint8 [H, W, 3]. name: what sentences call them. Raises LabelError when they
-        hold a value or colour that stands for nothing.
+        hold a value or color that stands for nothing.
         """
         return self._decode_colors(pixels, name) if pixels.ndim == 3 else self._decode_values(pixels, name)
 
     def _decode_values(self, pixels, name):
         if not self.known.any():
-            raise LabelError('{} holds values, but {} is known by colours'.format(name, self.label_set.name))
+            raise LabelError('{} holds values, but {} is known by colors'.format(name, self.label_set.name))
         if pixels.dtype != np.uint8:
             outside = (pixels < 0) | (pixels > 255)
             if outside.any():
@@ -65,12 +65,12 @@ class GroundTruth(typing.NamedTuple):
 
     def _decode_colors(self, pixels, name):
         if not self.colors:
-            raise LabelError('{} is a colour image, but {} is known by values'.format(name, self.label_set.name))
+            raise LabelError('{} is a color image, but {} is known by values'.format(name, self.label_set.name))
         ids = _color_table(tuple(self.colors.items()), self.rest)[_packed(*cv2.split(pixels))]
         wrong = ids < 0
         if wrong.any():
             color = tuple(pixels[wrong][0, ::-1].tolist())
-            raise self._unknown(name, 'colour (R, G, B)', color, int((pixels == color[::-1]).all(2).sum()))
+            raise self._unknown(name, 'color (R, G, B)', color, int((pixels == color[::-1]).all(2).sum()))
         return ids.astype(np.uint8)
 
     def _unknown(self, name, what, value, count):
@@ -82,7 +82,7 @@ def ground_truth(kind, label_set=None):
     """Return the GroundTruth of one of KINDS or of a mapping file (see `read_mapping`). Raises LabelError.
 
     label_set: what the class ids shall mean; None for the coding's own set, CITYSCAPES with labelIds and trainIds.
-    ids and color need it: they are the set's own ids (255 = unlabelled) and its palette (black = unlabelled).
+    ids and color need it: they are the set's own ids (255 = unlabeled) and its palette (black = unlabeled).
     """
     if kind not in KINDS:
         return translated(read_mapping(kind), label_set)
@@ -124,7 +124,7 @@ def read_mapping(path):
     """Return the GroundTruth in a mapping file. Raises LabelError.
 
     The YAML file holds `label_set` (a name, a YAML file beside it, or the set itself), `classes`, from class names to
-    lists of values 0..255 or colours [R, G, B], and optionally `unlabeled`, a list of what has no class, and
+    lists of values 0..255 or colors [R, G, B], and optionally `unlabeled`, a list of what has no class, and
     `rest: unlabeled` for everything that is not listed.
     """
     where = "the mapping file '{}'".format(path)
@@ -134,7 +134,7 @@ def read_mapping(path):
     if data.get('rest', 'unlabeled') != 'unlabeled':
         raise LabelError('{}: rest can only be unlabeled, or be left out'.format(where))
     if not isinstance(data['classes'], dict):
-        raise LabelError('{}: classes maps class names to lists of values or colours'.format(where))
+        raise LabelError('{}: classes maps class names to lists of values or colors'.format(where))
     label_set = _mapped_set(data['label_set'], path, where)
     ids = dict(zip(label_set.names, label_set.ids))
     table, known, colors = np.full(256, UNLABELED, np.uint8), np.zeros(256, bool), {}
@@ -152,10 +152,10 @@ def read_mapping(path):
             elif _is_value(entry) or _is_color(entry):
                 raise LabelError('{}: {!r} is listed twice'.format(where, entry))
             else:
-                raise LabelError('{}: {} is neither a value 0..255 nor a colour [R, G, B]'.format(
+                raise LabelError('{}: {} is neither a value 0..255 nor a color [R, G, B]'.format(
                     where, reprlib.repr(entry)))
     if not known.any() and not colors:
-        raise LabelError('{} lists no value and no colour'.format(where))
+        raise LabelError('{} lists no value and no color'.format(where))
     if 'rest' in data:
         known[:] = known.any()
     return GroundTruth(label_set, table, known, colors, 'rest' in data)
@@ -166,7 +166,7 @@ _MAPPING_KEYS = {'label_set', 'classes', 'unlabeled', 'rest'}
 
 @functools.lru_cache(maxsize=2)
 def _color_table(items, rest):
-    """Ids of all 2 ** 24 colours: int16, -1 where a colour stands for nothing."""
+    """Ids of all 2 ** 24 colors: int16, -1 where a color stands for nothing."""
     table = np.full(1 << 24, UNLABELED if rest else -1, np.int16)
     for color, i in items:
         table[_packed(*np.array(color[::-1], np.uint8))] = i
@@ -199,14 +199,14 @@ def _own_ids(label_set):
 
 
 def _palette(label_set):
-    """Colours of the classes; of Cityscapes also those that are not evaluated, pole groups have that of poles."""
+    """Colors of the classes; of Cityscapes also those that are not evaluated, pole groups have that of poles."""
     colors = {(0, 0, 0): UNLABELED}
     if label_set == CITYSCAPES:
         colors.update({row.color: row.train_id for row in reversed(CITYSCAPES_LABELS)})
     colors.update({c.color: c.id for c in label_set.classes})
     shared = len(label_set.classes) - len({c.color for c in label_set.classes})
     if shared:
-        raise LabelError("classes of '{}' share a colour; a mapping file says what each means".format(label_set.name))
+        raise LabelError("classes of '{}' share a color; a mapping file says what each means".format(label_set.name))
     return GroundTruth(label_set, np.full(256, UNLABELED, np.uint8), np.zeros(256, bool), colors)
 
 
@@ -219,7 +219,7 @@ def _from_values(label_set, pairs):
 
 
 def _label_ids(_):
-    values = [row.label_id for row in CITYSCAPES_LABELS] + [UNLABELED]  # the licence plate's -1 is 255 in 8 bits
+    values = [row.label_id for row in CITYSCAPES_LABELS] + [UNLABELED]  # the license plate's -1 is 255 in 8 bits
     return _from_values(CITYSCAPES, ((v, label_id_to_train_id()[v]) for v in values))
 
 

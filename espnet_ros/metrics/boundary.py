@@ -14,9 +14,9 @@ LONGEST_DIAGONAL = 1200
 def boundary_f1(truth, prediction, size):
     """Boundary F1 of each class in one image: float [size], NaN for classes without an outline in either.
 
-    truth, prediction: uint8 [H, W]; values from `size` on are unlabelled. The outline of a class are its pixels with a
-    neighbour, of four, of another class. Precision is the share of the predicted outline within TOLERANCE of the true
-    one, recall the reverse; F1 is their harmonic mean (Csurka et al., BMVC 2013). Where the ground truth is unlabelled
+    truth, prediction: uint8 [H, W]; values from `size` on are unlabeled. The outline of a class are its pixels with a
+    neighbor, of four, of another class. Precision is the share of the predicted outline within TOLERANCE of the true
+    one, recall the reverse; F1 is their harmonic mean (Csurka et al., BMVC 2013). Where the ground truth is unlabeled
     there is no outline, nor along its border.
     """
     step = math.ceil(math.hypot(*truth.shape) / LONGEST_DIAGONAL)
@@ -32,7 +32,7 @@ def boundary_f1(truth, prediction, size):
 
 
 def _classes_along_edges(labels, valid, size):
-    """The labels of pixels with a neighbour of another class, `size` elsewhere."""
+    """The labels of pixels with a neighbor of another class, `size` elsewhere."""
     edge = np.zeros(labels.shape, bool)
     for first, second in (((slice(1, None),), (slice(-1),)), ((slice(None), slice(1, None)), (slice(None), slice(-1)))):
         differ = (labels[first] != labels[second]) & valid[first] & valid[second]

@@ -7,7 +7,7 @@ from espnet_ros.labels import CATEGORIES
 def count_pixels(truth, prediction, size):
     """Count pixels by ground truth and prediction: int64 [size + 1, size + 1].
 
-    truth, prediction: integer arrays of one shape with values 0..255; what lies outside 0..size-1 is unlabelled and
+    truth, prediction: integer arrays of one shape with values 0..255; what lies outside 0..size-1 is unlabeled and
     counted in the last row or column.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
@@ -19,15 +19,15 @@ def count_pixels(truth, prediction, size):
 
 
 def confusion_matrix(truth, prediction, size):
-    """Count pixels as `count_pixels`, without those of unlabelled ground truth: int64 [size, size + 1]."""
+    """Count pixels as `count_pixels`, without those of unlabeled ground truth: int64 [size, size + 1]."""
     return count_pixels(truth, prediction, size)[:size]
 
 
 def iou(confusion):
     """Intersection over union of each row's class: float [size], NaN where the class never occurs.
 
-    confusion: [size, size + 1] as from `confusion_matrix`; the last column counts as false negatives, so unlabelled
-    predictions cost, while unlabelled ground truth does not (Cityscapes' rule). With the row of unlabelled ground
+    confusion: [size, size + 1] as from `confusion_matrix`; the last column counts as false negatives, so unlabeled
+    predictions cost, while unlabeled ground truth does not (Cityscapes' rule). With the row of unlabeled ground
     truth, [size + 1, size + 1] as from `count_pixels`, what is predicted there counts as false positives (the rule of
     ESPNet's authors on CamVid).
     """
@@ -50,7 +50,7 @@ def class_accuracy(confusion):
 
 
 def pixel_accuracy(confusion):
-    """Share of the labelled pixels that are right, a float; NaN when there are none. confusion: as for `iou`."""
+    """Share of the labeled pixels that are right, a float; NaN when there are none. confusion: as for `iou`."""
     size = confusion.shape[1] - 1
     pixels = confusion[:size].sum()
     return float(np.trace(confusion[:, :size]) / pixels) if pixels else float('nan')
@@ -71,9 +71,9 @@ def mean_iou(confusion):
 def category_confusion(confusion, label_set):
     """Add the rows and columns of classes up to Cityscapes categories.
 
-    confusion: [n, n + 1] over the ids 0..n-1 of `label_set`, or [n + 1, n + 1] with the row of unlabelled ground truth.
+    confusion: [n, n + 1] over the ids 0..n-1 of `label_set`, or [n + 1, n + 1] with the row of unlabeled ground truth.
     Returns int64 [7, 8], or [8, 8] in the second case; row 0 is categoryId 1 (flat). Classes without a category count
-    as unlabelled.
+    as unlabeled.
     """
     rows, columns = confusion.shape
     categories = len(CATEGORIES) - 1

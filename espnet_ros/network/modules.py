@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 NORM_EPS = 1e-3
-"""Epsilon of every batch normalisation, as in the authors' weights."""
+"""Epsilon of every batch normalization, as in the authors' weights."""
 
 
 def activation(kind, channels):
@@ -18,7 +18,7 @@ def convolution(inputs, outputs, kernel, stride=1, dilation=1):
 
 
 class NormAct(nn.Module):
-    """Batch normalisation, then the non-linearity."""
+    """Batch normalization, then the non-linearity."""
 
     def __init__(self, channels, kind='prelu'):
         super().__init__()
@@ -30,7 +30,7 @@ class NormAct(nn.Module):
 
 
 class ConvNormAct(nn.Module):
-    """Convolution, batch normalisation, non-linearity."""
+    """Convolution, batch normalization, non-linearity."""
 
     def __init__(self, inputs, outputs, kernel, stride=1, kind='prelu'):
         super().__init__()

@@ -8,7 +8,7 @@ NEAR = 0.4
 
 
 class Camera(typing.NamedTuple):
-    """A level pinhole camera: sizes, focal length and principal point in pixels, mount height in metres."""
+    """A level pinhole camera: sizes, focal length and principal point in pixels, mount height in meters."""
 
     width: int
     height: int
@@ -26,7 +26,7 @@ class Camera(typing.NamedTuple):
 class View:
     """What the camera sees from one place on the road.
 
-    Road coordinates are `s` (m along the road), `d` (m to the right of its centre line) and `y` (m above the
+    Road coordinates are `s` (m along the road), `d` (m to the right of its center line) and `y` (m above the
     carriageway); camera coordinates are `x` (m to the right), the same `y`, and `z` (m ahead).
     """
 
@@ -49,7 +49,7 @@ class View:
         return camera.center_x + x * scale, camera.horizon + (camera.mount - y) * scale
 
     def rise(self, z, reach, over=20.0):
-        """Share of its height that a thing z metres ahead shows: it grows when it comes within reach, not pops up."""
+        """Share of its height that a thing z meters ahead shows: it grows when it comes within reach, not pops up."""
         return min(max((reach - z) / over, 0.0), 1.0)
 
     def pixels(self, points):

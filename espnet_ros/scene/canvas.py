@@ -1,4 +1,4 @@
-"""The sheet on which colour and class are painted in one stroke."""
+"""The sheet on which color and class are painted in one stroke."""
 import typing
 
 import cv2
@@ -9,7 +9,7 @@ _ONE = 1 << _SHIFT
 
 
 class Texture(typing.NamedTuple):
-    """A picture of a surface: uint8 [H, W, 4] (B, G, R, class) per level, each half the one before; its mean colour."""
+    """A picture of a surface: uint8 [H, W, 4] (B, G, R, class) per level, each half the one before; its mean color."""
 
     levels: typing.Tuple[np.ndarray, ...]
     color: typing.Tuple[int, int, int]
@@ -24,9 +24,9 @@ class Sprite(typing.NamedTuple):
 
 
 class Canvas:
-    """An image whose fourth channel is the class, so that colour and class always cover the same pixels.
+    """An image whose fourth channel is the class, so that color and class always cover the same pixels.
 
-    Colours are (B, G, R), points are pixel coordinates (u, v) with fractions; nothing is anti-aliased.
+    Colors are (B, G, R), points are pixel coordinates (u, v) with fractions; nothing is anti-aliased.
     """
 
     def __init__(self, width, height):

@@ -9,7 +9,7 @@ from espnet_ros.scene.camera import NEAR, clip_near
 from espnet_ros.scene.canvas import Texture
 from espnet_ros.scene.classes import BUILDING, FENCE, VEGETATION, WALL
 from espnet_ros.scene.dice import Dice
-from espnet_ros.scene.road import KERB_HEIGHT
+from espnet_ros.scene.road import CURB_HEIGHT
 from espnet_ros.scene.textures import (
     TEXELS,
     WALL_COLORS,
@@ -130,17 +130,17 @@ class Fronts:
         height = house.height * rise
         if house.roof:
             ridge = house.roof * rise
-            points = [(x1, KERB_HEIGHT + height, z1), (x2, KERB_HEIGHT + height, z2),
-                      (x2 + side * 4, KERB_HEIGHT + height + ridge, z2 - 0.3),
-                      (x1 + side * 4, KERB_HEIGHT + height + ridge, z1 + 0.3)]
+            points = [(x1, CURB_HEIGHT + height, z1), (x2, CURB_HEIGHT + height, z2),
+                      (x2 + side * 4, CURB_HEIGHT + height + ridge, z2 - 0.3),
+                      (x1 + side * 4, CURB_HEIGHT + height + ridge, z1 + 0.3)]
             self._flat(canvas, view, points, self._light.haze(house.roof_color, max(z1, 0)), BUILDING)
         if z1 > 1.0:
             back = (x1 + side * 10.0, z1)
             ends = ((x1, z1), back) if side > 0 else (back, (x1, z1))
             self._panel(canvas, view, ends[0], ends[1], height, house.gable[which])
             if house.roof:
-                self._flat(canvas, view, [(x1, KERB_HEIGHT + height, z1), (x1 + side * 10, KERB_HEIGHT + height, z1),
-                                          (x1 + side * 4, KERB_HEIGHT + height + house.roof * rise, z1)],
+                self._flat(canvas, view, [(x1, CURB_HEIGHT + height, z1), (x1 + side * 10, CURB_HEIGHT + height, z1),
+                                          (x1 + side * 4, CURB_HEIGHT + height + house.roof * rise, z1)],
                            house.gable[which].color, BUILDING)
         self._panel(canvas, view, (x1, z1), (x2, z2), height, house.front[which])
 
@@ -151,7 +151,7 @@ class Fronts:
     def _panel(self, canvas, view, start, end, height, picture):
         """Paint an upright textured rectangle between two places (x, z)."""
         (x1, z1), (x2, z2) = start, end
-        top = KERB_HEIGHT + height
+        top = CURB_HEIGHT + height
         corners = [(x1, 0.0, z1), (x2, 0.0, z2), (x2, top, z2), (x1, top, z1)]
         visible = clip_near(corners)
         if not visible:

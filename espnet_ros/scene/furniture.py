@@ -22,7 +22,7 @@ def post(canvas, view, s, d, y, height, breadth, color):
 
 
 def lamp(canvas, view, s, d, y, height, arm, color):
-    """A street lamp whose arm reaches `arm` metres sideways."""
+    """A street lamp whose arm reaches `arm` meters sideways."""
     post(canvas, view, s, d, y, height, 0.17, color)
     x, z = view.place(s, d)
     scale = view.camera.focal / z
@@ -33,7 +33,7 @@ def lamp(canvas, view, s, d, y, height, arm, color):
 
 
 def signal(canvas, view, s, d, y, state, color, arm, rise):
-    """A traffic light facing us; `state` 0 red, 1 yellow, 2 green; `arm` metres of mast arm, 0 for none.
+    """A traffic light facing us; `state` 0 red, 1 yellow, 2 green; `arm` meters of mast arm, 0 for none.
 
     `rise` is the share of its size that shows.
     """

@@ -6,7 +6,7 @@ from espnet_ros.scene import furniture
 from espnet_ros.scene.dice import Dice
 from espnet_ros.scene.fronts import Fronts
 from espnet_ros.scene.people import CLOTH_COLORS, paint_bicycle
-from espnet_ros.scene.road import KERB_HEIGHT
+from espnet_ros.scene.road import CURB_HEIGHT
 from espnet_ros.scene.textures import jitter, tree_sprite
 from espnet_ros.scene.vehicles import paint_table
 
@@ -54,7 +54,7 @@ class Layout:
 
     def _tree(self, dice, side, edge, s):
         planted = edge.grass_inner != edge.grass_outer
-        inner = (edge.grass_inner + edge.grass_outer) / 2 if planted else edge.kerb + side * 0.8
+        inner = (edge.grass_inner + edge.grass_outer) / 2 if planted else edge.curb + side * 0.8
         height = self._tree_height * dice.uniform(0.75, 1.25)
         sprite = dice.pick(self._trees)
 
@@ -87,20 +87,20 @@ class Layout:
 
     def _cut_out(self, canvas, view, s, d, height, breadth, sprite, reach):
         x, z = view.place(s, d)
-        u, v = view.project(x, KERB_HEIGHT, z)
+        u, v = view.project(x, CURB_HEIGHT, z)
         scale = view.camera.focal / z * view.rise(z, reach)
         canvas.sprite(u - breadth / 2 * scale, v - height * scale, u + breadth / 2 * scale, v, sprite)
 
     def _lamp(self, dice, side, edge, s):
-        d, arm = edge.kerb + side * 0.4, -side * 1.6
+        d, arm = edge.curb + side * 0.4, -side * 1.6
 
         def paint(canvas, view):
             rise = view.rise(s - view.s, _REACH['lamp'])
-            furniture.lamp(canvas, view, s, d, KERB_HEIGHT, self._lamp_height * rise, arm * rise, self._metal)
+            furniture.lamp(canvas, view, s, d, CURB_HEIGHT, self._lamp_height * rise, arm * rise, self._metal)
         return s, d, paint, (0.1, self._lamp_height)
 
     def _sign(self, dice, side, edge, s):
-        d = edge.kerb + side * dice.uniform(0.3, 0.7)
+        d = edge.curb + side * dice.uniform(0.3, 0.7)
         kind, height = dice.pick(furniture.SIGN_KINDS), dice.uniform(2.2, 2.8)
         size = dice.uniform(0.65, 0.95)
         if side < 0 and dice.chance(0.4):
@@ -108,7 +108,7 @@ class Layout:
 
         def paint(canvas, view):
             rise = view.rise(s - view.s, _REACH['sign'])
-            furniture.sign(canvas, view, s, d, KERB_HEIGHT, kind, height * rise, size * rise, self._metal, self._tone)
+            furniture.sign(canvas, view, s, d, CURB_HEIGHT, kind, height * rise, size * rise, self._metal, self._tone)
         return s, d, paint, (0.08, height)
 
     def _parked(self, dice, side, edge, s):
@@ -132,14 +132,14 @@ class Layout:
         forward = (math.cos(angle), math.sin(angle))
 
         def paint(canvas, view):
-            paint_bicycle(canvas, view, s, d, KERB_HEIGHT, forward, color)
+            paint_bicycle(canvas, view, s, d, CURB_HEIGHT, forward, color)
         return s, d, paint, None
 
     def _bollard(self, dice, side, edge, s):
-        d = edge.kerb + side * 0.35
+        d = edge.curb + side * 0.35
 
         def paint(canvas, view):
-            furniture.post(canvas, view, s, d, KERB_HEIGHT, 0.9, 0.12, self._metal)
+            furniture.post(canvas, view, s, d, CURB_HEIGHT, 0.9, 0.12, self._metal)
         return s, d, paint, (0.06, 0.9)
 
     def add(self, view, stage):
@@ -185,8 +185,8 @@ class Layout:
             return
         state = 2 if z < 55 else 1 if z < 62 else 0
         for edge, arm in ((self._road.right, -3.2 if self._arms else 0.0), (self._road.left, 0.0)):
-            stage.add(z, functools.partial(furniture.signal, view=view, s=s, d=edge.kerb + edge.sign * 0.5,
-                                           y=KERB_HEIGHT, state=state, color=self._metal, arm=arm,
+            stage.add(z, functools.partial(furniture.signal, view=view, s=s, d=edge.curb + edge.sign * 0.5,
+                                           y=CURB_HEIGHT, state=state, color=self._metal, arm=arm,
                                            rise=view.rise(z, _REACH['signal'])))
 
 

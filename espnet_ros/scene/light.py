@@ -29,7 +29,7 @@ class Light:
         self._key = dice.seed()
 
     def _build_tone(self, dice):
-        """Table from a painted colour to a developed one: uint8 [1, 256, 3]."""
+        """Table from a painted color to a developed one: uint8 [1, 256, 3]."""
         warmth = dice.uniform(-0.07, 0.07) + (0.06 if self.sky == 'evening' else 0.0)
         tint = dice.uniform(-0.02, 0.02)
         gain = np.array([1 - warmth, 1 + tint, 1 + warmth]) * dice.uniform(0.9, 1.2)
@@ -54,12 +54,12 @@ class Light:
         return self.ambient * (0.86 + 0.14 * normal[1]) + self.direct * max(facing, 0.0)
 
     def lit(self, color, normal):
-        """Colour (B, G, R) of a face with that normal."""
+        """Color (B, G, R) of a face with that normal."""
         shade = self.shade(normal)
         return tuple(int(min(c * shade, 255)) for c in color[:3])
 
     def haze(self, color, distance):
-        """Colour (B, G, R) seen through that much air."""
+        """Color (B, G, R) seen through that much air."""
         share = min(distance / self.haze_distance, 1.0) * 0.7
         return tuple(int(c + (h - c) * share) for c, h in zip(color, self.haze_color))
 

@@ -13,7 +13,7 @@ HAIR_COLORS = ((25, 30, 35), (35, 55, 85), (70, 110, 150), (130, 130, 130), (20,
 
 
 class Person(typing.NamedTuple):
-    """Looks of a person: height (m), breadth (share), colours, coat length, what is carried, phase of the gait."""
+    """Looks of a person: height (m), breadth (share), colors, coat length, what is carried, phase of the gait."""
 
     height: float
     breadth: float
@@ -56,7 +56,7 @@ class _Figure:
                                   max(self._z + ds * ahead - dd * aside, NEAR))
 
     def limb(self, joints, breadth, color):
-        """A chain of round-ended segments, `breadth` metres thick."""
+        """A chain of round-ended segments, `breadth` meters thick."""
         pixels = [self.at(*joint) for joint in joints]
         for a, b in zip(pixels, pixels[1:]):
             self._canvas.line(a, b, breadth * self.scale, color, self._label)
@@ -79,7 +79,7 @@ class _Figure:
 
 
 def paint_person(canvas, view, s, d, y, forward, looks, walked):
-    """Paint a person; `forward` is the direction (ds, dd) walked in, `walked` the metres walked (None: stands)."""
+    """Paint a person; `forward` is the direction (ds, dd) walked in, `walked` the meters walked (None: stands)."""
     body = _Figure(canvas, view, s, d, y, forward, PERSON)
     h, b = looks.height, looks.height / 1.75 * looks.breadth
     swing = 0.0 if walked is None else math.sin(walked * 2 * math.pi / (0.82 * h) + looks.phase)

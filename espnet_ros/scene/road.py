@@ -9,7 +9,7 @@ from espnet_ros.scene.canvas import fixed
 from espnet_ros.scene.classes import ROAD, SIDEWALK, TERRAIN
 from espnet_ros.scene.textures import ground_tile, jitter
 
-KERB_HEIGHT = 0.12
+CURB_HEIGHT = 0.12
 FAR = 320.0
 _TEXTURED = 45.0
 _GRAIN = 40
@@ -29,7 +29,7 @@ class Path:
         return sum(a * k * math.cos(k * s + phase) for a, k, phase in self._waves)
 
     def bend(self, s, z):
-        """Sideways shift (m) of the road z metres ahead of `s`, seen along the road's heading at `s`."""
+        """Sideways shift (m) of the road z meters ahead of `s`, seen along the road's heading at `s`."""
         shift = 0.0
         for a, k, phase in self._waves:
             shift += a * (math.sin(k * (s + z) + phase) - math.sin(k * s + phase) - k * math.cos(k * s + phase) * z)
@@ -44,18 +44,18 @@ class Path:
 
 
 class Lane(typing.NamedTuple):
-    """A lane: its middle `d` (m) and +1 when it goes our way, -1 when it comes towards us."""
+    """A lane: its middle `d` (m) and +1 when it goes our way, -1 when it comes toward us."""
 
     center: float
     direction: int
 
 
 class Side(typing.NamedTuple):
-    """One side of the street: `sign` -1 left, +1 right; the other values are `d` (m) from the centre line."""
+    """One side of the street: `sign` -1 left, +1 right; the other values are `d` (m) from the center line."""
 
     sign: int
     parking: float
-    kerb: float
+    curb: float
     grass_inner: float
     grass_outer: float
     walk_outer: float
@@ -85,7 +85,7 @@ class Road:
         self._asphalt = tuple(int(gray + dice.uniform(-3, 3)) for _ in range(3))
         self._paving = jitter(dice, dice.pick(((95, 100, 105), (120, 125, 128), (85, 95, 115), (70, 75, 80))), 12)
         self._grass = jitter(dice, dice.pick(((20, 75, 45), (25, 85, 65), (45, 80, 85), (25, 60, 50))), 12)
-        self._kerb = jitter(dice, (140, 142, 145), 25)
+        self._curb = jitter(dice, (140, 142, 145), 25)
         self._paint = (190, 195, 195) if dice.chance(0.8) else (90, 180, 205)
         self._dash = dice.pick(((3.0, 9.0), (4.0, 8.0), (6.0, 12.0), (1.5, 4.0)))
         self._edge_line = dice.chance(0.5)
@@ -97,13 +97,13 @@ class Road:
 
     def _side(self, dice, sign):
         parking = dice.pick((0.0, 0.0, 2.1, 2.3))
-        kerb = self.edge + dice.uniform(0.2, 0.6) + parking
+        curb = self.edge + dice.uniform(0.2, 0.6) + parking
         grass = dice.pick((0.0, 0.0, 1.2, 2.0))
         gap = 0.4 if grass else 0.0
-        walk = kerb + gap + grass + dice.uniform(2.0, 5.0)
+        walk = curb + gap + grass + dice.uniform(2.0, 5.0)
         front = walk + dice.pick((0.0, 0.0, 1.5, 4.0))
-        return Side(sign, sign * (self.edge + parking / 2) if parking else 0.0, sign * kerb, sign * (kerb + gap),
-                    sign * (kerb + gap + grass), sign * walk, sign * front)
+        return Side(sign, sign * (self.edge + parking / 2) if parking else 0.0, sign * curb, sign * (curb + gap),
+                    sign * (curb + gap + grass), sign * walk, sign * front)
 
     def _prepare_rows(self, camera):
         """Where each pixel below the horizon meets the ground, for the ground's texture."""
@@ -124,7 +124,7 @@ class Road:
         return s - round(s / self.junction_pitch) * self.junction_pitch
 
     def free(self, s, margin):
-        """Whether `s` lies at least `margin` metres away from every side street."""
+        """Whether `s` lies at least `margin` meters away from every side street."""
         return abs(self.junction_at(s)) > self.junction_half + margin
 
     def junctions(self, view, reach):
@@ -133,17 +133,17 @@ class Road:
         return [k * self.junction_pitch for k in range(first, last + 1)]
 
     def paint(self, canvas, view):
-        """Paint the flat colours of the ground."""
+        """Paint the flat colors of the ground."""
         cv2.rectangle(canvas.pixels, (0, self.ground_top), (canvas.width, canvas.height), self._grass + (TERRAIN,), -1)
         shift = self.path.bends(view.s, self._steps) - view.d
         for side in (self.left, self.right):
-            self._band(canvas, view, shift, side.kerb, side.walk_outer, KERB_HEIGHT, self._paving, SIDEWALK)
+            self._band(canvas, view, shift, side.curb, side.walk_outer, CURB_HEIGHT, self._paving, SIDEWALK)
             if side.grass_inner != side.grass_outer:
-                self._band(canvas, view, shift, side.grass_inner, side.grass_outer, KERB_HEIGHT, self._grass, TERRAIN)
-        self._band(canvas, view, shift, self.left.kerb, self.right.kerb, 0.0, self._asphalt, ROAD)
+                self._band(canvas, view, shift, side.grass_inner, side.grass_outer, CURB_HEIGHT, self._grass, TERRAIN)
+        self._band(canvas, view, shift, self.left.curb, self.right.curb, 0.0, self._asphalt, ROAD)
         for side in (self.left, self.right):
-            low, high = (self._border(view, shift, side.kerb, y) for y in (0.0, KERB_HEIGHT))
-            canvas.polygons([np.concatenate((low, high[::-1]))], self._kerb, SIDEWALK)
+            low, high = (self._border(view, shift, side.curb, y) for y in (0.0, CURB_HEIGHT))
+            canvas.polygons([np.concatenate((low, high[::-1]))], self._curb, SIDEWALK)
         for middle in self.junctions(view, 250):
             self._side_street(canvas, view, middle)
         self._marks(canvas, view, shift)
@@ -168,7 +168,7 @@ class Road:
     def _side_street(self, canvas, view, middle):
         half = self.junction_half
         for side in (self.left, self.right):
-            quads = self._quads(view, [(middle - half, middle + half, side.kerb * 0.98, side.sign * 90.0)])
+            quads = self._quads(view, [(middle - half, middle + half, side.curb * 0.98, side.sign * 90.0)])
             canvas.polygons(quads, self._asphalt, ROAD)
 
     def _marks(self, canvas, view, shift):
@@ -189,7 +189,7 @@ class Road:
             self._band(canvas, view, shift, d - 0.06, d + 0.06, 0.0, self._paint, ROAD)
         for middle in self.junctions(view, 120):
             start = middle - self.junction_half - 4.0
-            stripes = np.arange(self.left.kerb + 0.5, self.right.kerb - 0.5, 1.0).tolist()
+            stripes = np.arange(self.left.curb + 0.5, self.right.curb - 0.5, 1.0).tolist()
             zebra = [(start, start + 3.0, d, d + 0.5) for d in stripes]
             stop_line = (start - 1.6, start - 1.2, 0.1, self.edge)
             canvas.polygons(self._quads(view, zebra + [stop_line]), (195, 198, 200), ROAD)

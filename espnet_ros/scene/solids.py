@@ -1,4 +1,4 @@
-"""Rigid things made of flat coloured faces."""
+"""Rigid things made of flat colored faces."""
 import math
 
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from espnet_ros.scene.camera import NEAR, clip_near
 
 FINE = 14.0
-"""Pixels per metre from which small faces are drawn."""
+"""Pixels per meter from which small faces are drawn."""
 
 
 class Solid:
@@ -30,7 +30,7 @@ class Solid:
         self.high = self.points.max(0)
 
     def colors(self, light, paint, heading, label):
-        """Colour (B, G, R, class) of every face for a table from role to colour."""
+        """Color (B, G, R, class) of every face for a table from role to color."""
         result = []
         for (_, _, role, _), normal in zip(self.faces, self.normals):
             turned = (normal[0] * heading, normal[1], normal[2] * heading)
@@ -78,7 +78,7 @@ class Solid:
 
 
 def block(x0, x1, y0, y1, z0, z1, role, lean=(0.0, 0.0, 0.0), sides='blrft', fine=False):
-    """Faces of a box; at the top it is narrower by `lean`: (each flank, back, front) in metres."""
+    """Faces of a box; at the top it is narrower by `lean`: (each flank, back, front) in meters."""
     flank, back, front = lean
     p = {}
     for name_x, bottom_x, top_x in (('l', x0, x0 + flank), ('r', x1, x1 - flank)):

@@ -20,7 +20,7 @@ class Stage:
         self.things.append((distance, paint))
 
     def sees(self, s, d, radius):
-        """Whether any of a thing `radius` metres about a place may be in the picture."""
+        """Whether any of a thing `radius` meters about a place may be in the picture."""
         x, z = self._view.place(s, d)
         return z > -radius and abs(x) - radius < (z + radius) * self._slant
 

@@ -31,7 +31,7 @@ _SERIES = 8
 class StreetFrame(typing.NamedTuple):
     """A picture and its ground truth.
 
-    `image` is BGR uint8 [H, W, 3]; `labels` is uint8 [H, W] with Cityscapes trainIds 0..18, every pixel labelled.
+    `image` is BGR uint8 [H, W, 3]; `labels` is uint8 [H, W] with Cityscapes trainIds 0..18, every pixel labeled.
     """
 
     image: np.ndarray

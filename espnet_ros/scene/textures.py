@@ -6,7 +6,7 @@ from espnet_ros.scene.canvas import Sprite, Texture
 from espnet_ros.scene.classes import BUILDING, SKY, VEGETATION
 
 TEXELS = 20
-"""Texels per metre of facades, walls and fences."""
+"""Texels per meter of facades, walls and fences."""
 
 WALL_COLORS = ((150, 175, 195), (120, 150, 185), (70, 90, 150), (60, 75, 120), (190, 200, 205), (165, 165, 165),
                (110, 115, 120), (140, 190, 215), (200, 190, 170), (175, 205, 190), (90, 110, 130), (185, 175, 200),
@@ -27,7 +27,7 @@ def fractal(rng, height, width, coarsest):
 
 
 def jitter(dice, color, amount):
-    """A colour near another."""
+    """A color near another."""
     shift = dice.uniform(-amount, amount)
     return tuple(int(min(max(c + shift + dice.uniform(-amount, amount) * 0.5, 8), 245)) for c in color)
 
@@ -50,7 +50,7 @@ def texture(picture, label, light, normal):
 
 
 def wall_picture(dice, rng, width, height, color, finish):
-    """Bare wall of width x height metres: float32 [H, W, 3]."""
+    """Bare wall of width x height meters: float32 [H, W, 3]."""
     w, h = int(width * TEXELS), int(height * TEXELS)
     picture = np.empty((h, w, 3), np.float32)
     picture[:] = color
@@ -69,7 +69,7 @@ def wall_picture(dice, rng, width, height, color, finish):
 
 
 def facade_picture(dice, rng, width, storeys, color, finish):
-    """House front of `width` metres and `storeys` storeys of 3 m: float32 [H, W, 3]."""
+    """House front of `width` meters and `storeys` storeys of 3 m: float32 [H, W, 3]."""
     height = storeys * 3.0 + 0.7
     picture = wall_picture(dice, rng, width, height, color, finish)
     h, w = picture.shape[:2]
@@ -134,7 +134,7 @@ def _ground_floor(dice, rng, picture, columns, pitch, glass, frame):
 
 
 def fence_picture(dice, rng, width, height):
-    """Fence of width x height metres: float32 [H, W, 3]."""
+    """Fence of width x height meters: float32 [H, W, 3]."""
     w, h = int(width * TEXELS * 2), int(height * TEXELS * 2)
     picture = np.empty((h, w, 3), np.float32)
     behind, bar = dice.pick(LEAF_COLORS), dice.pick(((60, 62, 60), (150, 155, 155), (215, 215, 215), (70, 105, 140)))
@@ -151,7 +151,7 @@ def fence_picture(dice, rng, width, height):
 
 
 def hedge_picture(dice, rng, width, height):
-    """Clipped hedge of width x height metres: float32 [H, W, 3]."""
+    """Clipped hedge of width x height meters: float32 [H, W, 3]."""
     w, h = int(width * TEXELS), int(height * TEXELS)
     return foliage(rng, h, w, dice.pick(LEAF_COLORS)) * np.linspace(1.2, 0.6, h, dtype=np.float32)[:, None, None]
 
@@ -239,9 +239,9 @@ def _skyline(dice, rng, sky, light, focal):
 
 
 def ground_tile(dice, road):
-    """What a street's surface adds to its flat colours: uint8 [H, W], one period along by the road's breadth.
+    """What a street's surface adds to its flat colors: uint8 [H, W], one period along by the road's breadth.
 
-    The middle column is the centre line; row 0 is the start of the period.
+    The middle column is the center line; row 0 is the start of the period.
     """
     rng = np.random.RandomState(dice.seed())
     h, w = road.TILE_LENGTH * road.TILE_TEXELS, road.TILE_BREADTH * road.TILE_TEXELS
@@ -259,7 +259,7 @@ def ground_tile(dice, road):
         cv2.polylines(tile, [points.astype(np.int32)], False, 18, 1)
     for _ in range(dice.whole(0, 3)):
         cv2.circle(tile, (rng.randint(0, w), rng.randint(10, h - 10)), 7, 14, -1)
-    paved = (d < road.left.kerb - 0.2) | (d > road.right.kerb + 0.2)
+    paved = (d < road.left.curb - 0.2) | (d > road.right.curb + 0.2)
     step = dice.pick((10, 14, 20, 28))
     joints = np.zeros((h, w), np.float32)
     joints[::step] = 12

@@ -5,7 +5,7 @@ import typing
 
 from espnet_ros.scene.dice import Dice
 from espnet_ros.scene.people import CLOTH_COLORS, paint_bicycle, paint_motorcycle, paint_person, paint_rider, person
-from espnet_ros.scene.road import KERB_HEIGHT
+from espnet_ros.scene.road import CURB_HEIGHT
 from espnet_ros.scene.vehicles import CAR_COLORS, paint_table
 
 _CROSSING_REACH = 120.0
@@ -133,7 +133,7 @@ class Traffic:
         stands = flow.kind == 'stand'
         forward = (math.cos(angle), math.sin(angle)) if stands else (flow.direction, 0.0)
         walked = None if stands else flow.speed * view.time * flow.direction
-        y = KERB_HEIGHT if self._road.free(s, 0.0) else 0.0
+        y = CURB_HEIGHT if self._road.free(s, 0.0) else 0.0
         looks = looks._replace(height=looks.height * view.rise(z, flow.reach))
         stage.add(z, functools.partial(paint_person, view=view, s=s, d=d, y=y, forward=forward, looks=looks,
                                        walked=walked))
@@ -158,7 +158,7 @@ class Traffic:
     def _cross(self, view, stage, middle):
         """People at a crossing ahead: they wait, cross while we are still far away, and stand on the other side."""
         dice = Dice(self._key, 77, int(round(middle * 10)))
-        start, end = self._road.left.kerb - 1.0, self._road.right.kerb + 1.0
+        start, end = self._road.left.curb - 1.0, self._road.right.curb + 1.0
         for _ in range(dice.whole(0, self._crossers)):
             looks, distance, way = person(dice, self._light), dice.uniform(68, 85), dice.pick((-1, 1))
             s = middle - self._road.junction_half - 2.5 + dice.uniform(-1.0, 1.0)
@@ -168,7 +168,7 @@ class Traffic:
                 continue
             share = min(max((distance - z) / 50.0, 0.0), 1.0)
             d = start + (end - start) * (share if way > 0 else 1 - share)
-            y = 0.0 if self._road.left.kerb < d < self._road.right.kerb else KERB_HEIGHT
+            y = 0.0 if self._road.left.curb < d < self._road.right.curb else CURB_HEIGHT
             walked = share * (end - start) if 0 < share < 1 else None
             stage.add(z, functools.partial(paint_person, view=view, s=s, d=d, y=y, forward=(0.0, way),
                                            looks=looks._replace(height=looks.height * rise), walked=walked))

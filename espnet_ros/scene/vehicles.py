@@ -11,7 +11,7 @@ TRUCK_COLORS = ((230, 230, 230), (200, 200, 205), (170, 90, 40), (60, 60, 190), 
 
 
 class Vehicle(typing.NamedTuple):
-    """A kind of vehicle: its class, shape, possible colours, and half its length and width (m)."""
+    """A kind of vehicle: its class, shape, possible colors, and half its length and width (m)."""
 
     label: int
     solid: Solid
@@ -22,8 +22,8 @@ class Vehicle(typing.NamedTuple):
 
 
 def paint_table(dice, color):
-    """Colours of a vehicle's parts."""
-    return {'paint': color, 'glass': (62, 52, 44), 'dark': (22, 22, 22), 'tyre': (26, 26, 28),
+    """Colors of a vehicle's parts."""
+    return {'paint': color, 'glass': (62, 52, 44), 'dark': (22, 22, 22), 'tire': (26, 26, 28),
             'rim': dice.pick(((150, 150, 150), (90, 90, 90), (190, 190, 190))), 'trim': (55, 55, 55),
             'lamp_back': dice.pick(((30, 25, 150), (40, 35, 215))), 'lamp_front': (225, 235, 235),
             'plate': dice.pick(((225, 225, 225), (90, 205, 225))),
@@ -37,8 +37,8 @@ def _wheels(width, radius, axles):
         for sign in (-1, 1):
             outer, inner = sign * (width - 0.02), sign * (width - 0.24)
             treads += block(min(outer, inner), max(outer, inner), 0.0, radius * 1.2, z - radius * 0.6,
-                            z + radius * 0.6, 'tyre', sides='bf')
-            discs.append(wheel(sign * (width + 0.01), radius, z, 'tyre'))
+                            z + radius * 0.6, 'tire', sides='bf')
+            discs.append(wheel(sign * (width + 0.01), radius, z, 'tire'))
             discs.append(wheel(sign * (width + 0.015), radius * 0.62, z, 'rim', True, y=radius, count=9))
     return treads, discs
 

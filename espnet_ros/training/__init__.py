@@ -1,1 +1,1 @@
-"""Labelled images to weights: the paper's two stages (section 4.1)."""
+"""Labeled images to weights: the paper's two stages (section 4.1)."""

@@ -99,7 +99,7 @@ def curves(rows):
     for i, (before, row) in enumerate(zip(rows, rows[1:]), 1):
         if before['stage'] != row['stage']:
             for axes in (loss, score):
-                axes.axvline(i + 0.5, color='grey', linestyle=':')
+                axes.axvline(i + 0.5, color='gray', linestyle=':')
     for axes in (loss, score):
         axes.grid(alpha=0.3)
     content = io.BytesIO()

@@ -35,7 +35,7 @@ class Ticket(typing.NamedTuple):
 
 
 class Batch(typing.NamedTuple):
-    """`image`: BGR uint8 [N, 3, H, W], channels last; `labels`: uint8 [N, h, w], 255 = unlabelled; `names`: of them."""
+    """`image`: BGR uint8 [N, 3, H, W], channels last; `labels`: uint8 [N, h, w], 255 = unlabeled; `names`: of them."""
 
     image: torch.Tensor
     labels: torch.Tensor

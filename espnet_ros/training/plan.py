@@ -63,7 +63,7 @@ class Plan(typing.NamedTuple):
             'validation': [[prepared.name, len(prepared)] for prepared in self.validation],
             'content of the images': [[*found.pixels, *found.mean, *found.std] for found in self.surveys],
             'beginning': [self.start.model.card.sha256, self.start.part] if self.start else [],
-            'name': self.card.name, 'normalisation': [*self.card.mean, *self.card.std, self.card.divisor]}
+            'name': self.card.name, 'normalization': [*self.card.mean, *self.card.std, self.card.divisor]}
 
 
 def make_plan(settings, sources, validation, team, start=None, name='', workers=0):
@@ -96,9 +96,9 @@ def make_plan(settings, sources, validation, team, start=None, name='', workers=
     surveys, notes = _look(parts, held_out, label_set, team, workers)
     found = surveys[:len(parts)]
     overview = joined(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
-    normalisation = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)
+    normalization = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)
     plan = plan._replace(surveys=surveys, notes=notes, card=card._replace(
-        mean=normalisation.mean, std=normalisation.std, divisor=normalisation.divisor))
+        mean=normalization.mean, std=normalization.std, divisor=normalization.divisor))
     if settings.class_weights == 'inverse':
         plan = plan._replace(class_weights=class_weights(overview.pixels, settings.class_weight_constant))
     return plan
@@ -126,7 +126,7 @@ def _look(parts, held_out, label_set, team, workers):
         room -= prepared.bytes if keep else 0
         result = survey(prepared, size, read, team, keep)
         if not sum(result.pixels):
-            raise LabelError('{} has no labelled pixel of {}'.format(prepared.name, label_set.name))
+            raise LabelError('{} has no labeled pixel of {}'.format(prepared.name, label_set.name))
         notes.append('{}: {} images{}'.format(prepared.name, len(prepared), ', kept in memory' if keep else ''))
         found.append(result)
     pixels = np.sum([result.pixels for result in found[:len(parts)]], 0)

@@ -1,4 +1,4 @@
-"""Labelled images as the network sees them: at its size, with its classes, and never twice the same."""
+"""Labeled images as the network sees them: at its size, with its classes, and never twice the same."""
 import typing
 
 import cv2
@@ -10,7 +10,7 @@ from espnet_ros.segmenter import resize_nearest
 
 
 class Sample(typing.NamedTuple):
-    """`image`: BGR uint8 [H, W, 3]; `labels`: places in the label set uint8 [H, W], 255 = unlabelled; `name`."""
+    """`image`: BGR uint8 [H, W, 3]; `labels`: places in the label set uint8 [H, W], 255 = unlabeled; `name`."""
 
     image: np.ndarray
     labels: np.ndarray
@@ -78,7 +78,7 @@ class Augmentation(typing.NamedTuple):
     def apply(self, sample, rng):
         """Return another Sample: scaled, turned, mirrored, cropped, in another light.
 
-        rng: np.random.Generator. What lies outside of the image becomes black and unlabelled.
+        rng: np.random.Generator. What lies outside of the image becomes black and unlabeled.
         """
         matrix = self._matrix(sample.labels.shape, rng)
         image = cv2.warpAffine(sample.image, matrix, self.crop, flags=cv2.INTER_LINEAR)
@@ -98,7 +98,7 @@ class Augmentation(typing.NamedTuple):
         mirror = -1.0 if rng.random() < self.flip else 1.0
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
-        # Where the image's corners come to lie; they are half a pixel away from the centres of the corner pixels.
+        # Where the image's corners come to lie; they are half a pixel away from the centers of the corner pixels.
         corners = linear @ (np.array([[0, 1, 0, 1], [0, 0, 1, 1]]) * [[shape[1]], [shape[0]]] - 0.5)
         low, span = corners.min(1), np.ptp(corners, 1)
         room = span - self.crop

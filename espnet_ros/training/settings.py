@@ -127,7 +127,7 @@ class Settings(typing.NamedTuple):
     labels: Annotated[str, Text(), 'label set to learn, a name or a YAML file; empty is that of the first dataset']
     size: Annotated[_Size, Size(), 'input of the network; images are resized to it as the node does']
     base_data: Annotated[str, Choice(('all', 'first')),
-                         'datasets of the first stage, the class weights and the normalisation']
+                         'datasets of the first stage, the class weights and the normalization']
 
     encoder_epochs: Annotated[int, Whole(0, 100000), 'first stage: epochs of the encoder on labels at 1/8; 0: none']
     encoder_crop: Annotated[_Size, Size(), 'first stage: size of the crops']
@@ -144,7 +144,7 @@ class Settings(typing.NamedTuple):
     poly_power: Annotated[float, Number(0.1, 10), 'poly: power of the share of the stage that is left']
     final_rate: Annotated[float, Number(0, 1), 'poly, cosine: share of it at the end of a stage']
     warmup: Annotated[float, Number(0, 0.5), 'share of a stage in which it rises from zero']
-    weight_decay: Annotated[float, Number(0, 1), 'pull of the weights towards zero']
+    weight_decay: Annotated[float, Number(0, 1), 'pull of the weights toward zero']
     gradient_norm: Annotated[float, Number(0, 1e6), 'longer gradients are cut to this length; 0: never']
     average: Annotated[float, Number(0, 0.99999),
                        'exponential moving average of the weights (EMA), which is what is validated and kept; 0: none']
@@ -158,7 +158,7 @@ class Settings(typing.NamedTuple):
     stretch: Annotated[float, Number(0, 0.5), 'change of its proportions, at most']
     rotation: Annotated[float, Number(0, 180), 'in degrees, at most']
     flip: Annotated[float, Number(0, 1), 'probability of a mirrored image']
-    light: Annotated[float, Number(0, 2), 'strength of changes of brightness, contrast and colour; 1 is much']
+    light: Annotated[float, Number(0, 2), 'strength of changes of brightness, contrast and color; 1 is much']
     blur: Annotated[float, Number(0, 1), 'probability of a blurred image']
 
     seed: Annotated[int, Whole(0, 2 ** 31), 'of weights, order and augmentation']

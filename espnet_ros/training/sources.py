@@ -12,12 +12,12 @@ bag:PATH                   the frames of a bag that have ground truth"""
 
 
 class BagDataset(Dataset):
-    """The labelled frames of a bag (evaluation.bags)."""
+    """The labeled frames of a bag (evaluation.bags)."""
 
     def __init__(self, path):
         """Raises SourceError, also when there is no ground truth, and LabelError."""
         self._bag = open_bag(path)
-        self._frames = self._bag.labelled
+        self._frames = self._bag.labeled
         if not self._frames:
             raise SourceError("'{}' has no image with ground truth{}".format(
                 path, ''.join('; ' + problem for problem in self._bag.problems)))

@@ -1,4 +1,4 @@
-"""A first look at all labelled images: what cannot be used, how often each class occurs, how bright they are."""
+"""A first look at all labeled images: what cannot be used, how often each class occurs, how bright they are."""
 import contextlib
 import hashlib
 import io
@@ -21,7 +21,7 @@ _VERSION = 1
 
 
 class Survey(typing.NamedTuple):
-    """pixels: labelled ones of each class. mean, std: of the images, per channel in B, G, R order, 0..255."""
+    """pixels: labeled ones of each class. mean, std: of the images, per channel in B, G, R order, 0..255."""
 
     pixels: tuple[int, ...]
     mean: tuple[float, float, float]

@@ -96,7 +96,7 @@ def test_a_damaged_chunk_of_an_mcap_is_passed_over(tmp_path):
         check_frames(frames, [n for n in range(COUNT) if n != 4])
         assert bag.problems[0].startswith("'hit.mcap': the chunk at byte ")
         assert 'its checksum is wrong' in bag.problems[0]
-        assert '1 labelled stamps on /camera/ground_truth have no image' in bag.problems[1]
+        assert '1 labeled stamps on /camera/ground_truth have no image' in bag.problems[1]
 
 
 def test_a_damaged_first_chunk_takes_only_its_own_messages(tmp_path):

@@ -139,7 +139,7 @@ def test_the_user_says_what_the_ground_truth_means(tmp_path):
         bag.frame(0)
     with open_bag(tmp_path / 'bag') as bag:
         frame, = bag
-        assert frame.truth is None and bag.label_set is None and bag.streams[0].labelled == 0
+        assert frame.truth is None and bag.label_set is None and bag.streams[0].labeled == 0
         assert bag.problems == ('the ground truth on /camera/ground_truth is not used: neither the bag, on '
                                 '/camera/ground_truth/label_map, nor the user says what it means',)
     with open_bag(tmp_path / 'bag', truth=ground_truth('camvid', CATEGORY_SET)) as bag:
@@ -149,8 +149,8 @@ def test_the_user_says_what_the_ground_truth_means(tmp_path):
         assert bag.label_set == CATEGORY_SET and bag.problems == ()
 
 
-def test_coloured_ground_truth(tmp_path):
-    colors = CAMVID.palette()[labels(3)]  # RGB, black where unlabelled
+def test_colored_ground_truth(tmp_path):
+    colors = CAMVID.palette()[labels(3)]  # RGB, black where unlabeled
     with BagMaker(tmp_path / 'bag') as bag:
         bag.image('/camera/image_raw', START, picture(3))
         bag.image('/camera/ground_truth', START, colors, 'rgb8')
@@ -184,8 +184,8 @@ def test_only_equal_stamps_match(tmp_path):
             bag.image('/camera/ground_truth', stamp_of(number) + (number == 2), labels(number))
     with open_bag(tmp_path / 'bag') as bag:
         assert [frame.truth is None for frame in bag] == [False, False, True, False]
-        assert bag.streams[0].labelled == 3
-        assert bag.problems == ('1 labelled stamps on /camera/ground_truth have no image on /camera/image_raw',)
+        assert bag.streams[0].labeled == 3
+        assert bag.problems == ('1 labeled stamps on /camera/ground_truth have no image on /camera/image_raw',)
 
 
 def test_truth_that_never_matches_is_explained(tmp_path):

@@ -21,7 +21,7 @@ def test_create_and_info(tmp_path, capsys):
     out = tmp_path / 'run'
     assert run('create', 'drive:3:96x64', 'drive:2:64x64:5', '--out', out, '--rate', '4', '--camera', '/front',
                '--images', 'png', '--storage', 'sqlite3') == 0
-    assert capsys.readouterr().out == '{}: 5 labelled frames of cityscapes, 1.2 s\n'.format(out)
+    assert capsys.readouterr().out == '{}: 5 labeled frames of cityscapes, 1.2 s\n'.format(out)
     with open_bag(out) as bag:
         assert [frame.image.shape for frame in bag] == [(64, 96, 3)] * 3 + [(64, 64, 3)] * 2
     assert run('info', out) == 0
@@ -44,7 +44,7 @@ def test_info_for_programs(tmp_path, capsys):
     assert run('info', tmp_path / 'run', '--json', '--truth', 'labelIds', '--truth-labels', 'categories') == 0
     bag, = json.loads(capsys.readouterr().out)
     assert bag['streams'] == [{'image_topic': '/camera/image_raw', 'truth_topic': '/camera/ground_truth', 'frames': 3,
-                               'labelled': 3, 'instances': 0}]
+                               'labeled': 3, 'instances': 0}]
     assert bag['label_set']['name'] == 'categories' and bag['start'] == 1e9 and bag['end'] == 1e9 + 0.2
     assert bag['problems'] == [
         "'run' has no metadata.yaml; its files are taken in the order of their names",

@@ -32,7 +32,7 @@ def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
     metrics = json.loads((tmp_path / 'out dir/evaluation/metrics.json').read_text())
     assert 0 <= metrics['averageScoreCategories'] <= 1 and (tmp_path / 'out dir/evaluation/report.html').is_file()
     frames = len((tmp_path / 'out dir/evaluation/frames.jsonl').read_text().splitlines())
-    assert '{0} frames, {0} of {0} labelled ones scored'.format(frames) in done.stdout and frames >= 1
+    assert '{0} frames, {0} of {0} labeled ones scored'.format(frames) in done.stdout and frames >= 1
     assert {p.name for p in (tmp_path / 'out dir/logs').iterdir()} == {
         'camera.log', 'segmentation.log', 'diagnostics.log'}
 

@@ -29,7 +29,7 @@ def test_a_bag_is_evaluated_and_compared(bag, tiny, capsys):
     assert main(['evaluate', bag, '--model', tiny, '--backend', 'torch']) == 0
     found = metrics()
     out = capsys.readouterr().out
-    assert 'tiny: 8 frames, 8 of 8 labelled ones scored' in out
+    assert 'tiny: 8 frames, 8 of 8 labeled ones scored' in out
     assert 'mIOU of categories {:.2f},'.format(100 * found['averageScoreCategories']) in out  # CamVid on Cityscapes
     assert 'report: evaluation/report.html' in out and os.path.isfile('evaluation/report.html')
     assert found['byClass'] is False and found['configuration']['backend'] == 'torch'
@@ -37,7 +37,7 @@ def test_a_bag_is_evaluated_and_compared(bag, tiny, capsys):
     capsys.readouterr()
     assert main(['compare', 'evaluation', 'other', '--out', 'page.html']) == 0
     out = capsys.readouterr().out
-    assert '8 labelled frames in common' in out and 'page: page.html' in out
+    assert '8 labeled frames in common' in out and 'page: page.html' in out
     line = next(line for line in out.splitlines() if line.startswith('category mIOU'))
     assert line.split()[3:5] == ['{:.2f}'.format(100 * m['averageScoreCategories']) for m in (found, metrics('other'))]
     assert 'evaluation and other' in pathlib.Path('page.html').read_text()
@@ -105,7 +105,7 @@ def test_what_is_wrong_is_told_on_the_terminal_too(bag, tiny, capsys):
     assert main([*arguments, '--truth', 'color', '--truth-labels', 'cityscapes', '--out', 'b']) == 0
     captured = capsys.readouterr()
     assert captured.err.count('warning: 8 ground truth images on /camera/ground_truth cannot be used; the first') == 1
-    assert '8 frames, 0 of 8 labelled ones scored' in captured.out
+    assert '8 frames, 0 of 8 labeled ones scored' in captured.out
     if not torch.cuda.is_available():
         assert main([*arguments, '--backend', 'tensorrt', '--out', 'c']) == 0
         assert 'torch takes its place' in capsys.readouterr().err

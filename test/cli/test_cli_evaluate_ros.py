@@ -43,7 +43,7 @@ def test_waiting_for_each_answer_gives_the_same_as_offline(evaluate, tmp_path):
     for out, options in (('offline', ()), ('ros', ('--through-ros',))):
         code, text = evaluate(out, *options)
         assert code == 0, text
-        assert '8 frames, 8 of 8 labelled ones scored' in text
+        assert '8 frames, 8 of 8 labeled ones scored' in text
     assert (tmp_path / 'ros/confusion.csv').read_text() == (tmp_path / 'offline/confusion.csv').read_text()
     assert [r['stamp'] for r in records(tmp_path / 'ros')] == [r['stamp'] for r in records(tmp_path / 'offline')]
     assert all(r['latency'] > 0 for r in records(tmp_path / 'ros'))
@@ -62,7 +62,7 @@ def test_what_a_rate_is_too_fast_for_is_told(evaluate, tmp_path):
     assert answered < 2 or ('age that labels reach' in text and metrics['age']['p50'] > 0)
     engine, = metrics['sessions'][0]['engines']
     assert (engine['backend'], engine['precision']) == ('torch', 'fp32')
-    assert '{} frames, {} of 8 labelled ones scored'.format(answered, answered) in text
+    assert '{} frames, {} of 8 labeled ones scored'.format(answered, answered) in text
     assert code == (0 if answered == 8 else 1)
     if answered < 8:
         assert 'coverage is' in text
@@ -140,7 +140,7 @@ def test_a_node_that_runs_already_is_asked(evaluate, tiny, tmp_path, start_node)
     node.wait_for('engine ready')
     auto = '--backend', 'auto', '--precision', 'auto'
     code, text = evaluate('node', '--node', 'front/espnet', *auto)
-    assert code == 0 and '8 of 8 labelled ones scored' in text, text
+    assert code == 0 and '8 of 8 labeled ones scored' in text, text
     code, text = evaluate('offline')
     assert (tmp_path / 'node/confusion.csv').read_text() == (tmp_path / 'offline/confusion.csv').read_text()
     assert node.is_running()

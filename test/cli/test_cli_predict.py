@@ -89,7 +89,7 @@ def test_results_at_the_networks_size(tiny, segment):
     assert read('predictions/x_overlay.jpg').shape == (72, 128, 3)
 
 
-def test_uncertain_pixels_become_unlabelled(tiny, segment):
+def test_uncertain_pixels_become_unlabeled(tiny, segment):
     image = picture()
     path = write(pathlib.Path('x.png'), image)
     assert main(['predict', path, '--model', tiny, '--confidence-threshold', '0.9', '--legend']) == 0

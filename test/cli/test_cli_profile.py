@@ -34,7 +34,7 @@ def test_it_writes_and_prints_what_it_found(tiny, tmp_path, capsys):
     assert (data['about']['model'], data['about']['width'], data['about']['height']) == ('tiny', 96, 64)
     assert data['about']['engine']['backend'] == 'torch' and data['about']['torch_precision'] == 'fp32'
     layers = list(csv.DictReader((tmp_path / 'out' / 'layers.csv').open()))
-    assert [row['layer'] for row in layers][:2] == ['normalisation and labels', 'network']
+    assert [row['layer'] for row in layers][:2] == ['normalization and labels', 'network']
     first = next(row for row in layers if row['part'] == 'network.level1.conv')
     assert first['layer'] == 'level1' and first['kind'] == 'Conv2d'
     assert float(first['MFLOP']) == 2 * 48 * 32 * 16 * 3 * 9 / 1e6

@@ -1,4 +1,4 @@
-"""espnet-ros train, from labelled images to a model in use."""
+"""espnet-ros train, from labeled images to a model in use."""
 import json
 import math
 import os

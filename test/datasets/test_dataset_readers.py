@@ -64,7 +64,7 @@ def test_what_is_wrong_is_named(camvid_folder):
     with pytest.raises(LabelError, match="the label image '.*valannot/a.png' holds the value 12 in 48 pixels"):
         dataset[0]
     write(labels, np.zeros((6, 8, 3), np.uint8))
-    with pytest.raises(LabelError, match="the label image '.*valannot/a.png' is a colour image, but camvid is known"):
+    with pytest.raises(LabelError, match="the label image '.*valannot/a.png' is a color image, but camvid is known"):
         dataset[0]
     for content in (b'', b'no image', cv2.imencode('.jpg', IMAGE)[1].tobytes(),
                     cv2.imencode('.png', np.zeros((6, 8), np.uint8))[1].tobytes()[:-3]):

@@ -1,4 +1,4 @@
-"""The synthetic street as a dataset: reproducible, labelled, fit for worker processes."""
+"""The synthetic street as a dataset: reproducible, labeled, fit for worker processes."""
 import pickle
 
 import numpy as np

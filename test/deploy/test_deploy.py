@@ -87,7 +87,7 @@ def test_answers_at_an_eighth_are_upsampled_bilinearly():
     logits[0, 0, 0] = torch.tensor([0.0, 8.0])
     with torch.no_grad():
         up = Deployed(Fixed(logits), CARD).logits(image(8, 16))
-    # Half-pixel centres: the values stand at 3.5 and 11.5.
+    # Half-pixel centers: the values stand at 3.5 and 11.5.
     expected = np.interp(np.arange(16), [3.5, 11.5], [0.0, 8.0])
     assert up.shape == (1, 4, 8, 16)
     assert np.allclose(up[0, 0].numpy(), expected, atol=1e-6)

@@ -59,7 +59,7 @@ def test_metadata_say_what_the_card_says():
         'inside': True, 'channels': 'BGR', 'mean': [72.0, 83.0, 73.5], 'std': [45.0, 46.25, 44.5], 'divisor': 2.0}
     assert (properties['model'], properties['weights_sha256'], properties['license']) == ('small', '0' * 64, 'MIT')
     assert (model.producer_name, model.producer_version, model.graph.name) == ('espnet_ros', __version__, 'small')
-    assert model.doc_string == 'for tests' and '255 = unlabelled' in properties['output']
+    assert model.doc_string == 'for tests' and '255 = unlabeled' in properties['output']
 
 
 @pytest.mark.parametrize('variant', VARIANTS)

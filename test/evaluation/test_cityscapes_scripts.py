@@ -35,7 +35,7 @@ def objects_of(truth, seed=0):
 
 
 def theirs(scripts, folder, pairs, instances=()):
-    """The result of cityscapesScripts; they take labelIds, 0 where unlabelled."""
+    """The result of cityscapesScripts; they take labelIds, 0 where unlabeled."""
     names = []
     for number, (truth, prediction) in enumerate(pairs):
         names.append([str(folder / '{}_{}_labelIds.png'.format(kind, number)) for kind in ('prediction', 'truth')])

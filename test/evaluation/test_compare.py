@@ -98,7 +98,7 @@ def test_what_cannot_be_compared_is_one_sentence(tmp_path):
     a = evaluation(tmp_path / 'a', 0.1)
     with pytest.raises(ParameterError, match='protocol'):
         compare(a, evaluation(tmp_path / 'b', 0.1, protocol='authors'))
-    with pytest.raises(ParameterError, match='no labelled frame in common'):
+    with pytest.raises(ParameterError, match='no labeled frame in common'):
         compare(a, evaluation(tmp_path / 'c', 0.1, stamps=range(100, 103)))
     with pytest.raises(ParameterError, match='is no finished evaluation'):
         compare(a, tmp_path / 'nothing')

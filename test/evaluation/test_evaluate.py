@@ -131,7 +131,7 @@ def test_a_bag_without_ground_truth_is_timed(tmp_path):
         for number in range(3):
             bag.frame(number, truth=False)
     statistics = evaluate(setup_for(tmp_path), tmp_path / 'out', InProcess)
-    assert (statistics.frames, statistics.scored, statistics.labelled, statistics.coverage) == (3, 0, 0, 0.0)
+    assert (statistics.frames, statistics.scored, statistics.labeled, statistics.coverage) == (3, 0, 0, 0.0)
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
     assert metrics['averageScoreCategories'] is None and metrics['latency']['p95'] > 0
     assert not any(metrics['classScores'].values())

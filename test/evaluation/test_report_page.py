@@ -19,7 +19,7 @@ DETAILS = {
     'configuration': {
         'model': {'name': 'model-<b>x</b>', 'sha256': 64 * 'a'}, 'input': [480, 360], 'by_class': True,
         'bags': [{'paths': ['/a/long/path/' + 40 * 'x' + '/drive.mcap'], 'bytes': 12345678, 'frames': 30,
-                  'labelled': 32, 'label_set': 'camvid'}]},
+                  'labeled': 32, 'label_set': 'camvid'}]},
     'sessions': [{'frames': 30, 'seconds': 1.5, 'engine_share': 0.95, 'where': 'in one process', 'versions': {'a': '1'},
                   'engines': [{'backend': 'torch', 'precision': 'fp32', 'device': 'CPU', 'fallback': 'no GPU'}]}],
     'problems': ['2 images on <script>alert(1)</script> cannot be decoded']}
@@ -137,7 +137,7 @@ def test_light_and_dark_have_contrast(tmp_path, look):
 
 
 def luminance(color):
-    """Relative luminance of a CSS colour (WCAG 2)."""
+    """Relative luminance of a CSS color (WCAG 2)."""
     channels = [int(value) / 255 for value in re.findall(r'\d+', color)[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -26,7 +26,7 @@ def test_equal_label_sets_are_compared_by_class_with_places_for_ids():
     assert found['pixel_accuracy'] == 0.5
 
 
-def test_colours_and_names_of_label_sets_do_not_matter():
+def test_colors_and_names_of_label_sets_do_not_matter():
     other = CAMVID._replace(name='mine', classes=tuple(c._replace(color=(1, 2, 3)) for c in CAMVID.classes))
     assert compare_labels(CAMVID, [other, None])[0].by_class
 
@@ -38,17 +38,17 @@ def test_other_label_sets_are_compared_by_category_all_of_them(truth_sets):
 
 
 def test_by_category_ids_of_both_sides_are_translated():
-    # Cityscapes road, sidewalk, car, unlabelled against CamVid Road, Pavement, Fence, Sky.
+    # Cityscapes road, sidewalk, car, unlabeled against CamVid Road, Pavement, Fence, Sky.
     found = score(CAMVID, CITYSCAPES, [[0, 1, 13, 255]], [[3, 4, 7, 0]])
     assert found['confusion'] == [[0, 0, 2], [6, 1, 1], [7, 4, 1]]
     assert found['class_miou'] is None and found['category_miou'] == pytest.approx((1 + 0 + 0) / 3)
 
 
-def test_predictions_that_are_unlabelled_or_unknown_ids_are_misses():
+def test_predictions_that_are_unlabeled_or_unknown_ids_are_misses():
     assert score(FRUIT, FRUIT, [[2, 2, 2]], [[2, 255, 77]])['confusion'] == [[0, 0, 1], [0, 3, 2]]
 
 
-def test_the_authors_protocol_counts_what_is_predicted_on_unlabelled_pixels():
+def test_the_authors_protocol_counts_what_is_predicted_on_unlabeled_pixels():
     truth, prediction = [[0, 0, 255, 255]], [[0, 0, 0, 255]]
     assert score(CAMVID, CAMVID, truth, prediction)['class_miou'] == 1.0
     assert score(CAMVID, CAMVID, truth, prediction, protocol='authors')['class_miou'] == pytest.approx(2 / 3)
@@ -63,10 +63,10 @@ def test_labels_are_resized_to_the_ground_truth_and_never_the_other_way():
     assert resized.tolist() == 2 * [[0, 0, 0, 1, 1, 1]] + 2 * [[2, 2, 2, 3, 3, 3]]
     assert truth.shape == (4, 6)
     truth, resized = aligned(comparison, np.array([[5]], np.uint8), np.arange(9, dtype=np.uint8).reshape(3, 3))
-    assert resized.tolist() == [[4]]  # the pixel under its centre
+    assert resized.tolist() == [[4]]  # the pixel under its center
 
 
-def test_a_frame_without_labelled_pixels_has_no_scores():
+def test_a_frame_without_labeled_pixels_has_no_scores():
     found = score(CAMVID, CAMVID, np.full((4, 4), 255), np.zeros((4, 4)))
     assert found['confusion'] == [[11, 0, 16]]
     assert [found[key] for key in ('class_miou', 'category_miou', 'pixel_accuracy', 'boundary_f1')] == 4 * [None]

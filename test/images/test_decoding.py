@@ -35,7 +35,7 @@ def test_values_stay_as_they_are(pixels, encoding, bigendian):
     np.testing.assert_array_equal(image_to_label_pixels(message(pixels, encoding, bigendian)), pixels)
 
 
-def test_colours_come_as_bgr():
+def test_colors_come_as_bgr():
     np.testing.assert_array_equal(image_to_label_pixels(message(BGR[..., ::-1], 'rgb8')), BGR)
 
 

@@ -121,7 +121,7 @@ def test_single_image_is_checked_when_opened(tmp_path):
 
 @pytest.mark.parametrize('pixels', [
     np.full((4, 6), 7, np.uint8), np.full((4, 6, 4), 7, np.uint8), np.full((4, 6, 3), 7 * 257, np.uint16)],
-    ids=['grey', 'alpha', '16 bits'])
+    ids=['gray', 'alpha', '16 bits'])
 def test_images_of_other_kinds_become_bgr(tmp_path, pixels):
     cv2.imwrite(str(tmp_path / 'a.png'), pixels)
     assert np.array_equal(read_image(str(tmp_path / 'a.png')), np.full((4, 6, 3), 7, np.uint8))
@@ -218,7 +218,7 @@ def test_wrong_settings(folder, settings, message):
 
 def test_street_is_the_street_with_its_labels():
     source = open_source('street:3', 96, 64, rate=5.0)
-    assert (source.rate, source.count, source.live, source.labelled) == (5.0, 0, False, True)
+    assert (source.rate, source.count, source.live, source.labeled) == (5.0, 0, False, True)
     assert source.size == (96, 64)
     street = Street(96, 64, 3)
     assert np.array_equal(source.camera_matrix, street.camera_matrix)

@@ -1,4 +1,4 @@
-"""Colour map, overlay, masks and legend."""
+"""Color map, overlay, masks and legend."""
 import hypothesis
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_overlay_blends_by_alpha():
 
 
 @hypothesis.given(LABELS)
-def test_overlay_leaves_unlabelled_pixels_as_they_are(labels):
+def test_overlay_leaves_unlabeled_pixels_as_they_are(labels):
     image = np.random.default_rng(labels.size).integers(0, 256, labels.shape + (3,), dtype=np.uint8)
     before = image.copy()
     result = render.overlay(image, render.colorize(labels, PALETTE), 1.0, labels)
@@ -85,8 +85,8 @@ def test_legend_names_the_classes_present(width, height):
 def test_long_legend_goes_on_in_another_column():
     labels = np.arange(19, dtype=np.uint8).reshape(1, 19)
     picture = render.draw_legend(np.full((120, 800, 3), 90, np.uint8), labels, label_sets.CITYSCAPES)
-    colours = {tuple(c) for c in picture.reshape(-1, 3).tolist()}
-    assert {tuple(c.color[::-1]) for c in label_sets.CITYSCAPES.classes} <= colours
+    colors = {tuple(c) for c in picture.reshape(-1, 3).tolist()}
+    assert {tuple(c.color[::-1]) for c in label_sets.CITYSCAPES.classes} <= colors
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 40), (40, 3)])

@@ -36,7 +36,7 @@ def test_what_is_wrong_is_named(root):
     dataset = cityscapes(root, 'val')
     for pixels, sentence in ((INSTANCES[:2], 'is 6x2 pixels, but its image'),
                              (INSTANCES + np.uint16(10000), 'it is no instanceId of Cityscapes'),
-                             (np.zeros((4, 6, 3), np.uint8), 'is a colour image')):
+                             (np.zeros((4, 6, 3), np.uint8), 'is a color image')):
         assert cv2.imwrite(str(path), pixels)
         with pytest.raises(LabelError, match='a_gtFine_instanceIds.png.*' + sentence):
             dataset[0]

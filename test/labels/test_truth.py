@@ -49,27 +49,27 @@ def bgr(*colors):
     return np.array([[color[::-1] for color in colors]], np.uint8)
 
 
-def test_colours():
+def test_colors():
     truth = ground_truth('color', OWN)
     assert truth.decode(bgr((1, 2, 3), (200, 100, 50), (0, 0, 0)), 'x').tolist() == [[4, 9, 255]]
-    with pytest.raises(LabelError, match=r'x holds the colour \(R, G, B\) \(3, 2, 1\) in 2 pixels'):
+    with pytest.raises(LabelError, match=r'x holds the color \(R, G, B\) \(3, 2, 1\) in 2 pixels'):
         truth.decode(bgr((1, 2, 3), (3, 2, 1), (3, 2, 1)), 'x')
-    with pytest.raises(LabelError, match='x holds values, but own is known by colours'):
+    with pytest.raises(LabelError, match='x holds values, but own is known by colors'):
         truth.decode(row(4), 'x')
-    with pytest.raises(LabelError, match='x is a colour image, but own is known by values'):
+    with pytest.raises(LabelError, match='x is a color image, but own is known by values'):
         ground_truth('ids', OWN).decode(bgr((1, 2, 3)), 'x')
 
 
-def test_cityscapes_colours_include_those_that_are_not_evaluated():
+def test_cityscapes_colors_include_those_that_are_not_evaluated():
     truth = ground_truth('color', CITYSCAPES)
     found = truth.decode(bgr(*(label.color for label in CITYSCAPES_LABELS)), 'x')[0]
-    expected = [5 if label.name == 'polegroup' else label.train_id for label in CITYSCAPES_LABELS]  # a pole's colour
+    expected = [5 if label.name == 'polegroup' else label.train_id for label in CITYSCAPES_LABELS]  # a pole's color
     assert found.tolist() == expected and truth.label_set == CITYSCAPES
 
 
-def test_classes_of_one_colour_cannot_be_told_apart():
+def test_classes_of_one_color_cannot_be_told_apart():
     same = LabelSet('same', (LabelClass(0, 'a', 0, (9, 9, 9)), LabelClass(1, 'b', 0, (9, 9, 9))))
-    with pytest.raises(LabelError, match="classes of 'same' share a colour; a mapping file says"):
+    with pytest.raises(LabelError, match="classes of 'same' share a color; a mapping file says"):
         ground_truth('color', same)
 
 
@@ -108,7 +108,7 @@ def test_a_mapping_file(mapping):
             truth.decode(pixels, 'x')
 
 
-def test_the_rest_may_be_unlabelled(mapping):
+def test_the_rest_may_be_unlabeled(mapping):
     path = mapping('label_set: camvid\nclasses: {Road: [3, [1, 2, 3]]}\nrest: unlabeled')
     truth = ground_truth(str(path))
     assert truth.decode(row(3, 4), 'x').tolist() == [[3, 255]]
@@ -128,14 +128,14 @@ def test_a_mapping_brings_its_own_label_set(mapping, tmp_path):
     ('[1]', 'has the keys label_set, classes'),
     ('label_set: camvid', 'has the keys label_set, classes'),
     ('label_set: camvid\nclasses: {}\nother: 1', 'has the keys label_set, classes'),
-    ('label_set: camvid\nclasses: {}', 'lists no value and no colour'),
+    ('label_set: camvid\nclasses: {}', 'lists no value and no color'),
     ('label_set: camvid\nclasses: [1]', 'classes maps class names to lists'),
     ('label_set: nothing\nclasses: {}', "no label set is called 'nothing'"),
     ('label_set: 3\nclasses: {}', 'label_set is a name, a YAML file or the set itself'),
     ('label_set: none.yaml\nclasses: {}', "cannot read the label set '.*none.yaml'"),
     ('label_set: camvid\nclasses: {road: [1]}', "camvid has no class 'road'; it has Sky, Building"),
     ('label_set: camvid\nclasses: {Road: 1}', r'Road takes a list, \[7\] or'),
-    ('label_set: camvid\nclasses: {Road: [256]}', '256 is neither a value 0..255 nor a colour'),
+    ('label_set: camvid\nclasses: {Road: [256]}', '256 is neither a value 0..255 nor a color'),
     ('label_set: camvid\nclasses: {Road: [true]}', 'True is neither'),
     ('label_set: camvid\nclasses: {Road: [[1, 2]]}', r'\[1, 2\] is neither'),
     ('label_set: camvid\nclasses: {Road: [1, 2], Sky: [2]}', '2 is listed twice'),

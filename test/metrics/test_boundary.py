@@ -9,7 +9,7 @@ from espnet_ros.metrics.boundary import LONGEST_DIAGONAL, TOLERANCE, boundary_f1
 
 
 def outline(labels, truth, c, size):
-    """Pixels of class c with a neighbour of another class, both with ground truth; by definition."""
+    """Pixels of class c with a neighbor of another class, both with ground truth; by definition."""
     height, width = labels.shape
     return [(y, x) for y, x in itertools.product(range(height), range(width)) if labels[y, x] == c and any(
         0 <= y + v < height and 0 <= x + u < width and labels[y + v, x + u] != c
@@ -36,7 +36,7 @@ def by_definition(truth, prediction, size):
 @pytest.mark.parametrize('seed', range(4))
 def test_it_equals_its_definition(seed):
     random = np.random.default_rng(seed)
-    # Blobs of a few classes, 3 = unlabelled, on images whose tolerance is over two pixels.
+    # Blobs of a few classes, 3 = unlabeled, on images whose tolerance is over two pixels.
     blobs = random.integers(0, 4, (5, 30)).repeat(8, 0).repeat(9, 1).astype(np.uint8)
     shifted = np.roll(blobs, random.integers(-3, 4, 2), (0, 1))
     np.testing.assert_allclose(boundary_f1(blobs, shifted, 3), by_definition(blobs, shifted, 3), rtol=0, atol=1e-12)
@@ -53,7 +53,7 @@ def test_a_shift_within_the_tolerance_is_forgiven_and_a_larger_one_is_not():
     assert boundary_f1(truth, far, 2).tolist() == [0.0, 0.0]
 
 
-def test_the_border_of_what_is_unlabelled_is_no_outline():
+def test_the_border_of_what_is_unlabeled_is_no_outline():
     truth = np.zeros((40, 40), np.uint8)
     truth[:, 20:] = 5
     prediction = np.zeros((40, 40), np.uint8)

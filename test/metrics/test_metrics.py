@@ -38,11 +38,11 @@ def test_confusion_matrix_and_iou_equal_a_count_by_hand(pixels, size):
     assert matrix.dtype == np.int64 and matrix.tolist() == count(truth, prediction, size)
     for c, value in enumerate(iou(matrix)):
         hit = sum(t == p == c for t, p in pixels)
-        union = sum((t == c or p == c) and t < size for t, p in pixels)  # unlabelled truth is ignored
+        union = sum((t == c or p == c) and t < size for t, p in pixels)  # unlabeled truth is ignored
         assert math.isnan(value) if union == 0 else value == pytest.approx(hit / union, abs=1e-12)
 
 
-def test_unlabelled_truth_is_ignored_and_unlabelled_prediction_is_a_miss():
+def test_unlabeled_truth_is_ignored_and_unlabeled_prediction_is_a_miss():
     truth, prediction = np.array([[0, 0, 1, 255]], np.uint8), np.array([[0, 255, 1, 0]], np.uint8)
     matrix = confusion_matrix(truth, prediction, 2)
     assert matrix.tolist() == [[1, 0, 1], [0, 1, 0]]
@@ -62,7 +62,7 @@ def test_a_full_label_set_of_255_classes():
     assert matrix[0, 255] == 1 and matrix[254, 1] == 1 and matrix[127, 128] == 1
 
 
-def test_signed_labels_below_zero_count_as_unlabelled():
+def test_signed_labels_below_zero_count_as_unlabeled():
     assert confusion_matrix(np.array([-1, 0, 1]), np.array([0, -1, 1]), 2).tolist() == [[0, 0, 1], [0, 1, 0]]
 
 
@@ -93,7 +93,7 @@ def test_classes_without_category_leave_the_truth_and_are_misses_when_predicted(
 
 def test_the_authors_confusion_matrix_gives_the_known_results(shared):
     counted = np.loadtxt(str(shared / 'golden' / 'camvid_val_confusion_q8.csv'), delimiter=',', dtype=np.int64)
-    matrix = counted[:11]  # without unlabelled truth; the last column is the background output
+    matrix = counted[:11]  # without unlabeled truth; the last column is the background output
     assert round(100 * mean_iou(matrix), 2) == 70.10
     categories = category_confusion(matrix, labels.CAMVID)
     assert np.round(100 * iou(categories), 2).tolist() == [97.32, 85.92, 31.46, 90.70, 94.65, 73.53, 81.31]
@@ -107,7 +107,7 @@ def test_the_authors_confusion_matrix_gives_the_known_results(shared):
     assert round(100 * mean_iou(categories), 2) == 76.96
 
 
-def test_the_authors_protocol_counts_unlabelled_truth_as_false_positives(shared):
+def test_the_authors_protocol_counts_unlabeled_truth_as_false_positives(shared):
     counted = np.loadtxt(str(shared / 'golden' / 'camvid_val_confusion_q8.csv'), delimiter=',', dtype=np.int64)
     assert round(100 * mean_iou(counted), 2) == 68.68
     assert round(100 * mean(class_accuracy(counted)), 2) == 79.71
@@ -117,7 +117,7 @@ def test_the_authors_protocol_counts_unlabelled_truth_as_false_positives(shared)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(IDS, IDS), max_size=40), st.integers(1, 5))
-def test_accuracies_and_the_row_of_the_unlabelled_equal_a_count_by_hand(pixels, size):
+def test_accuracies_and_the_row_of_the_unlabeled_equal_a_count_by_hand(pixels, size):
     truth, prediction = (np.array([p[i] for p in pixels], np.uint8) for i in (0, 1))
     matrix = count_pixels(truth, prediction, size)
     assert np.array_equal(matrix[:size], confusion_matrix(truth, prediction, size))
@@ -125,13 +125,13 @@ def test_accuracies_and_the_row_of_the_unlabelled_equal_a_count_by_hand(pixels, 
         sum(t >= size and p >= size for t, p in pixels)]
     for c, (overlap, found) in enumerate(zip(iou(matrix), class_accuracy(matrix))):
         hit, true = sum(t == p == c for t, p in pixels), sum(t == c for t, p in pixels)
-        union = sum(t == c or p == c for t, p in pixels)  # unlabelled truth counts
+        union = sum(t == c or p == c for t, p in pixels)  # unlabeled truth counts
         assert math.isnan(overlap) if union == 0 else overlap == pytest.approx(hit / union, abs=1e-12)
         assert math.isnan(found) if true == 0 else found == pytest.approx(hit / true, abs=1e-12)
-    labelled = [(t, p) for t, p in pixels if t < size]
+    labeled = [(t, p) for t, p in pixels if t < size]
     right = pixel_accuracy(matrix)
-    hits = sum(t == p for t, p in labelled)
-    assert math.isnan(right) if not labelled else right == pytest.approx(hits / len(labelled))
+    hits = sum(t == p for t, p in labeled)
+    assert math.isnan(right) if not labeled else right == pytest.approx(hits / len(labeled))
 
 
 def test_the_mean_leaves_out_what_is_undefined():

@@ -41,7 +41,7 @@ def image(shared):
 def test_logits_equal_the_golden_ones(shared, image, net, name):
     golden = np.load(str(shared / 'golden' / '{}_{}_logits_rows.npy'.format(net, name)))
     model = models.find(shared / 'weights' / weights_of(net))
-    # The authors' order: normalise, resize, divide.
+    # The authors' order: normalize, resize, divide.
     pixels = (image(name).astype(np.float32) - np.float32(model.card.mean)) / np.float32(model.card.std)
     pixels = cv2.resize(pixels, (1024, 512)) / 255
     network = load_network(AUTHORS[weights_of(net)], model.weights_path)

@@ -7,7 +7,7 @@ from espnet_ros.network.modules import ESP, NORM_EPS, InputReinforcement, NormAc
 
 
 def constant_esp(width_divider, **settings):
-    """An ESP of 1 channel a branch whose branch k answers 10^k everywhere when the input is 1; no normalisation."""
+    """An ESP of 1 channel a branch whose branch k answers 10^k everywhere when the input is 1; no normalization."""
     esp = ESP(width_divider, width_divider, width_divider, **settings).eval()
     with torch.no_grad():
         esp.reduce.weight.zero_()[:, 0] = 1.0

@@ -1,4 +1,4 @@
-"""Colour and class land on the same pixels; things appear where the camera says."""
+"""Color and class land on the same pixels; things appear where the camera says."""
 import numpy as np
 import pytest
 

@@ -92,7 +92,7 @@ class BagMaker:
 
 
 def make(path, count=5, **settings):
-    """A bag of `count` labelled frames; returns its path."""
+    """A bag of `count` labeled frames; returns its path."""
     with BagMaker(path, **settings) as bag:
         bag.text('/camera/ground_truth/label_map', LABEL_MAP)
         for number in range(count):

@@ -30,7 +30,7 @@ def small_model(folder, label_set=labels.CAMVID):
 
 
 def setup_for(tmp_path, bags=None, count=5, label_set=labels.CAMVID, protocol='cityscapes'):
-    """Return the Setup of bags (paths; None: a bag of `count` labelled frames), to run on PyTorch in fp32."""
+    """Return the Setup of bags (paths; None: a bag of `count` labeled frames), to run on PyTorch in fp32."""
     if bags is None:
         bags = [tmp_path / 'bag' if (tmp_path / 'bag').exists() else make(tmp_path / 'bag', count)]
     opened = tuple(map(open_bag, bags))

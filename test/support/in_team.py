@@ -30,7 +30,7 @@ class Killer(Stopper):
 
 
 def plan(team, *changes):
-    """A plan whose images have different numbers of labelled pixels."""
+    """A plan whose images have different numbers of labeled pixels."""
     data = training_data.shapes()
     for i, (_, labels) in enumerate(data._pairs):
         labels[:7 * i] = 255

@@ -21,5 +21,5 @@ def network(config=CONFIG, seed=0):
     result = build(config)
     result.train()
     with torch.no_grad():
-        result(torch.randn(2, 3, 64, 64))  # so that batch norms have something to normalise with
+        result(torch.randn(2, 3, 64, 64))  # so that batch norms have something to normalize with
     return result.eval()

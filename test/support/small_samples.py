@@ -18,7 +18,7 @@ ALONE = Team(0, 1, torch.device('cpu'))
 
 
 def blocks(seed=0, width=SIZE[0], height=SIZE[1], classes=11):
-    """A Sample of rectangles, none of them thin; each label has a grey of its own."""
+    """A Sample of rectangles, none of them thin; each label has a gray of its own."""
     cells = np.random.default_rng(seed).integers(0, classes, (height // 16 + 1, width // 20 + 1), np.uint8)
     labels = np.ascontiguousarray(cells.repeat(16, 0).repeat(20, 1)[:height, :width])
     return Sample(cv2.merge([20 + 22 * labels] * 3), labels, 'blocks {}'.format(seed))

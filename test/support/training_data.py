@@ -20,7 +20,7 @@ def settings(*changes):
 
 
 def shapes(count=8, seed=0, size=64):
-    """A dataset: grey levels that tell the classes, with noise; a few pixels are unlabelled."""
+    """A dataset: gray levels that tell the classes, with noise; a few pixels are unlabeled."""
     rng = np.random.default_rng(seed)
     pairs = []
     for _ in range(count):

@@ -139,7 +139,7 @@ def test_code_in_it_does_not_run(tmp_path, save):
     ({'label set': {**IDENTITY['label set'], 'name': 'x'}}, "with name 'shapes' instead of 'x'"),
     ({'label set': {**IDENTITY['label set'], 'classes': [{'id': 1}]}}, r"with classes \[{'id': 0}, .*\.\.\.\] inst"),
     ({'data': []}, 'with another data'), ({'beginning': ['aa', 'all']}, 'with another beginning'),
-    ({'name': 'yours'}, 'with another name'), ({'normalisation': [1.0]}, 'with another normalisation')])
+    ({'name': 'yours'}, 'with another name'), ({'normalization': [1.0]}, 'with another normalization')])
 def test_one_of_another_training_is_named(tmp_path, change, difference):
     checkpoints.write(checkpoint(), tmp_path)
     with pytest.raises(ParameterError, match="^'{}' holds another training, {}.*; choose another folder with --out, or "

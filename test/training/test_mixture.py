@@ -245,6 +245,6 @@ def test_workers_end_when_nobody_wants_more():
     assert not workers & {child.pid for child in torch.multiprocessing.active_children()}
 
 
-def test_what_lies_outside_is_unlabelled_in_the_batch():
+def test_what_lies_outside_is_unlabeled_in_the_batch():
     batch, = batches(stage(parts((2, 1.0)), epochs=1, crop=(256, 256)))
     assert (batch.labels == UNLABELED).any() and set(batch.labels.unique().tolist()) <= {*range(11), UNLABELED}

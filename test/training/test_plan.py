@@ -127,7 +127,7 @@ def test_a_class_that_never_occurs_is_warned_of():
 def test_a_dataset_without_labels_is_refused():
     nothing = Memory('nothing', CAMVID, 4 * [(blocks().image, np.full(SIZE[::-1], 255, np.uint8))])
     for sources, validation in (([(nothing, 1.0)], []), ([(dataset(), 1.0)], [nothing])):
-        with pytest.raises(LabelError, match='nothing has no labelled pixel of camvid'):
+        with pytest.raises(LabelError, match='nothing has no labeled pixel of camvid'):
             plan(sources=sources, validation=validation)
 
 
@@ -206,7 +206,7 @@ def test_the_identity_tells_trainings_apart(tmp_path):
               plan(validation=[dataset('held out')], start=start._replace(part='encoder'))]
     assert all(other.identity != base.identity for other in others)
     corrected = plan(sources=[(dataset(first=9), 1.0)], validation=[dataset('held out')], start=start)
-    assert corrected.identity != others[-2].identity  # names, counts and normalisation are the same
+    assert corrected.identity != others[-2].identity  # names, counts and normalization are the same
     assert others[-1].identity['beginning'] == [start.model.card.sha256, 'encoder']
 
 

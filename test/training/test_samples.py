@@ -30,7 +30,7 @@ def rng(seed=0):
 
 
 def inside(labels):
-    """Pixels whose 5x5 neighbours all have their label, and are in the picture."""
+    """Pixels whose 5x5 neighbors all have their label, and are in the picture."""
     same = cv2.erode(labels, np.ones((5, 5))) == cv2.dilate(labels, np.ones((5, 5)))
     result = np.zeros(labels.shape, bool)
     result[2:-2, 2:-2] = same[2:-2, 2:-2]
@@ -47,10 +47,10 @@ def test_image_and_labels_stay_aligned(seed):
     colors = {}
     for label in np.unique(labels[core]):
         seen = np.unique(image[core & (labels == label)], axis=0)
-        assert len(seen) == 1, (label, seen)  # one label, one colour, right up to its edges
+        assert len(seen) == 1, (label, seen)  # one label, one color, right up to its edges
         colors[label] = seen[0].astype(int).sum()
     known = [colors[label] for label in sorted(set(colors) - {UNLABELED})]
-    assert known == sorted(known)  # light and colour change, but brighter stays brighter
+    assert known == sorted(known)  # light and color change, but brighter stays brighter
 
 
 def same(result, image, labels):
@@ -80,7 +80,7 @@ def test_a_rotated_image(degrees, turns):
     same(result, np.rot90(image, turns), np.rot90(labels, turns))
 
 
-def test_a_rotated_image_has_unlabelled_corners():
+def test_a_rotated_image_has_unlabeled_corners():
     labels = np.full((64, 64), 3, np.uint8)
     result = NOTHING._replace(rotation=45.0, crop=(90, 90)).apply(Sample(cv2.merge([labels] * 3), labels), Dice())
     assert (result.labels == 3).sum() == pytest.approx(64 * 64, abs=80)

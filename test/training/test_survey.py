@@ -59,7 +59,7 @@ def test_labels_are_counted_as_the_network_will_see_them(files, read):
         np.concatenate([s.labels for s in samples], None), minlength=256)[:7].tolist())
 
 
-def test_images_of_one_colour_have_a_deviation(read):
+def test_images_of_one_color_have_a_deviation(read):
     samples = prepared(count=1)
     samples.keep(0, samples[0]._replace(image=np.full((64, 96, 3), 7, np.uint8)))
     assert survey(samples, 11, read, ALONE)[1:] == ((7.0, 7.0, 7.0), (1.0, 1.0, 1.0))

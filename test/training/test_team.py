@@ -75,7 +75,7 @@ def weights(path):
 
 @pytest.mark.timeout(900)
 def test_two_processes_take_the_steps_of_one(tmp_path):
-    """Uneven shares of labelled pixels, plain gradient descent: nothing hides a wrong mean of the gradients."""
+    """Uneven shares of labeled pixels, plain gradient descent: nothing hides a wrong mean of the gradients."""
     for count in (1, 2):
         assert together('gradients', tmp_path, count) == count * [(0, '')]
     one, first, second = (weights(tmp_path / 'after-{}.pt'.format(name)) for name in ('0-of-1', '0-of-2', '1-of-2'))
@@ -153,7 +153,7 @@ def test_two_processes_learn_as_one_with_the_double_batch_does(tmp_path):
             'labels=categories', 'batch=8', 'encoder_epochs=3', 'epochs=5', 'learning_rate=0.003').returncode == 0
     one, two = losses(tmp_path / 'one'), losses(tmp_path / 'two')
     assert len(one) == len(two) == 8
-    # Not equal: each process normalises with the statistics of its own half of a batch.
+    # Not equal: each process normalizes with the statistics of its own half of a batch.
     assert two == pytest.approx(one, rel=0.15)
     assert two[2] < 0.9 * two[0]
     first, second = (read_weights(tmp_path / name / 'small.pth') for name in ('one', 'two'))

@@ -237,7 +237,7 @@ def test_long_gradients_are_cut(tmp_path):
 
 
 @pytest.mark.parametrize('smoothing', [0.0, 0.2])
-def test_the_loss_is_a_mean_over_labelled_pixels_weighted_by_class(tmp_path, smoothing):
+def test_the_loss_is_a_mean_over_labeled_pixels_weighted_by_class(tmp_path, smoothing):
     prepared = plan('encoder_epochs=0', 'epochs=1', 'learning_rate=0', 'outputs=5',
                     'label_smoothing={}'.format(smoothing))
     assert len(set(prepared.class_weights.tolist())) == 3

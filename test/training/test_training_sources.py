@@ -1,4 +1,4 @@
-"""Datasets as they are written on a command line, and the labelled frames of bags among them."""
+"""Datasets as they are written on a command line, and the labeled frames of bags among them."""
 import pickle
 
 import numpy as np
@@ -51,7 +51,7 @@ def test_every_form_is_explained():
 @pytest.mark.parametrize('settings', [
     BagSettings(images='raw', compression='none'), BagSettings(images='png'),
     BagSettings(images='png', storage='sqlite3', compression='file')])
-def test_the_labelled_frames_of_a_bag(tmp_path, settings):
+def test_the_labeled_frames_of_a_bag(tmp_path, settings):
     write_bag(tmp_path / 'bag', [dataset(count=4)], settings)
     found, weight = open_source('bag:{}@2'.format(tmp_path / 'bag'))
     assert (found.name, found.label_set, len(found), weight) == (

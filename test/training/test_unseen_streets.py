@@ -23,7 +23,7 @@ def camvid(shared, split):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize('width, height, expected, tolerance', [
     (480, 360, 51.97, 0.005),
-    # The reference resizes labels by the corner of a pixel, this project by its centre.
+    # The reference resizes labels by the corner of a pixel, this project by its center.
     (1024, 512, 51.45, 0.25)])
 def test_unseen(shared, tmp_path, width, height, expected, tolerance):
     model = models.find(str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth'))

@@ -22,7 +22,7 @@ BEST_CLASS = ('index', 'probability')
 
 
 class Traceable(nn.Module):
-    """A network with its normalisation before it and, if wanted, the choice of the best class behind it.
+    """A network with its normalization before it and, if wanted, the choice of the best class behind it.
 
     deployed: network.deploy.Deployed whose network gives logits. stride: image pixels per logit, along each side.
 

@@ -101,7 +101,7 @@ class CameraNode(Node):
         source = open_source(settings.source, settings.width, settings.height, settings.rate, settings.loop)
         if source.camera_matrix is not None and not settings.camera_info_url:
             info = pinhole_to_info(source.camera_matrix, *source.size)
-        self._outputs = CameraOutputs(self, info, source.labelled)
+        self._outputs = CameraOutputs(self, info, source.labeled)
         self._feed = Feed(source, settings.rate, self)
         self._player = threading.Thread(target=self._play, name='camera', daemon=True)
         self._player.start()

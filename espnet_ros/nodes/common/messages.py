@@ -66,7 +66,7 @@ def scale_camera_info(info, width, height):
 
     A picture that keeps its size keeps its info, region of interest and binning included. Otherwise K and P are those
     of a camera that takes the resized picture as a whole: region and binning go into them and are cleared. Pixel
-    centres lie at whole coordinates: cx' = (cx + 0.5) * s - 0.5. Distortion and R do not depend on the size.
+    centers lie at whole coordinates: cx' = (cx + 0.5) * s - 0.5. Distortion and R do not depend on the size.
     """
     if 0 in (info.width, info.height) or width < 1 or height < 1:
         raise ImageError('cannot scale camera_info from {}x{} to {}x{} pixels; the camera driver must fill in '

@@ -170,7 +170,7 @@ class ImageInput:
             problem = 'stamps jumped {:.3f} s backwards; is a recording looping, or do two cameras share {}?'.format(
                 self._last_stamp - stamp, self.topic)
         elif stamp > now + FUTURE_SECONDS:
-            problem = ('stamps lie {:.3f} s in the future; synchronise the clocks (chrony, PTP), or set use_sim_time '
+            problem = ('stamps lie {:.3f} s in the future; synchronize the clocks (chrony, PTP), or set use_sim_time '
                        'for recordings'.format(stamp - now))
         elif stamp < now - OLD_SECONDS:
             problem = 'stamps are {:.0f} s old; for recordings play with --clock and set use_sim_time'.format(

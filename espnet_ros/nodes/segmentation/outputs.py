@@ -62,7 +62,7 @@ class Outputs:
             self._node.destroy_publisher(publisher)
 
     def announce(self, threshold):
-        """Publish the latched label map; threshold is the confidence below which pixels are unlabelled, 0..1."""
+        """Publish the latched label map; threshold is the confidence below which pixels are unlabeled, 0..1."""
         stamp = self._node.get_clock().now().to_msg()
         self._label_map.publish(String(data=json.dumps({
             'label_set': self._label_set.name, 'unlabeled': UNLABELED, 'threshold': threshold, 'classes': [

@@ -13,7 +13,7 @@ from espnet_ros.segmenter import Segmentation, Timings
 class Baseline:
     """Segments in the authors' order of steps: eager PyTorch in fp32, plain network, NCHW, nothing fused.
 
-    Normalise the camera's image channel by channel in NumPy, resize, scale to 0..1, run, take the best class.
+    Normalize the camera's image channel by channel in NumPy, resize, scale to 0..1, run, take the best class.
     """
 
     def __init__(self, card, network, width, height, device='cpu'):

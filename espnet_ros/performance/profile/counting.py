@@ -10,7 +10,7 @@ from espnet_ros.performance.profile.modules import following
 class Work(typing.NamedTuple):
     """What a module itself does in one run, without the modules in it.
 
-    flop: two for each multiply-add of its convolutions and matrix products; all else (normalisation, activations, sums,
+    flop: two for each multiply-add of its convolutions and matrix products; all else (normalization, activations, sums,
     pooling, looking for the best class) is not counted, as usual: it is some percent. bytes: what its operations read
     and write when each reads its operands and writes its result once; caches make it less, reordering makes it more.
     """

@@ -5,12 +5,12 @@ from espnet_ros.performance.profile import report
 from espnet_ros.performance.profile.layers import whole_layers
 from espnet_ros.performance.profile.timeline import POWER
 
-BLUE, ORANGE, GREEN, GREY = '#2f6db5', '#d9762b', '#3a9a5f', '#8a8f98'
+BLUE, ORANGE, GREEN, GRAY = '#2f6db5', '#d9762b', '#3a9a5f', '#8a8f98'
 TOP = 10
 
 
 def draw(profile, path):
-    """Draw utilisation over time (the paper's Figs. 12 to 14), top layers and kernels (Fig. 11), and the roofline.
+    """Draw utilization over time (the paper's Figs. 12 to 14), top layers and kernels (Fig. 11), and the roofline.
 
     path: of a PNG file. Raises ImportError without matplotlib.
     """
@@ -32,7 +32,7 @@ def draw(profile, path):
         _over_time(axes, profile.timeline, label, top, lines)
         axes.tick_params(labelbottom=index == len(curves) - 1)
         if index == 0:
-            axes.set_title('Utilisation over time; at work in the shaded part', fontsize=11, loc='left')
+            axes.set_title('Utilization over time; at work in the shaded part', fontsize=11, loc='left')
     axes.set_xlabel('seconds')
     _roofline(figure.add_subplot(grid[1, 1]), profile)
     about = profile.about
@@ -43,12 +43,12 @@ def draw(profile, path):
 
 
 def _curves(profile):
-    """Return (label, top of the axis or None, [(name in the legend, times, values, colour, width)]) by panel."""
+    """Return (label, top of the axis or None, [(name in the legend, times, values, color, width)]) by panel."""
     samples = profile.timeline.samples
 
-    def line(name, legend, colour, width=1.8, factor=1.0):
+    def line(name, legend, color, width=1.8, factor=1.0):
         points = [(sample.at, factor * sample.readings[name]) for sample in samples if name in sample.readings]
-        return (legend,) + tuple(zip(*points)) + (colour, width) if points else None
+        return (legend,) + tuple(zip(*points)) + (color, width) if points else None
 
     def panel(label, top, *lines):
         return label.replace(' ', '\n'), top, [found for found in lines if found]
@@ -58,14 +58,14 @@ def _curves(profile):
         line('cpu/load', '', BLUE)]), panel('GPU (%)', 105, line('gpu/load', '', GREEN)),
         panel('memory (GiB)', None, line('memory/used', 'machine', ORANGE, factor=1 / 1024),
               line('gpu/memory_used', 'GPU', GREEN, factor=1 / 1024)),
-        panel('power (W)', None, line(POWER, '', GREY))]
+        panel('power (W)', None, line(POWER, '', GRAY))]
     return [found for found in panels if found[2]] or [('', 1, [])]
 
 
 def _over_time(axes, timeline, label, top, lines):
     axes.axvspan(timeline.began, timeline.ended, color='#f0f2f5', zorder=0)
-    for legend, times, values, colour, width in lines:
-        axes.plot(times, values, color=colour, linewidth=width, label=legend or None)
+    for legend, times, values, color, width in lines:
+        axes.plot(times, values, color=color, linewidth=width, label=legend or None)
     axes.set_ylim(0, top or 1.15 * max([max(values) for _, _, values, _, _ in lines] or [1]))
     axes.set_xlim(0, timeline.samples[-1].at if timeline.samples else 1)
     axes.set_ylabel(label, fontsize=8)
@@ -74,11 +74,11 @@ def _over_time(axes, timeline, label, top, lines):
         axes.legend(fontsize=8, frameon=False, ncol=2)
 
 
-def _bars(axes, title, rows, colour):
+def _bars(axes, title, rows, color):
     """rows: of (name, milliseconds, percent), the longest first."""
     rows = rows[:TOP]
     places = np.arange(len(rows))
-    axes.barh(places, [row[1] for row in rows], color=colour, height=0.7)
+    axes.barh(places, [row[1] for row in rows], color=color, height=0.7)
     for place, (_, milliseconds, percent) in zip(places, rows):
         axes.text(milliseconds, place, ' {:.1f}%'.format(percent), va='center', fontsize=8, color='#404040')
     axes.set_yticks(places)

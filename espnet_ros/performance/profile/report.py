@@ -184,7 +184,7 @@ def _cell(value):
 
 def _place(name):
     """Return where a layer is, as people call it."""
-    return name[len('network.'):] if name.startswith('network.') else name or 'normalisation and labels'
+    return name[len('network.'):] if name.startswith('network.') else name or 'normalization and labels'
 
 
 def short(name, length=60):

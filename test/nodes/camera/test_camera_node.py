@@ -30,7 +30,7 @@ def start_camera(start_node):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Folder of twelve images, each of another colour; the last is of another size."""
+    """Folder of twelve images, each of another color; the last is of another size."""
     path = tmp_path / 'pictures'
     path.mkdir()
     for number in range(12):

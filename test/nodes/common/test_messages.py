@@ -85,8 +85,8 @@ def test_16_bit_is_scaled_by_255_over_65535():
 @pytest.mark.parametrize('padding', [0, 3])
 @pytest.mark.parametrize('bits, bigendian', [(8, 0), (16, 0), (16, 1)])
 @pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
-def test_bayer_colours(pattern, bits, bigendian, padding):
-    """A mosaic of one colour is that colour again; its pixels are named row by row from the top left corner."""
+def test_bayer_colors(pattern, bits, bigendian, padding):
+    """A mosaic of one color is that color again; its pixels are named row by row from the top left corner."""
     color = {'r': 200, 'g': 120, 'b': 30}
     tile = np.array([color[c] for c in pattern], np.uint8).reshape(2, 2)
     mosaic = np.tile(tile, (5, 6)) if bits == 8 else np.tile(tile, (5, 6)).astype(np.uint16) * 257
@@ -95,15 +95,15 @@ def test_bayer_colours(pattern, bits, bigendian, padding):
     np.testing.assert_array_equal(result, np.full((10, 12, 3), (30, 120, 200)))
 
 
-# Colours in video range (BT.601): Y, U, V and what they are in BGR.
+# Colors in video range (BT.601): Y, U, V and what they are in BGR.
 YUV = {'red': ((81, 90, 240), (0, 0, 255)), 'green': ((145, 54, 34), (0, 255, 0)),
-       'blue': ((41, 240, 110), (255, 0, 0)), 'grey': ((126, 128, 128), (128, 128, 128))}
+       'blue': ((41, 240, 110), (255, 0, 0)), 'gray': ((126, 128, 128), (128, 128, 128))}
 PACKED = {'yuv422': 'uyvy', 'uyvy': 'uyvy', 'yuv422_yuy2': 'yuyv', 'yuyv': 'yuyv'}
 
 
 @pytest.mark.parametrize('padding', [0, 6])
 @pytest.mark.parametrize('encoding', sorted(PACKED))
-def test_yuv422_colours(encoding, padding):
+def test_yuv422_colors(encoding, padding):
     rows, expected = [], []
     for (y, u, v), bgr in YUV.values():
         values = iter((u, v) * 4) if PACKED[encoding] == 'uyvy' else None
@@ -115,7 +115,7 @@ def test_yuv422_colours(encoding, padding):
 
 @pytest.mark.parametrize('padding', [0, 6])
 @pytest.mark.parametrize('encoding', ['nv12', 'nv21'])
-def test_yuv420_colours(encoding, padding):
+def test_yuv420_colors(encoding, padding):
     luma, chroma, expected = [], [], []
     for (y, u, v), bgr in YUV.values():
         luma += [[y] * 8] * 2
@@ -240,7 +240,7 @@ JPEGS = {
     'baseline': encoded(SMOOTH, '.jpg', cv2.IMWRITE_JPEG_QUALITY, 95),
     'progressive': encoded(SMOOTH, '.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
     'restarts': encoded(SMOOTH, '.jpg', cv2.IMWRITE_JPEG_RST_INTERVAL, 1),
-    'grey': encoded(SMOOTH[..., 0], '.jpg'),
+    'gray': encoded(SMOOTH[..., 0], '.jpg'),
 }
 
 
@@ -262,7 +262,7 @@ def test_other_png_depths_become_bgr8(pixels, expected):
 
 @pytest.mark.parametrize('kind', sorted(JPEGS))
 def test_jpeg(kind):
-    expected = np.dstack([SMOOTH[..., 0]] * 3) if kind == 'grey' else SMOOTH
+    expected = np.dstack([SMOOTH[..., 0]] * 3) if kind == 'gray' else SMOOTH
     for tail in (b'', b'\0' * 9, b'rubbish of the camera'):
         result = messages.compressed_to_bgr(compressed_message(JPEGS[kind] + tail))
         assert result.shape == SMOOTH.shape and result.dtype == np.uint8
@@ -285,7 +285,7 @@ def test_exif_orientation_does_not_turn_the_image():
 def test_no_truncated_file_is_accepted(kind):
     """Cut at every byte, also with zeros in place of what is missing; a thumbnail's end is not the image's."""
     if kind == 'thumbnail':
-        data = with_segment(JPEGS['baseline'], 0xe1, b'Exif\0\0' + JPEGS['grey'])
+        data = with_segment(JPEGS['baseline'], 0xe1, b'Exif\0\0' + JPEGS['gray'])
     else:
         data = PNG if kind == 'png' else JPEGS[kind]
     messages.compressed_to_bgr(compressed_message(data))
@@ -411,7 +411,7 @@ def test_scale_camera_info():
 
 
 def test_a_point_keeps_its_place_in_a_resized_picture():
-    """The corner of the picture, half a pixel outside the first centre, stays the corner."""
+    """The corner of the picture, half a pixel outside the first center, stays the corner."""
     scaled = messages.scale_camera_info(camera_info(), 160, 120)
     ray = np.linalg.inv(np.reshape(camera_info().k, (3, 3))).dot([-0.5, -0.5, 1])
     np.testing.assert_allclose(np.reshape(scaled.k, (3, 3)).dot(ray), [-0.5, -0.5, 1])

@@ -131,7 +131,7 @@ def test_stamps_an_hour_off_and_right_again(seen, image):
     rig = seen()
     with Camera(rig, image) as camera:
         wait_for_level(rig, 'Input', is_ok, 'Hz')
-        for shift, sentence in ((3600.0, 'in the future; synchronise the clocks'), (-3600.0, 's old; for recordings')):
+        for shift, sentence in ((3600.0, 'in the future; synchronize the clocks'), (-3600.0, 's old; for recordings')):
             assert_told_in_time(rig, 'Input', lambda shift=shift: setattr(camera, 'shift', shift),
                                 lambda: setattr(camera, 'shift', 0.0), sentence)
     rig.close()

@@ -45,7 +45,7 @@ def test_silence_is_an_error_with_a_remedy_logged_once(start_rig, small_model, i
 
 
 @pytest.mark.parametrize('seconds, sentence', [
-    (3600.0, 's in the future; synchronise the clocks'), (-3600.0, 's old; for recordings play with --clock')])
+    (3600.0, 's in the future; synchronize the clocks'), (-3600.0, 's old; for recordings play with --clock')])
 def test_stamps_of_another_clock(start_rig, small_model, image, seconds, sentence):
     rig = start_rig('model:={}'.format(small_model))
     shift_stamps(rig, image, seconds)

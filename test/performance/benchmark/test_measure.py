@@ -42,7 +42,7 @@ def test_a_measurement_tells_stages_baseline_memory_and_agreement(measured):
         assert 0 < parts and all(0 <= s.median <= s.p95 for s in stages.values())
         assert stages['total'].p95 >= max(stages[name].median for name in STAGES[:3])
     assert m.speedup == m.baseline['total'].median / m.stages['total'].median
-    assert m.agreement > 0.99  # fp32, though one resizes before it normalises and the other after
+    assert m.agreement > 0.99  # fp32, though one resizes before it normalizes and the other after
     assert 50 < m.memory < 5000
     assert 12 * 1e-4 < m.energy < 12 * 3.0  # watts times the seconds of a frame
     assert m.machine == readings(Sensors().state())

@@ -15,8 +15,8 @@ def drawn(tmp_path, profile):
 def test_a_picture(tmp_path):
     picture = drawn(tmp_path, PROFILE)
     assert picture.shape[0] > 600 and picture.shape[1] > 1000
-    for colour in (plots.BLUE, plots.ORANGE, plots.GREEN, plots.GREY):  # each of them is drawn somewhere
-        bgr = [int(colour[i:i + 2], 16) for i in (5, 3, 1)]
+    for color in (plots.BLUE, plots.ORANGE, plots.GREEN, plots.GRAY):  # each of them is drawn somewhere
+        bgr = [int(color[i:i + 2], 16) for i in (5, 3, 1)]
         assert np.all(picture == bgr, axis=2).sum() > 50
 
 

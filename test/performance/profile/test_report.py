@@ -10,14 +10,14 @@ from espnet_ros.performance.profile.profile import Counters
 
 def test_the_table_of_layers():
     assert report.layer_rows(PROFILE) == [
-        ('normalisation and labels', 'Deployed', pytest.approx(10.0), pytest.approx(10.0), 0.0, 1.0, 0.0),
+        ('normalization and labels', 'Deployed', pytest.approx(10.0), pytest.approx(10.0), 0.0, 1.0, 0.0),
         ('level1', 'module', pytest.approx(30.0), pytest.approx(30.0), 60.0, 4.0, pytest.approx(2.0)),
         ('level2.0', 'ESP', pytest.approx(60.0), pytest.approx(60.0), 240.0, 5.0, pytest.approx(4.0))]
 
 
 def test_the_table_of_parts():
     assert [row[:3] for row in report.part_rows(PROFILE)] == [
-        ('normalisation and labels', '', 'Deployed'), ('level1', 'network.level1.conv', 'Conv2d'),
+        ('normalization and labels', '', 'Deployed'), ('level1', 'network.level1.conv', 'Conv2d'),
         ('level2.0', 'network.level2.0', 'ESP'), ('level2.0', 'network.level2.0.branches.3', 'Conv2d')]
     assert report.part_rows(PROFILE)[3][3:] == tuple(map(pytest.approx, (40.0, 40.0, 240.0, 4.0, 6.0)))
 
