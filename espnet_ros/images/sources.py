@@ -9,12 +9,18 @@ import typing
 import cv2
 import numpy as np
 
-from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.files import read_bytes
+from espnet_ros.images.headers import image_size
+from espnet_ros.images.limits import MAX_PIXELS, check_size
+from espnet_ros.images.resize import resize_for_viewing
 from espnet_ros.scene import Street
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
+MAX_FILE_BYTES = 8 * MAX_PIXELS + (1 << 20)
+"""A longer file is refused: uncompressed, four channels of 16 bits take this much."""
 LARGEST = 8192
-"""Limit of width and height in pixels."""
+"""Largest width and height in pixels to which images can be resized."""
 STREET_SIZE = (1024, 512)
 STREET_RATE = 10.0
 TIMEOUT = 5.0
@@ -121,19 +127,29 @@ def open_source(address, width=0, height=0, rate=0.0, loop=False):
 def read_image(path):
     """Return an image file as BGR uint8 [H, W, 3]; 16 bits become 8, alpha is dropped. Raises SourceError."""
     try:
-        data = np.fromfile(path, np.uint8)  # cv2.imread takes no file names that are not UTF-8, and hides why it fails
+        data = read_bytes(path, MAX_FILE_BYTES)  # cv2.imread takes only UTF-8 file names, and hides why it fails
     except OSError as error:
         raise SourceError('cannot read {}: {}'.format(_shown(path), error.strerror))
+    size = image_size(data)
     image = None
-    if _is_whole(data.tobytes()):
+    if size and _is_whole(data):
+        _check_size(size, _shown(path))
         try:
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         except (cv2.error, MemoryError):
             pass
     if image is None:
         raise SourceError('{} ({} bytes) is no image, or a damaged one; copy it again or take it away'.format(
-            _shown(path), data.size))
+            _shown(path), len(data)))
     return image
+
+
+def _check_size(size, name):
+    """Raise SourceError when an image is too large or empty."""
+    try:
+        check_size(size[0], size[1], name)
+    except ImageError as error:
+        raise SourceError(str(error))
 
 
 class _Street(Source):
@@ -293,7 +309,10 @@ def _open_capture(what, backend, settings=()):
 
 def _read_all(capture):
     """Yield BGR images until there are no more, then release the cv2.VideoCapture."""
+    size = [int(_sane(capture.get(key), 1e9)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
     try:
+        if min(size) > 0:
+            _check_size(size, 'a video frame')
         while True:
             try:
                 done, image = capture.read()
@@ -301,6 +320,7 @@ def _read_all(capture):
                 return
             if not done:
                 return
+            _check_size(image.shape[1::-1], 'a video frame')
             yield image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     finally:
         capture.release()
@@ -345,12 +365,9 @@ def _target_size(size, width, height):
 
 
 def _resize(image, width, height):
-    size = image.shape[1::-1]
-    target = _target_size(size, width, height)
-    if target == size:
-        return image
-    shrinks = target[0] < size[0] and target[1] < size[1]
-    return cv2.resize(image, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    target = _target_size(image.shape[1::-1], width, height)
+    _check_size(target, 'the resized image')
+    return resize_for_viewing(image, *target)
 
 
 def _sane(value, limit):

@@ -28,9 +28,10 @@ def test_inputs(folder):
     assert single.shape == (3, 8, 16) and single[:, 0, 0].tolist() == [3, 50, 100]
 
 
-def test_the_newest_input_is_kept_alive():
+def test_the_newest_input_is_kept_alive(folder):
     # Its address is all that TensorRT gets.
-    inputs = CalibrationInputs([np.full((4, 4, 3), 9, np.uint8)] * 2, torch.device('cpu'), False)
+    cv2.imwrite(str(folder / '0.png'), np.full((6, 8, 3), 9, np.uint8))
+    inputs = CalibrationInputs([str(folder / '0.png')] * 2, 4, 4, torch.device('cpu'), False)
     address = inputs[0][0].data_ptr()
     torch.zeros(1, 3, 4, 4)
     assert inputs._current.data_ptr() == address and inputs._current.unique().tolist() == [9]

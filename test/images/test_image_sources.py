@@ -283,6 +283,9 @@ class Webcam:
     def set(self, key, value):
         self.settings[key] = value
 
+    def get(self, key):
+        return 0.0
+
     def read(self):
         self.left -= 1
         return (True, picture(self.left)) if self.left >= 0 else (False, None)
