@@ -26,10 +26,12 @@ class Sprite(typing.NamedTuple):
 class Canvas:
     """An image whose fourth channel is the class, so that color and class always cover the same pixels.
 
-    Colors are (B, G, R), points are pixel coordinates (u, v) with fractions; nothing is anti-aliased.
+    Colors are (B, G, R), points are pixel coordinates (u, v) with fractions; nothing is anti-aliased. `sheet` is a
+    DepthSheet that takes the same strokes, None when nobody asks for depth.
     """
 
     def __init__(self, width, height):
+        self.sheet = None
         self.width = width
         self.height = height
         self.pixels = np.zeros((height, width, 4), np.uint8)
@@ -38,31 +40,59 @@ class Canvas:
     def polygon(self, points, color, label):
         """Fill one convex polygon."""
         if len(points) > 2:
-            cv2.fillConvexPoly(self.pixels, fixed(points), (color[0], color[1], color[2], label), 8, _SHIFT)
+            self.fixed_polygon(fixed(points), (color[0], color[1], color[2], label))
 
     def fixed_polygon(self, points, color):
         """Fill one convex polygon of `fixed` points; `color` is (B, G, R, class)."""
         cv2.fillConvexPoly(self.pixels, points, color, 8, _SHIFT)
+        if self.sheet:
+            cv2.fillConvexPoly(self.sheet.index, points, self.sheet.number, 8, _SHIFT)
 
     def polygons(self, points, color, label):
         """Fill polygons of any shape that do not overlap: float [N, M, 2] or a list of arrays [M, 2]."""
         if len(points):
-            cv2.fillPoly(self.pixels, [fixed(p) for p in points], (color[0], color[1], color[2], label), 8, _SHIFT)
+            points = [fixed(p) for p in points]
+            cv2.fillPoly(self.pixels, points, (color[0], color[1], color[2], label), 8, _SHIFT)
+            if self.sheet:
+                cv2.fillPoly(self.sheet.index, points, self.sheet.number, 8, _SHIFT)
+
+    def ribbon(self, low, high, color, label, faces):
+        """Fill a band between two lines of pixels, float [N, 2]; faces: its N - 1 quads as DepthSheet.face takes."""
+        outline = np.concatenate((low, high[::-1]))
+        sheet, self.sheet = self.sheet, None
+        self.polygons([outline], color, label)
+        self.sheet = sheet
+        if sheet:
+            before = sheet.index.copy()
+            self._mask[:] = 0
+            cv2.fillPoly(self._mask, [fixed(outline)], 255, 8, _SHIFT)
+            for i, face in enumerate(faces):
+                sheet.face(face)
+                cv2.fillConvexPoly(sheet.index, fixed(np.stack((low[i], low[i + 1], high[i + 1], high[i]))),
+                                   sheet.number, 8, _SHIFT)
+            sheet.index[self._mask == 0] = before[self._mask == 0]
 
     def line(self, start, end, thickness, color, label):
         """Draw a round-ended line; thickness in pixels."""
-        cv2.line(self.pixels, (int(start[0] * _ONE), int(start[1] * _ONE)), (int(end[0] * _ONE), int(end[1] * _ONE)),
-                 (color[0], color[1], color[2], label), max(1, int(thickness + 0.5)), 8, _SHIFT)
+        start, end = ((int(u * _ONE), int(v * _ONE)) for u, v in (start, end))
+        thickness = max(1, int(thickness + 0.5))
+        cv2.line(self.pixels, start, end, (color[0], color[1], color[2], label), thickness, 8, _SHIFT)
+        if self.sheet:
+            cv2.line(self.sheet.index, start, end, self.sheet.number, thickness, 8, _SHIFT)
 
     def disc(self, center, radius, color, label):
         """Fill a circle; radius in pixels."""
-        cv2.circle(self.pixels, (int(center[0] * _ONE), int(center[1] * _ONE)), max(1, int(radius * _ONE)),
-                   (color[0], color[1], color[2], label), -1, 8, _SHIFT)
+        center, radius = (int(center[0] * _ONE), int(center[1] * _ONE)), max(1, int(radius * _ONE))
+        cv2.circle(self.pixels, center, radius, (color[0], color[1], color[2], label), -1, 8, _SHIFT)
+        if self.sheet:
+            cv2.circle(self.sheet.index, center, radius, self.sheet.number, -1, 8, _SHIFT)
 
     def loop(self, points, thickness, color, label):
         """Draw the outline of a polygon."""
-        cv2.polylines(self.pixels, [fixed(points)], True, (color[0], color[1], color[2], label),
-                      max(1, int(thickness + 0.5)), 8, _SHIFT)
+        points, thickness = [fixed(points)], max(1, int(thickness + 0.5))
+        cv2.polylines(self.pixels, points, True, (color[0], color[1], color[2], label), thickness, 8, _SHIFT)
+        if self.sheet:
+            cv2.polylines(self.sheet.index, points, True, self.sheet.number, thickness, 8, _SHIFT)
 
     def window(self, points):
         """Return the part (left, top, right, bottom) of the canvas that may hold the polygon, None when empty."""
@@ -87,7 +117,7 @@ class Canvas:
         mask = self._mask[top:bottom, left:right]
         mask[:] = 0
         cv2.fillConvexPoly(mask, fixed([(u - left, v - top) for u, v in points]), 255, 8, _SHIFT)
-        cv2.copyTo(picture, mask, self.pixels[top:bottom, left:right])
+        self._paste(picture, mask, window)
 
     def sprite(self, left, top, right, bottom, sprite):
         """Paste a cut-out into the rectangle between these pixel coordinates."""
@@ -104,7 +134,13 @@ class Canvas:
         size = (x1 - x0, y1 - y0)
         warped = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         hole = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-        cv2.copyTo(warped, hole, self.pixels[y0:y1, x0:x1])
+        self._paste(warped, hole, window)
+
+    def _paste(self, picture, mask, window):
+        left, top, right, bottom = window
+        cv2.copyTo(picture, mask, self.pixels[top:bottom, left:right])
+        if self.sheet:
+            self.sheet.index[top:bottom, left:right][mask > 0] = self.sheet.number
 
 
 def fixed(points):

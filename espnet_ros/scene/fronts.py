@@ -146,6 +146,8 @@ class Fronts:
 
     def _flat(self, canvas, view, points, color, label):
         if max(p[2] for p in points) > NEAR:
+            if canvas.sheet:
+                canvas.sheet.face(clip_near(points))
             canvas.polygon(view.pixels(points), color, label)
 
     def _panel(self, canvas, view, start, end, height, picture):
@@ -156,6 +158,8 @@ class Fronts:
         visible = clip_near(corners)
         if not visible:
             return
+        if canvas.sheet:
+            canvas.sheet.face(visible)
         pixels = view.pixels(visible)
         camera = view.camera
         nearest = max(min(z1, z2), NEAR)

@@ -10,6 +10,8 @@ _RED, _WHITE, _BLUE, _YELLOW, _GREEN = (45, 40, 195), (225, 225, 225), (170, 85,
 def post(canvas, view, s, d, y, height, breadth, color):
     """An upright pole of round section, lit from one side."""
     x, z = view.place(s, d)
+    if canvas.sheet:
+        canvas.sheet.frontal(z)
     half = breadth / 2
     top, low = view.project(x, y + height, z)[1], view.project(x, y, z)[1]
     left, right = view.project(x - half, y, z)[0], view.project(x + half, y, z)[0]

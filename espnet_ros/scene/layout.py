@@ -89,6 +89,8 @@ class Layout:
         x, z = view.place(s, d)
         u, v = view.project(x, CURB_HEIGHT, z)
         scale = view.camera.focal / z * view.rise(z, reach)
+        if canvas.sheet:
+            canvas.sheet.frontal(z)
         canvas.sprite(u - breadth / 2 * scale, v - height * scale, u + breadth / 2 * scale, v, sprite)
 
     def _lamp(self, dice, side, edge, s):

@@ -49,20 +49,28 @@ class _Figure:
         self._label = label
         self.scale = view.camera.focal / max(self._z, NEAR)
 
-    def at(self, ahead, aside, up):
-        """Pixel of a point; a body facing (ds, dd) has `aside` to its right."""
+    def point(self, ahead, aside, up):
+        """Camera coordinates of a point; a body facing (ds, dd) has `aside` to its right."""
         ds, dd = self._forward
-        return self._view.project(self._x + dd * ahead + ds * aside, self._y + up,
-                                  max(self._z + ds * ahead - dd * aside, NEAR))
+        return (self._x + dd * ahead + ds * aside, self._y + up, max(self._z + ds * ahead - dd * aside, NEAR))
+
+    def at(self, ahead, aside, up):
+        """Pixel of a point."""
+        return self._view.project(*self.point(ahead, aside, up))
 
     def limb(self, joints, breadth, color):
         """A chain of round-ended segments, `breadth` meters thick."""
         pixels = [self.at(*joint) for joint in joints]
-        for a, b in zip(pixels, pixels[1:]):
+        for i, (a, b) in enumerate(zip(pixels, pixels[1:])):
+            if self._canvas.sheet:
+                self._canvas.sheet.along(a, b, self.point(*joints[i])[2], self.point(*joints[i + 1])[2],
+                                         breadth * self.scale)
             self._canvas.line(a, b, breadth * self.scale, color, self._label)
 
     def disc(self, center, radius, color):
         """A ball of that radius (m)."""
+        if self._canvas.sheet:
+            self._canvas.sheet.frontal(self.point(*center)[2])
         self._canvas.disc(self.at(*center), radius * self.scale, color, self._label)
 
     def trunk(self, hip, hip_breadth, shoulder, shoulder_breadth, color):
@@ -74,6 +82,9 @@ class _Figure:
         su, sv = self.at(shoulder[0], 0, shoulder[1])
         h, w = half_h * self.scale, half_s * self.scale
         rise = 0.06 * self.scale
+        if self._canvas.sheet:
+            self._canvas.sheet.along((hu, hv), (su, sv), self.point(hip[0], 0, hip[1])[2],
+                                     self.point(shoulder[0], 0, shoulder[1])[2], w)
         self._canvas.polygon([(hu - h, hv), (hu + h, hv), (su + w, sv + rise), (su + w * 0.7, sv), (su - w * 0.7, sv),
                               (su - w, sv + rise)], color, self._label)
 
@@ -123,9 +134,12 @@ def _head(body, looks, forward, ahead, up, h):
         body.disc((ahead + 0.02, 0, up - 0.015 * h), 0.053 * h, looks.skin)
 
 
-def _circle(body, ahead, up, radius, count=14):
+def _circle(canvas, body, ahead, up, radius, count=14):
     angles = [2 * math.pi * i / count for i in range(count)]
-    return [body.at(ahead + radius * math.sin(a), 0, up + radius * math.cos(a)) for a in angles]
+    rim = [(ahead + radius * math.sin(a), 0, up + radius * math.cos(a)) for a in angles]
+    if canvas.sheet:
+        canvas.sheet.face([body.point(*place) for place in rim])
+    return [body.at(*place) for place in rim]
 
 
 def paint_bicycle(canvas, view, s, d, y, forward, color):
@@ -135,7 +149,7 @@ def paint_bicycle(canvas, view, s, d, y, forward, color):
         body.limb(((-0.5, 0, 0.4), (0.5, 0, 0.4)), 0.25, color)
         return
     for ahead in (-0.52, 0.52):
-        canvas.loop(_circle(body, ahead, 0.34, 0.31), 0.05 * body.scale, (30, 30, 32), BICYCLE)
+        canvas.loop(_circle(canvas, body, ahead, 0.34, 0.31), 0.05 * body.scale, (30, 30, 32), BICYCLE)
     body.limb(((-0.52, 0, 0.34), (-0.05, 0, 0.3), (0.4, 0, 0.8), (-0.15, 0, 0.82), (-0.05, 0, 0.3)), 0.05, color)
     body.limb(((-0.15, 0, 0.82), (-0.52, 0, 0.34)), 0.04, color)
     body.limb(((0.52, 0, 0.34), (0.38, 0, 1.0)), 0.05, color)
@@ -148,8 +162,8 @@ def paint_motorcycle(canvas, view, s, d, y, forward, color):
     body = _Figure(canvas, view, s, d, y, forward, MOTORCYCLE)
     for ahead in (-0.65, 0.68):
         body.limb(((ahead, 0, 0.14), (ahead, 0, 0.48)), 0.14, (28, 28, 30))
-        canvas.polygon(_circle(body, ahead, 0.31, 0.3), (28, 28, 30), MOTORCYCLE)
-        canvas.polygon(_circle(body, ahead, 0.31, 0.15), (120, 120, 120), MOTORCYCLE)
+        canvas.polygon(_circle(canvas, body, ahead, 0.31, 0.3), (28, 28, 30), MOTORCYCLE)
+        canvas.polygon(_circle(canvas, body, ahead, 0.31, 0.15), (120, 120, 120), MOTORCYCLE)
     body.limb(((-0.3, 0, 0.45), (0.3, 0, 0.45)), 0.34, (60, 60, 60))
     body.limb(((-0.75, 0, 0.78), (0.0, 0, 0.76)), 0.22, (35, 35, 35))
     body.limb(((0.05, 0, 0.75), (0.42, 0, 0.85)), 0.34, color)

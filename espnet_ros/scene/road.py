@@ -135,6 +135,9 @@ class Road:
     def paint(self, canvas, view):
         """Paint the flat colors of the ground."""
         cv2.rectangle(canvas.pixels, (0, self.ground_top), (canvas.width, canvas.height), self._grass + (TERRAIN,), -1)
+        if canvas.sheet:
+            canvas.sheet.level(0.0)
+            canvas.sheet.index[self.ground_top:] = canvas.sheet.number
         shift = self.path.bends(view.s, self._steps) - view.d
         for side in (self.left, self.right):
             self._band(canvas, view, shift, side.curb, side.walk_outer, CURB_HEIGHT, self._paving, SIDEWALK)
@@ -143,7 +146,11 @@ class Road:
         self._band(canvas, view, shift, self.left.curb, self.right.curb, 0.0, self._asphalt, ROAD)
         for side in (self.left, self.right):
             low, high = (self._border(view, shift, side.curb, y) for y in (0.0, CURB_HEIGHT))
-            canvas.polygons([np.concatenate((low, high[::-1]))], self._curb, SIDEWALK)
+            feet = np.stack((shift + side.curb, np.zeros_like(shift), self._steps), 1)
+            tops = feet + (0.0, CURB_HEIGHT, 0.0)
+            canvas.ribbon(low, high, self._curb, SIDEWALK, np.stack((feet[:-1], feet[1:], tops[1:], tops[:-1]), 1))
+        if canvas.sheet:
+            canvas.sheet.level(0.0)
         for middle in self.junctions(view, 250):
             self._side_street(canvas, view, middle)
         self._marks(canvas, view, shift)
@@ -154,6 +161,8 @@ class Road:
         return np.stack((u, v), 1)
 
     def _band(self, canvas, view, shift, d0, d1, y, color, label):
+        if canvas.sheet:
+            canvas.sheet.level(y)
         points = np.concatenate((self._border(view, shift, d0, y), self._border(view, shift, d1, y)[::-1]))
         canvas.polygons([points], color, label)
 

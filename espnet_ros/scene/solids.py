@@ -62,6 +62,8 @@ class Solid:
         for index in np.nonzero(seen)[0].tolist():
             first, last, _, small = self.faces[index]
             if fine or not small:
+                if canvas.sheet:
+                    canvas.sheet.face(np.stack((x, points[:, 1] * rise, z), 1)[first:last])
                 canvas.fixed_polygon(pixels[first:last], colors[index])
 
     def _paint_cut(self, canvas, view, points, colors):
@@ -74,6 +76,8 @@ class Solid:
             pixels = view.pixels(cut)
             turn = sum(p[0] * q[1] - q[0] * p[1] for p, q in zip(pixels, pixels[1:] + pixels[:1]))
             if turn < 0:
+                if canvas.sheet:
+                    canvas.sheet.face(cut)
                 canvas.polygon(pixels, color[:3], color[3])
 
 

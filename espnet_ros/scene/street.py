@@ -9,6 +9,7 @@ import numpy as np
 from espnet_ros.errors import ParameterError
 from espnet_ros.scene.camera import Camera, View
 from espnet_ros.scene.canvas import Canvas
+from espnet_ros.scene.depth import DepthSheet
 from espnet_ros.scene.dice import Dice
 from espnet_ros.scene.layout import Layout
 from espnet_ros.scene.light import Light
@@ -32,10 +33,23 @@ class StreetFrame(typing.NamedTuple):
     """A picture and its ground truth.
 
     `image` is BGR uint8 [H, W, 3]; `labels` is uint8 [H, W] with Cityscapes trainIds 0..18, every pixel labeled.
+    `depth`, where it was asked for, is float32 [H, W]: meters along the optical axis to what is painted, inf in the
+    sky. People are as thick as paper, and so are trees, poles and signs; vehicles and houses have every face.
     """
 
     image: np.ndarray
     labels: np.ndarray
+    depth: typing.Optional[np.ndarray] = None
+
+
+class StreetPose(typing.NamedTuple):
+    """Where the car is: x (m) along the street, y (m) to the left, yaw (rad) to the left; speed (m/s), turn (rad/s)."""
+
+    x: float
+    y: float
+    yaw: float
+    speed: float
+    turn: float
 
 
 class Street:
@@ -63,31 +77,68 @@ class Street:
         self._pan = int(0.25 * self._camera.focal)
         self._sky = panorama(dice, self._light, width + 2 * self._pan, self._road.ground_top, self._camera.focal)
         self._canvas = Canvas(width, height)
+        self._sheet = None
 
     @property
     def camera_matrix(self):
         """Intrinsic matrix K of the pinhole camera: float64 [3, 3], pixels."""
         return self._camera.matrix
 
-    def frame(self, time):
+    @property
+    def mount(self):
+        """Height (m) of the camera above the road, over which it looks level and straight ahead."""
+        return self._camera.mount
+
+    @property
+    def sheet(self):
+        """DepthSheet of the last frame with depth."""
+        return self._sheet
+
+    def pose(self, time):
+        """Return the StreetPose at `time` seconds.
+
+        Exact on a straight street. In bends pictures are sheared where a camera turns: what lies x meters aside is
+        then off by the change of yaw times x, some centimeters a second.
+        """
+        time = self._checked(time)
+        s, d = self._place(time)
+        path = self._road.path
+        slope = path.slope(s)
+        bend = (path.slope(s + 0.01) - path.slope(s - 0.01)) / 0.02
+        return StreetPose(s, -(path.bend(0.0, s) + path.slope(0.0) * s + d), -math.atan(slope),
+                          self.speed * math.sqrt(1 + slope * slope), -bend * self.speed / (1 + slope * slope))
+
+    def frame(self, time, depth=False):
         """Return the StreetFrame at `time` seconds (at most 1e9 either way); the same time gives the same pixels.
 
-        Raises ParameterError. A street paints on one sheet: share it between threads only with a lock.
+        Raises ParameterError. A street paints on one canvas: share it between threads only with a lock.
         """
+        time = self._checked(time)
+        canvas = self.paint(time, depth)
+        labels = cv2.extractChannel(canvas.pixels, 3)
+        return StreetFrame(self._light.develop(canvas.pixels, time), labels, self._sheet.depth() if depth else None)
+
+    @staticmethod
+    def _checked(time):
         if not _is_within(time, numbers.Real, -LONGEST, LONGEST):
             raise ParameterError('time {!r} of a street frame must be a number of seconds from {:.0f} to {:.0f}'.format(
                 time, -LONGEST, LONGEST))
-        time = float(time)
-        canvas = self.paint(time)
-        labels = cv2.extractChannel(canvas.pixels, 3)
-        return StreetFrame(self._light.develop(canvas.pixels, time), labels)
+        return float(time)
 
-    def paint(self, time):
+    def _place(self, time):
+        """Where the camera is: s and d of the road."""
+        return self._phase + self.speed * time, self._road.ego + 0.12 * math.sin(0.4 * time)
+
+    def paint(self, time, depth=False):
         """Paint the street at `time` without the camera's blur, tone and noise; return the canvas, reused later."""
         canvas = self._canvas
+        canvas.sheet = None
+        if depth:
+            self._sheet = canvas.sheet = self._sheet or DepthSheet(self._camera)
+            self._sheet.clear()
         path = self._road.path
-        s = self._phase + self.speed * time
-        view = View(self._camera, path, s, self._road.ego + 0.12 * math.sin(0.4 * time), time)
+        s, d = self._place(time)
+        view = View(self._camera, path, s, d, time)
         shift = int(round(self._camera.focal * path.slope(s)))
         shift = self._pan + min(max(shift, -self._pan), self._pan)
         canvas.pixels[:self._road.ground_top] = self._sky[:, shift:shift + canvas.width]
