@@ -12,10 +12,10 @@ from espnet_ros.network.modules import ConvNormAct
 def fold(network):
     """Return a copy in eval mode that computes the same with fewer steps.
 
-    Folded are the batch normalizations that follow a convolution or deconvolution directly: level 1, the merge at
-    level 1, the one after the decoder's second deconvolution, the one after the classifier, and the two halves of the
-    one after the decoder's first concatenation. Those after a residual sum or around hierarchical feature fusion stay:
-    each sum feeds several channels, each with a factor of its own.
+    In any network those batch normalizations are folded that follow a convolution or deconvolution directly, in a
+    ConvNormAct or an nn.Sequential. In ESPNet's decoder these are, too: the one after the second deconvolution, the one
+    after the classifier, and the two halves of the one after the first concatenation. Those after a residual sum or
+    around hierarchical feature fusion stay: each sum feeds several channels, each with a factor of its own.
     """
     network = copy.deepcopy(network).eval()
     with torch.no_grad():
@@ -23,9 +23,19 @@ def fold(network):
             if isinstance(module, ConvNormAct):
                 module.conv = _scaled(module.conv, *_affine(module.norm))
                 module.norm = nn.Identity()
+            elif isinstance(module, nn.Sequential):
+                _fold_pairs(module)
         if isinstance(network, ESPNet):
             _fold_decoder(network)
     return network
+
+
+def _fold_pairs(sequence):
+    for i in range(len(sequence) - 1):
+        conv, norm = sequence[i], sequence[i + 1]
+        grouped = isinstance(conv, nn.ConvTranspose2d) and conv.groups > 1
+        if isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(norm, nn.BatchNorm2d) and not grouped:
+            sequence[i], sequence[i + 1] = _scaled(conv, *_affine(norm)), nn.Identity()
 
 
 def _fold_decoder(network):
@@ -51,7 +61,8 @@ def _scaled(conv, scale, shift):
     result = copy.deepcopy(conv)
     shape = (1, -1, 1, 1) if isinstance(conv, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     result.weight = nn.Parameter((conv.weight.double() * scale.view(shape)).to(conv.weight.dtype))
-    result.bias = nn.Parameter(shift.to(conv.weight.dtype))
+    bias = shift if conv.bias is None else shift + conv.bias.double() * scale
+    result.bias = nn.Parameter(bias.to(conv.weight.dtype))
     return result
 
 

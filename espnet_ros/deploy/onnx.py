@@ -17,6 +17,7 @@ from espnet_ros.errors import ModelError
 from espnet_ros.files import write_file
 from espnet_ros.labels import UNLABELED, label_set_to_dict
 from espnet_ros.network.espnet import ESPNet
+from espnet_ros.network.modules import InputFusion, InputReinforcement
 
 OPSET, OPSETS = 13, range(11, 21)
 """Version of ONNX's operators unless told otherwise, understood since TensorRT 8 and ONNX Runtime 1.6; and all."""
@@ -80,9 +81,9 @@ class _Graph(nn.Module):
     def __init__(self, card, network, confidence):
         super().__init__()
         network = fold(network)
-        encoder = network.encoder if isinstance(network, ESPNet) else network
-        if encoder.reinforce is not None:
-            encoder.reinforce.pool = _pooling()
+        for module in network.modules():
+            if isinstance(module, (InputFusion, InputReinforcement)):
+                module.pool = _pooling()
         head = UpsamplingHead()
         if isinstance(network, ESPNet):
             head = DeconvolutionHead(network.up1)

@@ -16,7 +16,7 @@ from espnet_ros.labels import (
     label_set_to_dict,
     load_label_set,
 )
-from espnet_ros.network.espnet import NetworkConfig, check
+from espnet_ros.network import DEFAULT, configure
 
 SIDES = range(64, 4097, 8)
 """Widths and heights in pixels that a network's input may have."""
@@ -25,15 +25,15 @@ SIDES = range(64, 4097, 8)
 class ModelCard(typing.NamedTuple):
     """A model in words and numbers.
 
-    architecture: the network. label_set: the classes it publishes. outputs: for each network output the class id it
-    stands for, 255 for background. input_width, input_height: the size it was trained for, in pixels, of SIDES.
-    mean, std: per channel in B, G, R order on the scale 0..255; the network sees (x - mean) / std / divisor.
+    architecture: the network's configuration, of a family of `network.FAMILIES`. label_set: the classes it publishes.
+    outputs: for each network output the class id it stands for, 255 for background. input_width, input_height: the
+    size it was trained for, in pixels, of SIDES. mean, std: per channel in B, G, R order on the scale 0..255; the network sees (x - mean) / std / divisor.
     training, results: plain data for people. weights: file name, beside the card. sha256: of that file.
     """
 
     name: str
     description: str
-    architecture: NetworkConfig
+    architecture: typing.Any
     label_set: LabelSet
     outputs: typing.Tuple[int, ...]
     input_width: int
@@ -61,19 +61,17 @@ def card_from_dict(data, where):
 
     if not isinstance(data, dict):
         raise wrong('must be a mapping, not {}'.format(type(data).__name__))
-    _exact_keys(data, set(_KEYS) | {'label_set'}, wrong, 'the card')
+    data = dict(data)
+    data.setdefault('family', DEFAULT)
+    _exact_keys(data, set(_KEYS) | {'family', 'label_set'}, wrong, 'the card')
     for key, kind in _KEYS.items():
         if not isinstance(data[key], kind):
             raise wrong('{} must be {}, not {}'.format(key, _KINDS[kind], reprlib.repr(data[key])))
     if not re.match(r'[a-z0-9][a-z0-9._-]{0,99}\Z', data['name']):
         raise wrong('name {} must be up to 100 of a-z, 0-9, dot, dash and underscore'.format(
             reprlib.repr(data['name'])))
-    unknown = set(data['architecture']) - set(NetworkConfig._fields)
-    if unknown:
-        raise wrong('architecture has no field {}'.format(reprlib.repr(sorted(map(str, unknown))[0])))
-    architecture = NetworkConfig(**data['architecture'])
     try:
-        check(architecture)
+        architecture = configure(data['family'], data['architecture'])
         label_set = _label_set(data['label_set'], where)
     except (ModelError, LabelError) as error:
         raise wrong(error)
@@ -115,9 +113,10 @@ def card_from_dict(data, where):
 def card_to_dict(card):
     """Return the card as plain data, the inverse of `card_from_dict`."""
     built_in = LABEL_SETS.get(card.label_set.name) == card.label_set
-    return {
+    data = {
         'name': card.name,
         'description': card.description,
+        'family': card.architecture.family,
         'architecture': dict(card.architecture._asdict()),
         'label_set': card.label_set.name if built_in else label_set_to_dict(card.label_set),
         'outputs': list(card.outputs),
@@ -129,6 +128,9 @@ def card_to_dict(card):
         'results': card.results,
         'weights': {'file': card.weights, 'sha256': card.sha256},
     }
+    if data['family'] == DEFAULT:
+        del data['family']  # versions that know no other family read the card, too
+    return data
 
 
 def read_card(path):

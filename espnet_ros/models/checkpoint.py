@@ -9,11 +9,12 @@ import torch
 
 from espnet_ros.errors import ModelError
 from espnet_ros.files import write_file
-from espnet_ros.models.tensor_file import read_tensors
-from espnet_ros.network.espnet import build
+from espnet_ros.models.tensor_file import PICKLE_BYTES, read_tensors
+from espnet_ros.network import FAMILIES, build
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Larger files are refused unread: the paper's networks have under 2 MB, the widest and deepest one has 53."""
+"""Larger files are refused unread, unless the network is larger: ESPNet has under 2 MB, at its widest and deepest 53.
+"""
 
 # The authors' module names and ours, in the order in which they are applied to a key.
 _AUTHORS_NAMES = tuple((re.compile(pattern), ours) for pattern, ours in (
@@ -54,21 +55,22 @@ def sha256_of(path):
     return digest.hexdigest()
 
 
-def read_weights(path):
+def read_weights(path, limit=MAX_BYTES):
     """Return a weights file's content: an ordered dict from name to CPU tensor, finite. Raises ModelError.
 
-    Only tensors come out of it; nothing in the file can run (network.tensor_file).
+    limit: bytes that the file may have. Only tensors are read; nothing in the file can run (models.tensor_file).
     """
     path = str(path)
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             raise ModelError("the weights '{}' are not a file".format(path))
         with open(path, 'rb') as stream:
-            content = stream.read(MAX_BYTES + 1)
+            content = stream.read(limit + 1)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error)
-    if len(content) > MAX_BYTES:
-        raise ModelError("the weights '{}' have more than {} MB; no ESPNet is as large".format(path, MAX_BYTES >> 20))
+    if len(content) > limit:
+        raise ModelError("the weights '{}' have more than {} MB; no ESPNet is as large, and not the network of their "
+                         'model card'.format(path, limit >> 20))
     if not content:
         raise ModelError("the weights '{}' are an empty file; fetch or copy them again".format(path))
     try:
@@ -108,7 +110,8 @@ def load_network(config, path):
     Our own files and the authors' load alike, every weight must be there and fit. Raises ModelError.
     """
     network = build(config)
-    fill(network, rename_authors_keys(read_weights(path)), path)
+    doubles = 8 * sum(tensor.numel() for tensor in network.state_dict().values())
+    fill(network, rename_authors_keys(read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))), path)
     return network.eval()
 
 
@@ -125,10 +128,15 @@ def fill(network, state, where):
     problems = ([_listed('missing', missing)] if missing else []) + ([_listed('unknown', extra)] if extra else []) + (
         [_listed('of another shape', wrong)] if wrong else []) + ([_listed('of whole numbers', whole)] if whole else [])
     if problems:
-        raise ModelError("the weights '{}' do not fit {} with {} classes and alpha3 = {}: {}; use the model card that "
-                         'belongs to them'.format(where, network.config.variant, network.config.classes,
-                                                  network.config.alpha3, '; '.join(problems)))
+        raise ModelError("the weights '{}' do not fit {}: {}; use the model card that belongs to them".format(
+            where, _described(network.config), '; '.join(problems)))
     network.load_state_dict(collections.OrderedDict((k, state.get(k, own[k])) for k in own))
+
+
+def _described(config):
+    depth = ' and alpha3 = {}'.format(config.alpha3) if hasattr(config, 'alpha3') else ''
+    return '{} with {} classes{}'.format(
+        getattr(config, 'variant', FAMILIES[config.family].title), config.classes, depth)
 
 
 def _unreadable(path, error):

@@ -1,4 +1,7 @@
-"""ESPNet as in the paper, in pure PyTorch."""
-from espnet_ros.network.espnet import DOWNSAMPLING, VARIANTS, NetworkConfig, build, parameter_count
+"""The paper's networks in pure PyTorch."""
+from espnet_ros.network.espnet import BLOCKS, DOWNSAMPLING, VARIANTS, NetworkConfig
+from espnet_ros.network.families import DEFAULT, FAMILIES, build, check, configure, parameter_count
+from espnet_ros.network.family import Family
 
-__all__ = ['DOWNSAMPLING', 'VARIANTS', 'NetworkConfig', 'build', 'parameter_count']
+__all__ = ['BLOCKS', 'DEFAULT', 'DOWNSAMPLING', 'FAMILIES', 'Family', 'NetworkConfig', 'VARIANTS', 'build', 'check',
+           'configure', 'parameter_count']

@@ -9,6 +9,7 @@ from espnet_ros.errors import LabelError, ParameterError
 from espnet_ros.labels import UNLABELED, get_label_set, label_set_to_dict
 from espnet_ros.models import ADDED, available
 from espnet_ros.models.card import ModelCard, card_from_dict, card_to_dict
+from espnet_ros.network import DEFAULT
 from espnet_ros.training.mixture import Part, Stage, read_all, steps_of
 from espnet_ros.training.samples import Prepared
 from espnet_ros.training.settings import Settings
@@ -45,14 +46,17 @@ class Plan(typing.NamedTuple):
         """The Stages, one or two: the encoder on labels at 1/8, then the whole."""
         s = self.settings
         base = self.parts[:1] if s.base_data == 'first' else self.parts
+        if s.family != DEFAULT:  # no encoder of its own to train first
+            return (Stage(2, s.family, s.epochs, self.parts, s.crop, self.card.architecture.stride),)
         whole = Stage(2, s.variant, s.epochs, self.parts, s.crop, self.card.architecture.stride)
         return (Stage(1, 'encoder', s.encoder_epochs, base, s.encoder_crop, 8), whole) if s.encoder_epochs else (whole,)
 
     def architecture(self, stage):
-        """Return the NetworkConfig of a Stage."""
+        """Return the network's configuration in a Stage."""
         architecture = self.card.architecture
-        return architecture._replace(variant='espnet-c') if (stage.number, architecture.variant) == (1, 'espnet') else (
-            architecture)
+        if stage.number == 1 and architecture.variant == 'espnet':
+            return architecture._replace(variant='espnet-c')
+        return architecture
 
     @property
     def identity(self):
@@ -107,7 +111,8 @@ def make_plan(settings, sources, validation, team, start=None, name='', workers=
 def default_name(label_set, settings):
     """Return the name of a model that was given none, such as voc-espnet-q8; own-... where this package has that."""
     words = re.sub('[^a-z0-9._]+', '-', label_set.name.lower())[:60].strip('-._')
-    name = '{}-{}-q{}'.format(words or 'model', settings.variant, settings.alpha3)
+    network = settings.family if settings.family != DEFAULT else '{}-q{}'.format(settings.variant, settings.alpha3)
+    name = '{}-{}'.format(words or 'model', network)
     taken = any(entry.card.name == name and entry.state != ADDED for entry in available())
     return 'own-' + name if taken else name
 

@@ -13,7 +13,7 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.files import read_yaml
 from espnet_ros.models import models_directory
 from espnet_ros.models.card import SIDES
-from espnet_ros.network import DOWNSAMPLING, VARIANTS, NetworkConfig
+from espnet_ros.network import DEFAULT, DOWNSAMPLING, FAMILIES, VARIANTS, NetworkConfig, configure
 
 
 class Choice(typing.NamedTuple):
@@ -111,7 +111,8 @@ class Settings(typing.NamedTuple):
     They and the data decide the trained weights, bit for bit on one kind of machine.
     """
 
-    variant: Annotated[str, Choice(VARIANTS), 'network to train (Fig. 4)']
+    family: Annotated[str, Choice(tuple(FAMILIES)), 'network to train; the next keys are for espnet alone']
+    variant: Annotated[str, Choice(VARIANTS), 'which ESPNet (Fig. 4)']
     alpha2: Annotated[int, Whole(1, 64), 'ESP modules at level 2']
     alpha3: Annotated[int, Whole(1, 64), 'ESP modules at level 3, 3 to 8 in the paper']
     width_divider: Annotated[int, Whole(2, 8), 'K, branches of an ESP module']
@@ -169,9 +170,14 @@ class Settings(typing.NamedTuple):
     checkpoint_steps: Annotated[int, Whole(0, 10 ** 9), 'checkpoints also after so many steps within an epoch; 0: none']
 
     def architecture(self, classes):
-        """Return the NetworkConfig for that many classes. Raises ParameterError when there are fewer `outputs`."""
+        """Return the network's configuration for that many classes.
+
+        Raises ParameterError when there are fewer `outputs`.
+        """
         if 0 < self.outputs < classes:
             raise ParameterError('outputs is {}, too few for {} classes'.format(self.outputs, classes))
+        if self.family != DEFAULT:
+            return configure(self.family, {'classes': self.outputs or classes})
         shared = set(self._fields) & set(NetworkConfig._fields)
         return NetworkConfig(classes=self.outputs or classes, **{field: getattr(self, field) for field in shared})
 

@@ -6,6 +6,7 @@ from espnet_ros import models
 from espnet_ros.datasets import label_table
 from espnet_ros.errors import LabelError
 from espnet_ros.labels import UNLABELED
+from espnet_ros.network import DEFAULT
 
 PARTS = ('all', 'encoder')
 _ENCODER = 'encoder.'
@@ -44,8 +45,8 @@ def transfer(start, network, label_set, outputs):
     cannot be read.
     """
     card = start.model.card
-    source = _named(models.load(start.model), card.architecture.variant)
-    target = _named(network, network.config.variant)
+    source = _named(models.load(start.model), card.architecture)
+    target = _named(network, network.config)
     rows = _rows(card, label_set, outputs)
     taken, fresh = [], collections.defaultdict(list)
     for name, tensor in target.items():
@@ -53,7 +54,7 @@ def transfer(start, network, label_set, outputs):
             fresh['{} has none'.format(card.name)].append(name)
             continue
         axis = _CLASS_AXES.get(name)
-        is_output = name == (_DECONVOLUTION if network.config.variant == 'espnet' else _CLASSIFIER)
+        is_output = _is_output(name, tensor, network.config)
         fits = source[name].shape == tensor.shape
         if start.part == 'encoder' and not name.startswith(_ENCODER):
             fresh['not of the encoder'].append(name)
@@ -87,7 +88,14 @@ def _without(tensor, axis):
     return tensor.shape[:axis] + tensor.shape[axis + 1:]
 
 
-def _named(network, variant):
-    """The network's tensors by the name that they have in a whole ESPNet."""
-    prefix = '' if variant == 'espnet' else _ENCODER
+def _is_output(name, tensor, config):
+    """Whether a tensor computes the network's outputs, class by class."""
+    if config.family != DEFAULT:
+        return config.classes in tensor.shape[:2]
+    return name == (_DECONVOLUTION if config.variant == 'espnet' else _CLASSIFIER)
+
+
+def _named(network, config):
+    """The network's tensors by name, an ESPNet's encoder's by that in a whole ESPNet."""
+    prefix = _ENCODER if config.family == DEFAULT and config.variant != 'espnet' else ''
     return {prefix + name: tensor for name, tensor in network.state_dict().items()}

@@ -6,6 +6,7 @@ from small_models import CARD, CONFIG, network
 from torch.nn import functional
 
 from espnet_ros.deploy.deploy import Deployed, deploy
+from espnet_ros.deploy.folding import fold
 
 
 def image(height=64, width=96, seed=0):
@@ -127,3 +128,20 @@ def test_folding_leaves_no_batch_norm_after_a_convolution_and_the_network_as_it_
              if isinstance(module, torch.nn.BatchNorm2d)}
     assert names and all('.post.norm' in name or name.split('.')[-2] in ('norm1', 'norm2', 'norm3') for name in names)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_batch_normalization_behind_a_convolution_is_folded_in_any_network():
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.BatchNorm2d(8),
+        torch.nn.ConvTranspose2d(8, 6, 2, stride=2, groups=1), torch.nn.BatchNorm2d(6),
+        torch.nn.ConvTranspose2d(6, 6, 2, stride=2, groups=3), torch.nn.BatchNorm2d(6))
+    for module in network:
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for value in (module.weight, module.bias, module.running_mean, module.running_var):
+                torch.nn.init.uniform_(value, 0.5, 2.0)
+    folded = fold(network)
+    kinds = [type(module).__name__ for module in folded]
+    assert [i for i, kind in enumerate(kinds) if kind == 'Identity'] == [1, 5]  # 3 has no convolution, 7 a grouped one
+    x = torch.randn(1, 3, 17, 17)
+    with torch.no_grad():
+        assert torch.allclose(folded(x), network.eval()(x), atol=1e-4)

@@ -116,6 +116,13 @@ def test_what_is_no_card(data):
         card_from_dict(data, 'x')
 
 
+def test_a_card_names_its_family_and_one_without_is_espnet():
+    assert 'family' not in card_to_dict(CARD)
+    assert card_from_dict(dict(card_to_dict(CARD), family='espnet'), 'x') == CARD
+    with pytest.raises(ModelError, match="the model card 'x': family 'unet' is none of .*espnet"):
+        card_from_dict(dict(card_to_dict(CARD), family='unet'), 'x')
+
+
 def test_missing_architecture_fields_are_the_papers():
     data = changed('architecture', {'classes': 4})
     assert card_from_dict(data, 'x').architecture == NetworkConfig(classes=4)

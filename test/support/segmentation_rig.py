@@ -11,7 +11,7 @@ from ros_process import NodeProcess, Observer, wait_until
 from espnet_ros.labels import CAMVID, UNLABELED
 from espnet_ros.models.card import ModelCard, write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
-from espnet_ros.network.espnet import NetworkConfig, build
+from espnet_ros.network import NetworkConfig, build
 
 MODULE = 'espnet_ros.nodes.segmentation.node'
 _NUMBERS = itertools.count(1)

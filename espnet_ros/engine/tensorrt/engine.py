@@ -174,6 +174,7 @@ def _parts(card, network, gpu, library):
     """Everything outside the settings that decides whether an engine fits: a flat dict for the cache."""
     parts = {'architecture.' + field: value for field, value in card.architecture._asdict().items()}
     parts.update({
+        'architecture.family': card.architecture.family,
         'weights': _digest(network), 'mean': card.mean, 'std': card.std, 'divisor': card.divisor,
         'converters': tensorrt_converters.VERSION, 'TensorRT': library.version, 'CUDA': str(torch.version.cuda),
         'cuDNN': str(torch.backends.cudnn.version()), 'GPU': gpu.name, 'compute capability': gpu.capability,
