@@ -27,7 +27,8 @@ class ModelCard(typing.NamedTuple):
 
     architecture: the network's configuration, of a family of `network.FAMILIES`. label_set: the classes it publishes.
     outputs: for each network output the class id it stands for, 255 for background. input_width, input_height: the
-    size it was trained for, in pixels, of SIDES. mean, std: per channel in B, G, R order on the scale 0..255; the network sees (x - mean) / std / divisor.
+    size it was trained for, in pixels, of SIDES. mean, std: per channel in B, G, R order on the scale 0..255; the
+    network sees (x - mean) / std / divisor.
     training, results: plain data for people. weights: file name, beside the card. sha256: of that file.
     """
 
