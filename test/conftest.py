@@ -1,15 +1,91 @@
-"""Fixtures that every part of the tests uses."""
+"""What all tests share: kinds of tests, the reference data, and the table of skipped tests."""
+import collections
+import os
 import pathlib
 import signal
+import sys
 
 import pytest
 
-import espnet_ros  # noqa: F401  before torch, for the way its threads wait
+# With several pytest-xdist workers, each gets its share of the cores; read when PyTorch is loaded.
+if 'PYTEST_XDIST_WORKER_COUNT' in os.environ:
+    os.environ.setdefault('OMP_NUM_THREADS', str(
+        max(1, (os.cpu_count() or 1) // int(os.environ['PYTEST_XDIST_WORKER_COUNT']))))
+
+import espnet_ros  # noqa: E402, F401  before torch, for the way its threads wait
 
 # Shells start what runs in the background with SIGINT ignored, nohup with SIGHUP, and programs that tests start would
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+KINDS = ('unit', 'ros', 'slow')
+ROS_FIXTURES = {'observer', 'ros_context', 'ros_domain', 'start_node', 'start_rig'}
+PROCESS_FIXTURES = {'browser', 'cluster'}
+PROCESS_EVENTS = {'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.system', 'subprocess.Popen'}
+ALONE = pytest.StashKey[bool]()
+"""Set for tests that must not start a process: the units that are not marked so by hand."""
+test_alone = None
+"""Node id of such a test while it runs."""
+
+
+def pytest_collection_modifyitems(items):
+    """Give each test its kind, and run files with slow tests first so that no worker is left with one at the end.
+
+    What uses a fixture that talks DDS is `ros`; what has a time limit of its own, or uses a fixture that starts other
+    processes, is `slow`; all else is `unit`.
+    """
+    for item in items:
+        names = set(item.fixturenames)
+        if names & ROS_FIXTURES:
+            item.add_marker('ros')
+        if names & PROCESS_FIXTURES or item.get_closest_marker('timeout'):
+            item.add_marker('slow')
+        if not any(item.get_closest_marker(kind) for kind in KINDS):
+            item.add_marker('unit')
+            item.stash[ALONE] = True
+    slow_files = {item.path for item in items if item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in slow_files)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    global test_alone
+    test_alone = item.nodeid if ALONE in item.stash else None
+    try:
+        return (yield)
+    finally:
+        test_alone = None
+
+
+def refuse_processes(event, arguments):
+    """Audit hook: fail the unit test that starts a process."""
+    if event in PROCESS_EVENTS and test_alone:
+        pytest.fail('{} starts a process ({} {}): mark it pytest.mark.slow, or pytest.mark.unit when that takes less '
+                    'than a second'.format(test_alone, event, str(arguments[1:2])[:100]))
+
+
+sys.addaudithook(refuse_processes)
+
+
+def skipped_table(reports):
+    """Lines that say how many tests were skipped for which reason, and in which files."""
+    tests = collections.defaultdict(collections.Counter)
+    for report in reports:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        tests[reason.replace('Skipped: ', '', 1)][report.nodeid.split('::')[0]] += 1
+    for reason, files in sorted(tests.items()):
+        yield '{:5}  {}'.format(sum(files.values()), reason)
+        yield from ('       {} in {}'.format(count, file) for file, count in sorted(files.items()))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what was skipped, and why."""
+    reports = terminalreporter.stats.get('skipped', ())
+    if reports:
+        terminalreporter.write_sep('=', 'skipped tests: {}'.format(len(reports)))
+        for line in skipped_table(reports):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope='session')

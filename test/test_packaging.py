@@ -143,6 +143,7 @@ def test_every_program_exists(arguments, name):
     assert callable(getattr(importlib.import_module(module), function))
 
 
+@pytest.mark.slow
 def test_wheel_holds_programs_launch_files_configuration_and_models(copy, tmp_path):
     pytest.importorskip('pip')
     (copy / 'models').mkdir(exist_ok=True)

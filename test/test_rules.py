@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.unit
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'espnet_ros'
 BIN = pathlib.Path(sys.executable).parent

@@ -425,6 +425,7 @@ def test_summary_tells_rates_and_gaps(tmp_path):
     assert summary.size == only_file(tmp_path / 'bag').stat().st_size
 
 
+@pytest.mark.slow
 def test_without_rosbags_one_sentence_says_so():
     program = ('import sys; sys.modules["rosbags"] = None; from espnet_ros import cli; cli.COMMANDS["bag"] = ""\n'
                'sys.exit(cli.main(["bag", "info", "x"]))')
@@ -434,6 +435,7 @@ def test_without_rosbags_one_sentence_says_so():
     assert done.stderr.count('\n') == 1
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_bag(tmp_path):
     sizes = {}
     for count in (20, 160):  # of 0.77 MB

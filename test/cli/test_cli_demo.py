@@ -6,6 +6,8 @@ import pytest
 
 from espnet_ros.cli import main
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('rclpy', reason='the demo needs ROS 2')
 
 

@@ -128,6 +128,7 @@ def test_a_bag_that_was_cut_off_is_evaluated_up_to_there(tiny, capsys, storage, 
     assert 'warning: ' + cut in captured.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
 def test_what_was_done_is_kept_when_it_is_ended(tiny, number):
     assert main(['bag', 'create', 'drive:40:96x64', '--out', 'bag']) == 0

@@ -14,6 +14,8 @@ from ros_process import wait_until
 from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import Drive, open_dataset
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('rclpy', reason='it needs ROS 2')
 
 

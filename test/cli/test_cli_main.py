@@ -71,17 +71,20 @@ def test_our_own_mistakes_keep_their_traceback(monkeypatch):
         main(['models', 'list'])
 
 
+@pytest.mark.slow
 def test_help_does_not_wait_for_pytorch():
     program = 'import sys; from espnet_ros import cli; cli.main([]); sys.exit("torch" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', program], stdout=subprocess.DEVNULL).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error():
     process = subprocess.Popen([*PROGRAM, 'models', 'list', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()  # before anything is written: importing takes longer than this
     assert process.stderr.read() == b'' and process.wait(60) == 1
 
 
+@pytest.mark.slow
 def test_a_user_sees_no_traceback():
     result = subprocess.run([*PROGRAM, 'predict', 'nowhere.png', '--model', 'nothing'], capture_output=True, text=True)
     assert result.returncode == 1 and result.stdout == ''

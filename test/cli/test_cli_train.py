@@ -142,6 +142,7 @@ def test_images_that_cannot_be_used_are_named(tmp_path, capsys):
     assert "2.png' holds the value 12 in 4096 pixels" in error
 
 
+@pytest.mark.slow
 def test_interrupted_by_the_user(tmp_path):
     process = subprocess.Popen(
         [sys.executable, '-m', 'espnet_ros.cli', 'train', '--data', 'street:8:64x64', '--name', 'mine', *SMALL,

@@ -174,6 +174,7 @@ def test_objects_of_cityscapes_are_scored_from_folder_to_report(tmp_path):
     assert '<th>iIoU</th>' in page and percent(metrics['averageScoreInstClasses']) in page
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_bag(tmp_path):
     peaks = {}
     for count in (20, 220):

@@ -31,6 +31,7 @@ def test_tasks_are_cut_into_chunks(monkeypatch):
         Task(0, 3, 7), Task(0, 7, 9), Task(2, 0, 4)]
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_bit_for_bit_though_one_is_killed(setup, expected, monkeypatch):
     monkeypatch.setattr(workers, 'CHUNK', 1)
     pool = workers.Processes(setup, 2)
@@ -66,6 +67,7 @@ class Broken:
         return future
 
 
+@pytest.mark.slow
 def test_a_users_mistake_is_told(setup):
     pool = workers.Processes(setup._replace(backend='torch', model='/nowhere/model.yaml'), 1)
     try:

@@ -380,6 +380,7 @@ def test_http_stream(video):
     assert found[0].name == 'stream_000000'
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_by_libraries(tmp_path):
     """In a process of its own, where FFmpeg has not been woken before."""
     for name, content in (('a.mp4', b'\0\0\0\x18ftypmp42' + b'\0' * 5000), ('b.avi', b'RIFF\xff\xff\xff\xffAVI LIST'),

@@ -281,6 +281,7 @@ def test_fetches_at_the_same_time_wait_for_each_other(server, cache):
     assert (cache / 'm.pth').read_bytes() == CONTENT and server.asked == [None, 'bytes=150000-']
 
 
+@pytest.mark.slow
 def test_an_interrupted_fetch_keeps_what_came(server, cache, known):
     server.plan = ['slow']
     program = ('import sys\nfrom espnet_ros.cli import main\nfrom espnet_ros.models import catalog\n'

@@ -274,6 +274,7 @@ HOSTILE_SIZES = {
 }
 
 
+@pytest.mark.slow
 def test_no_file_takes_more_memory_than_it_has_bytes(tmp_path):
     for name, make in HOSTILE_SIZES.items():
         (tmp_path / name).write_bytes(make())

@@ -42,6 +42,7 @@ def test_a_frame_depends_on_nothing_but_seed_and_time(street):
     assert digest(Street(SIZE[0], SIZE[1], 0).frame(7.25)) == first
 
 
+@pytest.mark.slow
 def test_another_process_sees_the_same_street(street):
     code = ('import hashlib; from espnet_ros.scene import Street; f = Street(256, 128, 0).frame(7.25); '
             'print(hashlib.sha256(f.image.tobytes() + f.labels.tobytes()).hexdigest())')

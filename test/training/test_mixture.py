@@ -129,6 +129,7 @@ def test_the_seed_and_the_stage_change_everything():
     assert len({b'|'.join(b.image.numpy().tobytes() for b in found) for found in (first, seed, number)}) == 3
 
 
+@pytest.mark.slow
 def test_workers_change_nothing():
     mixed = stage(parts((6, 0.5), (5, 1.0)), epochs=2)
     alone = batches(mixed)
@@ -164,6 +165,7 @@ def test_more_processes_than_images_in_a_batch():
         batches(stage(parts((6, 1.0))), team=Team(2, 3, torch.device('cpu')))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
 def test_the_sentence_of_an_unusable_image_comes_through(workers):
     mixed = stage([Part(broken(wrong_label))], epochs=1)
@@ -172,6 +174,7 @@ def test_the_sentence_of_an_unusable_image_comes_through(workers):
     assert str(caught.value) == "the label image '4.png' holds the value 77"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
 def test_reading_all(workers):
     samples = broken(wrong_label)
@@ -208,6 +211,7 @@ def all_samples(samples):
     return list(read_all(samples, workers=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('read', [all_batches, all_samples])
 def test_a_killed_worker_ends_it_with_a_sentence(read):
     before = signal.getsignal(signal.SIGCHLD)
@@ -235,6 +239,7 @@ def test_workers_survive_the_threads_of_opencv():
         cv2.setNumThreads(threads)
 
 
+@pytest.mark.slow
 def test_workers_end_when_nobody_wants_more():
     given = loader(settings(), stage(parts((6, 1.0)), epochs=1000), ALONE, 2, 0, 0)
     before = {child.pid for child in torch.multiprocessing.active_children()}

@@ -73,6 +73,7 @@ def test_files_are_read_once(files, read, cache):
     assert len(list((cache / 'surveys').iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_cached_result(files, read):
     look(files, read)
     program = """if True:

@@ -14,6 +14,8 @@ from espnet_ros.errors import EngineError
 from espnet_ros.models.checkpoint import read_weights
 from espnet_ros.training.team import joined
 
+pytestmark = pytest.mark.slow
+
 SUPPORT = pathlib.Path(__file__).resolve().parents[1] / 'support'
 
 

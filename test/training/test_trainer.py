@@ -17,6 +17,8 @@ from espnet_ros.training.plan import make_plan
 from espnet_ros.training.team import Team
 from espnet_ros.training.trainer import Watch, learning_rate, train
 
+pytestmark = pytest.mark.slow
+
 ALONE = Team(0, 1, torch.device('cpu'))
 
 

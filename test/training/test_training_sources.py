@@ -48,6 +48,7 @@ def test_every_form_is_explained():
         'camvid', 'cityscapes', 'mapillary', 'voc', 'folder', 'street', 'drive', 'bag'}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('settings', [
     BagSettings(images='raw', compression='none'), BagSettings(images='png'),
     BagSettings(images='png', storage='sqlite3', compression='file')])

@@ -144,6 +144,7 @@ def hold(folder, entered, leave):
         leave.wait(60)
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time(cache):
     # In a process of its own: that is who else builds.
     context = multiprocessing.get_context('spawn')
@@ -166,6 +167,7 @@ def test_one_process_at_a_time(cache):
     other.join(60)
 
 
+@pytest.mark.slow
 def test_a_killed_process_holds_nothing(cache):
     context = multiprocessing.get_context('spawn')
     entered, leave = context.Event(), context.Event()

@@ -48,6 +48,7 @@ def test_after_an_error(devfreq):
     assert limits(devfreq) == ['114750000', '1134750000']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGSEGV])
 @pytest.mark.parametrize('whole_group', [False, True])  # as Ctrl-C does, and a terminal that goes
 def test_in_the_middle_of_a_measurement(devfreq, number, whole_group):
