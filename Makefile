@@ -1,9 +1,10 @@
-# The two ways to see it work without a ROS 2 installation; `make` alone explains them.
+# The ways to see it work without a ROS 2 installation; `make` alone explains them.
 
 PYTHON ?= python3
 SOURCE ?=
 SECONDS ?=
 ARGS ?=
+JOBS ?= $(shell nproc)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,11 +25,14 @@ define HELP
 make demo    camera, segmentation and diagnostics as ROS 2 nodes for some seconds; leaves pictures in demo/
              SOURCE=video.mp4   in place of the synthetic street: video, folder of images, webcam index, RTSP address
              SECONDS=20         how long
-make test    everything: layers, Python 3.6 floor, lint, types, units, nodes over real DDS
+make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer within a minute
              ARGS='-k labels'   arguments for pytest
-make lint    the first four of these only
+make test    everything: the same, Python 3.6 at work, nodes over real DDS, trainings, benchmarks
+             JOBS=2             how many tests at a time; by default as many as there are cores
+make lint    only what make check does without unit tests
+make floor   the environment with Python 3.6 that make test uses where it is: 900 MB of downloads, into .floor
 make env     only the environment, in .venv
-make clean   remove .venv and all else that these commands made
+make clean   remove .venv, .floor and all else that these commands made
 
 They need Python 3.10 to 3.14 on x86-64 Linux; PYTHON=python3.12 chooses one (make clean before a change).
 PyTorch comes as pip finds it: by default with CUDA, a download of gigabytes. For its CPU build, let PIP_EXTRA_INDEX_URL
@@ -50,7 +54,11 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-.PHONY: help demo test lint env clean
+# A file's tests stay together, since they share its nodes and models; files with slow tests come first.
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo check test lint floor env clean
 .DELETE_ON_ERROR:
 
 help:
@@ -59,16 +67,22 @@ help:
 demo: $(VENV)/run.stamp
 	$(BIN)/espnet-ros demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SOURCE),--source "$$SOURCE")
 
+check: env
+	$(PYTEST) $(PARALLEL) -m unit $(ARGS)
+
 test: env
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(PARALLEL) $(ARGS)
 
 lint: env
-	$(BIN)/python -m pytest test/test_rules.py $(ARGS)
+	$(PYTEST) test/test_rules.py $(ARGS)
+
+floor:
+	requirements/floor.sh
 
 env: $(VENV)/test.stamp
 
 clean:
-	rm -rf $(VENV) build demo dist install log *.egg-info .cache .*_cache .hypothesis
+	rm -rf $(VENV) .floor build demo dist install log *.egg-info .cache .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last, so an interrupted installation is taken up again.

@@ -38,7 +38,7 @@ class GroundTruth(typing.NamedTuple):
     label_set: LabelSet
     table: np.ndarray
     known: np.ndarray
-    colors: dict[tuple[int, int, int], int]
+    colors: typing.Dict[typing.Tuple[int, int, int], int]
     rest: bool = False
 
     def decode(self, pixels, name):

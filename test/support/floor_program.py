@@ -83,6 +83,7 @@ def work(folder):
     from small_models import CARD, network
 
     from espnet_ros import labels, models
+    from espnet_ros.diagnostics import machine
     from espnet_ros.diagnostics.latency import StageTimes
     from espnet_ros.engine import build_engine
     from espnet_ros.errors import ModelError
@@ -92,7 +93,6 @@ def work(folder):
     from espnet_ros.models.card import read_card, write_card
     from espnet_ros.models.checkpoint import load_network, sha256_of, write_weights
     from espnet_ros.segmenter import Segmenter
-    from espnet_ros.telemetry import machine
     from espnet_ros.telemetry.sources import open_machine
 
     weights, card_path = os.path.join(folder, 'small.pth'), os.path.join(folder, 'small.yaml')
