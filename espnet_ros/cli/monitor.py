@@ -85,8 +85,8 @@ def _once(board, listener, console, options):
         print(_json(groups))
     elif options.plain or not console.is_terminal:
         print(plain_line(groups))
-        for level, text in (warning for group in groups for warning in group.warnings):
-            print(WORDS[level], text)
+        for alert in (alert for group in groups for alert in group.alerts):
+            print(WORDS[alert.level], alert.sentence)
     else:
         console.print(draw(board, now, console.width, _is_unicode(console)))
     return {OK: 0, WARN: WARNS}.get(max(group.level for group in groups), FAILS)
@@ -103,12 +103,11 @@ def _print_lines(board, listener, as_json, waiting):
         else:
             is_heard = any(group.is_node and group.parts for group in groups)
             print(stamp, plain_line(groups) if is_heard else waiting, flush=True)
-            # By node and part: in each second the sentence has other numbers.
-            warnings = {(level, *text.split(': ')[:2]) if group.parts and not group.is_silent else (level, group.name):
-                        (level, text) for group in groups for level, text in group.warnings}
-            for key in warnings.keys() - told:
-                print(stamp, WORDS[warnings[key][0]], warnings[key][1], flush=True)
-            told = set(warnings)
+            # Not by its text: that has other numbers each second.
+            alerts = {alert[:3]: alert for group in groups for alert in group.alerts}
+            for key in alerts.keys() - told:
+                print(stamp, WORDS[alerts[key].level], alerts[key].sentence, flush=True)
+            told = set(alerts)
         time.sleep(1.0)
 
 

@@ -11,6 +11,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, OK
 from espnet_ros.engine import EngineInfo
 from espnet_ros.errors import EspnetError, ImageError, SourceError
@@ -25,10 +26,6 @@ _LOOK_SECONDS = 0.1
 """Between looks whether the node is still there, while waiting for it."""
 _GRAPH_SECONDS = _DIAGNOSTICS_SECONDS = 3.0
 """In which all know of topics that have come or gone, and in which diagnostics, sent once a second, say what was."""
-_COUNTERS = {'received': ('Input', 'received'), 'lost': ('Input', 'lost in transport'),
-             'dropped': ('Input', 'dropped for a newer image'), 'refused': ('Input', 'refused'),
-             'rested': ('Output', 'rested (no subscriber or disabled)'), 'failed': ('Output', 'failed')}
-"""Status and key of what a segmentation node counts of its images."""
 
 
 class Answer(typing.NamedTuple):
@@ -89,7 +86,7 @@ class Player(Node):
         told = time.monotonic()
         self._wait_silently(lambda: self._engine_says())
         deadline = told + build_timeout
-        while self._engine_says().startswith('building'):
+        while self._value(keys.ENGINE, keys.PHASE) == keys.BUILDING:
             self._check()
             if time.monotonic() > deadline:
                 raise SourceError("'{}' is still {}; wait until it is ready".format(self._target, self._engine_says()))
@@ -207,35 +204,27 @@ class Player(Node):
 
     def engine(self):
         """Return the node's EngineInfo, None where it does not tell."""
-        status = self._statuses.get('Engine')
-        values = dict(status.values) if status else {}
-        if 'backend' not in values:
-            return None
-        fallback = '' if status.level == OK else status.message.partition(': ')[2]
-        return EngineInfo(values['backend'], values['device'], values['precision'], 0.0, fallback=fallback,
-                          choice=values.get('choice', ''))
+        backend, device, precision, fallback, choice = (self._value(keys.ENGINE, key) for key in (
+            keys.BACKEND, keys.DEVICE, keys.PRECISION, keys.FALLBACK, keys.CHOICE))
+        return EngineInfo(backend, device, precision, 0.0, fallback=fallback, choice=choice) if backend else None
 
     def model(self):
         """Return (SHA-256 of the weights, network input such as 480x360) of the node, '' for what it does not tell."""
-        status = self._statuses.get('Engine')
-        values = dict(status.values) if status else {}
-        return values.get('weights SHA-256', ''), values.get('network input', '')
+        return self._value(keys.ENGINE, keys.WEIGHTS), self._value(keys.ENGINE, keys.NETWORK_INPUT)
 
     def counters(self, settled=True):
-        """Return what the node has counted of its images: dict with the keys of _COUNTERS; {} if it does not tell.
+        """Return what the node has counted of its images: dict with keys.COUNTERS; {} if it does not tell.
 
         settled: wait, at most for some seconds, for what tells of all until now.
         """
         told = self._told
         # The first may have been on its way.
         self._wait_silently(lambda: not settled or self._told >= told + 2)
-        return {name: self._count(name) for name in _COUNTERS if self._told}
+        statuses = self._statuses
+        return {counter: keys.count_of(statuses, counter) for counter in keys.COUNTERS if self._told}
 
-    def _count(self, name):
-        """A counter; 0 where the node does not tell it."""
-        status, key = _COUNTERS[name]
-        value = dict(self._statuses[status].values).get(key, '') if status in self._statuses else ''
-        return int(value) if value.isdigit() else 0
+    def _value(self, part, key):
+        return keys.value_of(self._statuses, part, key)
 
     def _said(self):
         """What the node's diagnostics say is wrong, as the end of a sentence."""
@@ -245,7 +234,7 @@ class Player(Node):
         return '; its diagnostics say: ' + '; '.join(said) if said else '; it publishes no diagnostics'
 
     def _engine_says(self):
-        return self._statuses['Engine'].message if 'Engine' in self._statuses else ''
+        return self._statuses[keys.ENGINE].message if keys.ENGINE in self._statuses else ''
 
     # Waiting
 
@@ -256,7 +245,7 @@ class Player(Node):
             raise SourceError(str(self.error))
         if self.error is not None:
             raise self.error
-        engine = self._statuses.get('Engine')
+        engine = self._statuses.get(keys.ENGINE)
         if engine is not None and engine.level == ERROR:
             raise SourceError("'{}' has no engine: {}".format(self._target, engine.message))
 
@@ -325,8 +314,6 @@ class Player(Node):
                 self._target, quoted(error)))
 
     def _on_diagnostics(self, message):
-        prefix = self._target.lstrip('/') + ': '
-        own = {status.name[len(prefix):]: status for status in message_to_statuses(message)
-               if status.name.startswith(prefix)}
+        own = keys.parts_of(message_to_statuses(message), self._target)
         self._statuses = dict(self._statuses, **own)  # another thread reads the old one
         self._told += bool(own)

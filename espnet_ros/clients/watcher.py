@@ -6,17 +6,20 @@ import typing
 
 import cv2
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from espnet_ros.clients.background import spinning
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import RateMeter
+from espnet_ros.diagnostics.status import ERROR
 from espnet_ros.images import render
 from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, cityscapes_to_camvid
 from espnet_ros.metrics.confusion import confusion_matrix, mean_iou
+from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
 from espnet_ros.nodes.common.messages import image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
 
@@ -138,13 +141,11 @@ class Watcher(Node):
             LabelClass(c['id'], c['name'], c['category_id'], tuple(c['color'])) for c in content['classes']))
 
     def _on_diagnostics(self, message):
-        for status in message.status:
-            if status.name == self._target.lstrip('/') + ': Input':
-                values = {v.key: v.value for v in status.values}
-                lost = values['lost in transport']
-                self._dropped = int(values['dropped for a newer image']) + (int(lost) if lost.isdigit() else 0)
-            elif status.name == self._target.lstrip('/') + ': Engine':
-                self._engine, self._failed = status.message, status.level == DiagnosticStatus.ERROR
+        parts = keys.parts_of(message_to_statuses(message), self._target)
+        if keys.INPUT in parts:
+            self._dropped = sum(keys.count_of(parts, counter) for counter in (keys.DROPPED, keys.LOST))
+        if keys.ENGINE in parts:
+            self._engine, self._failed = parts[keys.ENGINE].message, parts[keys.ENGINE].level == ERROR
 
 
 def watching(target, on_overlay, on_truth=None):

@@ -2,6 +2,7 @@
 import itertools
 import typing
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import OK, WARN, Problem, Status, compose, level_above
 from espnet_ros.telemetry.machine import average_load, gpu_name, mib, temperatures, total_power
 
@@ -24,7 +25,7 @@ class Limits(typing.NamedTuple):
 
 def statuses(host, state, limits):
     """Return the five Status values of a MachineState: GPU, CPU, Memory, Power and Temperature of `host`."""
-    return [make('{}: {}'.format(host, name), state, limits) for name, make in _STATUSES]
+    return [make(keys.status_name(host, part), state, limits) for part, make in _STATUSES]
 
 
 def _gpu_status(name, state, limits):
@@ -47,35 +48,37 @@ def _gpu_status(name, state, limits):
         if gpu.load is not None and 0 < limits.gpu_warn <= gpu.load:
             problems.append(Problem(
                 WARN, '{}: {:.0f}% busy; lower max_rate or the network input'.format(who, gpu.load)))
-    return compose(name, problems, ', '.join(texts) or 'none measured', [
-        ('sources', ', '.join(state.sources)), *values])
+    loads = [gpu.load for gpu in state.gpus if gpu.load is not None]
+    if loads:
+        values.insert(0, (keys.READINGS[keys.GPU], '{:.1f}'.format(max(loads))))
+    return _status(name, problems, ', '.join(texts), [('sources', ', '.join(state.sources)), *values])
 
 
 def _cpu_status(name, state, limits):
     average = average_load(state)
     if average is None:
-        return compose(name, [], 'not measured', [])
+        return _status(name)
     level = WARN if average >= limits.cpu_warn else OK
     problems = [Problem(level, '{:.0f}% busy; end other programs or lower max_rate'.format(average))]
-    values = []
+    values = [(keys.READINGS[keys.CPU], '{:.1f}'.format(average))]
     for index, (load, clock) in enumerate(itertools.zip_longest(state.cpu, state.cpu_clocks)):
         values.append(('core {} (%)'.format(index), _text('{:.0f}', load) or 'off'))
         if clock is not None:
             values.append(('core {} (MHz)'.format(index), '{:.0f}'.format(clock)))
-    return compose(name, problems, '{:.0f}%'.format(average), values)
+    return _status(name, problems, '{:.0f}%'.format(average), values)
 
 
 def _memory_status(name, state, limits):
     if state.memory_used is None or not state.memory_total:
-        return compose(name, [], 'not measured', [])
+        return _status(name)
     used = 100.0 * state.memory_used / state.memory_total
     text = '{:.0f}% of {:.1f} GiB'.format(used, state.memory_total / 2 ** 30)
-    return compose(name, [Problem(
-        level_above(used, limits.memory_warn, limits.memory_error),
-        text + ' is in use; end other programs, add swap or choose a smaller model')], text, [
-            (key, _text('{:.0f}', mib(value))) for key, value in (
-                ('used (MiB)', state.memory_used), ('total (MiB)', state.memory_total),
-                ('swap used (MiB)', state.swap_used), ('swap total (MiB)', state.swap_total)) if value is not None])
+    problem = Problem(level_above(used, limits.memory_warn, limits.memory_error),
+                      text + ' is in use; end other programs, add swap or choose a smaller model')
+    return _status(name, [problem], text, [(keys.READINGS[keys.MEMORY], '{:.1f}'.format(used))] + [
+        (key, _text('{:.0f}', mib(value))) for key, value in (
+            ('used (MiB)', state.memory_used), ('total (MiB)', state.memory_total),
+            ('swap used (MiB)', state.swap_used), ('swap total (MiB)', state.swap_total)) if value is not None])
 
 
 def _power_status(name, state, limits):
@@ -86,8 +89,8 @@ def _power_status(name, state, limits):
         problems.append(Problem(
             level_above(total, limits.power_warn or float('inf'), limits.power_error or float('inf')),
             '{:.1f} W are drawn; lower max_rate or choose a lower power mode'.format(total)))
-    values = [('total (W)', _text('{:.2f}', total))] if total is not None else []
-    return compose(name, problems, _text('{:.1f} W', total) or 'not measured', values + [
+    values = [(keys.READINGS[keys.POWER], _text('{:.2f}', total))] if total is not None else []
+    return _status(name, problems, _text('{:.1f} W', total), values + [
         ('{} (W)'.format(rail), '{:.3f}'.format(watts)) for rail, watts in state.rails])
 
 
@@ -95,19 +98,25 @@ def _temperature_status(name, state, limits):
     sensors = temperatures(state)
     remedy = '; cool the machine, check its fan or lower max_rate'
     problems = [Problem(WARN, text + remedy) for text in state.heat_throttles]
-    text = 'not measured'
+    text, values = '', []
     if sensors:
         hottest = max(sensors, key=sensors.__getitem__)
         text = '{:.0f} C at {}'.format(sensors[hottest], hottest)
+        values = [(keys.READINGS[keys.TEMPERATURE], '{:.1f}'.format(sensors[hottest]))]
         problems.append(Problem(
             level_above(sensors[hottest], limits.temperature_warn, limits.temperature_error), text + remedy))
-    return compose(name, problems, text, [
+    return _status(name, problems, text, values + [
         ('{} (C)'.format(sensor), '{:.1f}'.format(celsius)) for sensor, celsius in sensors.items()])
 
 
 _STATUSES: typing.Tuple[typing.Tuple[str, typing.Callable[..., Status]], ...] = (
-    ('CPU', _cpu_status), ('Memory', _memory_status), ('GPU', _gpu_status), ('Power', _power_status),
-    ('Temperature', _temperature_status))
+    (keys.CPU, _cpu_status), (keys.MEMORY, _memory_status), (keys.GPU, _gpu_status), (keys.POWER, _power_status),
+    (keys.TEMPERATURE, _temperature_status))
+
+
+def _status(name, problems=(), measured='', values=()):
+    """Return the Status of a part; measured: its measurement in a few words, empty without one."""
+    return compose(name, problems, measured or 'not measured', [*values, (keys.MEASURED, 'yes' if measured else 'no')])
 
 
 def _text(template, value):

@@ -1,6 +1,7 @@
 """What diagnostics says: measured states to a level, a sentence and values."""
 import typing
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import Percentiles, Rhythm
 
 OK, WARN, ERROR = 0, 1, 2
@@ -56,7 +57,7 @@ class InputState(typing.NamedTuple):
 
 
 class EngineState(typing.NamedTuple):
-    """phase: 'unconfigured', 'building', 'ready' or 'failed'. problem: why it failed or fell back; may be empty."""
+    """State of model and engine. phase: a phase of keys.ENGINE. problem: why it failed or fell back; may be empty."""
 
     phase: str
     seconds: float = 0.0
@@ -76,7 +77,7 @@ class OutputState(typing.NamedTuple):
     subscribers: int
     rate: float
     published: int
-    rested: int
+    skipped: int
     failed: int
     failure: str = ''
     rhythm: Rhythm = Rhythm()
@@ -87,11 +88,10 @@ class OutputState(typing.NamedTuple):
 def input_status(name, state, min_rate=0.0):
     """Return the Status of the input; min_rate in Hz, 0 for none."""
     values = (
-        ('topic', state.topic), ('publishers', state.publishers), ('rate (Hz)', '{:.2f}'.format(state.rate)),
-        ('jitter (ms)', _milliseconds(state.rhythm.jitter)), ('seconds since the last', '{:.1f}'.format(state.silence)),
-        ('received', state.received), ('lost in transport', 'unknown' if state.lost is None else state.lost),
-        ('dropped for a newer image', state.dropped), ('refused', state.refused),
-        ('last refusal', state.refusal or 'none'))
+        (keys.TOPIC, state.topic), (keys.PUBLISHERS, state.publishers), (keys.RATE, '{:.2f}'.format(state.rate)),
+        (keys.JITTER, _milliseconds(state.rhythm.jitter)), (keys.SILENCE, '{:.1f}'.format(state.silence)),
+        (keys.RECEIVED, state.received), (keys.LOST, keys.UNKNOWN if state.lost is None else state.lost),
+        (keys.DROPPED, state.dropped), (keys.REFUSED, state.refused), (keys.LAST_REFUSAL, state.refusal or 'none'))
     if not state.active:
         return compose(name, [], 'not active', values)
     problems = []
@@ -117,12 +117,12 @@ def input_status(name, state, min_rate=0.0):
 def latency_status(name, stages, max_latency=0.0):
     """Return the Status of the latency.
 
-    stages: mapping from stage to telemetry.latency.Percentiles in seconds; the stage 'stamp to output' is held
+    stages: mapping from stage to diagnostics.latency.Percentiles in seconds; the stage 'stamp to output' is held
     against max_latency in seconds, 0 for none.
     """
-    values = tuple(('{} {} (ms)'.format(stage, which), '{:.1f}'.format(1000 * getattr(times, which)))
+    values = tuple((keys.latency_key(stage, which), '{:.1f}'.format(1000 * getattr(times, which)))
                    for stage, times in stages.items() for which in Percentiles._fields)
-    age = stages.get('stamp to output')
+    age = stages.get(keys.STAMP_TO_OUTPUT)
     if age is None:
         return compose(name, [], 'nothing measured yet', values)
     problems = []
@@ -143,32 +143,35 @@ def latency_readings(stages):
 def engine_status(name, state):
     """Return the Status of model and engine."""
     level, message = {
-        'unconfigured': (ERROR if state.problem else OK, 'not configured'),
-        'building': (OK, 'building engine, {:.0f} s'.format(state.seconds)),
-        'ready': (OK, 'ready'),
-        'failed': (ERROR, 'no engine'),
+        keys.UNCONFIGURED: (ERROR if state.problem else OK, 'not configured'),
+        keys.BUILDING: (OK, 'building engine, {:.0f} s'.format(state.seconds)),
+        keys.READY: (OK, 'ready'),
+        keys.FAILED: (ERROR, 'no engine'),
     }[state.phase]
+    is_fallback = state.phase == keys.READY and bool(state.problem)
+    values = ((keys.PHASE, state.phase),) + state.values + ((keys.FALLBACK, state.problem),) * is_fallback
     if not state.problem:
-        return compose(name, [Problem(level, message)], message, state.values)
+        return compose(name, [Problem(level, message)], message, values)
     # A fallback is logged where it happens.
-    return compose(name, [Problem(max(level, WARN), '{}: {}'.format(message, state.problem), state.phase == 'ready')],
-                   message, state.values)
+    return compose(name, [Problem(max(level, WARN), '{}: {}'.format(message, state.problem), told=is_fallback)],
+                   message, values)
 
 
 def output_status(name, state):
     """Return the Status of the output."""
-    values = (('rate (Hz)', '{:.2f}'.format(state.rate)), ('jitter (ms)', _milliseconds(state.rhythm.jitter)),
-              ('published', state.published),
-              ('rested (no subscriber or disabled)', state.rested), ('failed', state.failed),
-              ('subscribers', state.subscribers), ('last failure', state.failure or 'none'))
     if not state.active:
-        message = 'not active'
+        phase, message = keys.INACTIVE, 'not active'
     elif not state.enabled:
-        message = 'disabled by ~/enable'
+        phase, message = keys.DISABLED, 'disabled by ~/enable'
     elif not state.subscribers:
-        message = 'resting: nobody subscribes'
+        phase, message = keys.IDLE, 'idle: nobody subscribes'
     else:
-        message = '{:.1f} Hz'.format(state.rate)
+        phase, message = keys.RUNNING, '{:.1f} Hz'.format(state.rate)
+    values = (
+        (keys.PHASE, phase), (keys.RATE, '{:.2f}'.format(state.rate)),
+        (keys.JITTER, _milliseconds(state.rhythm.jitter)), (keys.PUBLISHED, state.published),
+        (keys.SKIPPED, state.skipped), (keys.IMAGES_FAILED, state.failed), (keys.SUBSCRIBERS, state.subscribers),
+        (keys.LAST_FAILURE, state.failure or 'none'))
     problems = []
     if state.failure and state.active:
         problems.append(Problem(ERROR, 'the last image failed: ' + state.failure, told=True))
@@ -181,14 +184,15 @@ def output_status(name, state):
 
 
 def compose(name, problems, fine, values):
-    """Return the Status that several problems make; `fine` is its message when none is above OK.
+    """Return the Status that several problems make; `fine` is its message when none is above OK, and its summary.
 
-    values: pairs; the second of each may be anything that has a text.
+    values: pairs of a key and anything that has a text.
     """
+    values = tuple((key, str(value)) for key, value in values) + ((keys.SUMMARY, fine),)
     problems = [problem for problem in problems if problem.level > OK]
     return Status(
         name, max([problem.level for problem in problems] or [OK]),
-        '; '.join(problem.text for problem in problems) or fine, tuple((key, str(value)) for key, value in values),
+        '; '.join(problem.text for problem in problems) or fine, values,
         '; '.join(problem.text for problem in problems if not problem.told))
 
 
@@ -221,4 +225,4 @@ class LevelLog:
 
 
 def _milliseconds(seconds):
-    return 'unknown' if seconds is None else '{:.1f}'.format(1000 * seconds)
+    return keys.UNKNOWN if seconds is None else '{:.1f}'.format(1000 * seconds)

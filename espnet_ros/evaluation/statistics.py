@@ -5,15 +5,16 @@ import math
 
 import numpy as np
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
 from espnet_ros.labels import CATEGORIES, label_set_to_dict
 from espnet_ros.metrics.confusion import category_confusion, class_accuracy, iou, mean, pixel_accuracy
 from espnet_ros.metrics.instances import ObjectScores, average
 
 PERCENTILES = (50, 95, 99, 100)
-FATES = {'dropped': 'dropped for newer ones by the node', 'lost': 'lost or replaced on their way to the node',
-         'refused': 'refused by the node', 'failed': 'failed in the node',
-         'rested': 'not computed, because the node was disabled or knew no listener', 'unknown': 'without a trace'}
+FATES = {keys.DROPPED: 'dropped for newer ones by the node', keys.LOST: 'lost or replaced on their way to the node',
+         keys.REFUSED: 'refused by the node', keys.IMAGES_FAILED: 'failed in the node',
+         keys.SKIPPED: 'skipped, because the node was disabled or had no subscriber', 'unknown': 'without a trace'}
 """What becomes of images without an answer, in words."""
 
 

@@ -1,27 +1,34 @@
 """What diagnostics said in the last minute."""
 import collections
 import math
-import re
 import threading
 import typing
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, OK, WARN, Status
 
 HISTORY = 60
 """Readings and seconds that sparklines show; diagnostics come once a second."""
 SILENT_SECONDS = 3.5
 """Without diagnostics for this long, a node is taken to be gone."""
-NODE_PARTS = ('Input', 'Output', 'Engine', 'Latency')
-MACHINE_PARTS = ('GPU', 'CPU', 'Memory', 'Power', 'Temperature')
-PERCENT = ('GPU', 'CPU', 'Memory')
+PERCENT = (keys.GPU, keys.CPU, keys.MEMORY)
 """Those whose numbers are from 0 to 100."""
 STALE = 3
 """The highest level that others' diagnostics know."""
 WORDS = {OK: 'OK', WARN: 'WARN', ERROR: 'ERROR', STALE: 'STALE'}
-DROPPED = 'dropped for a newer image'
-"""A value of an Input."""
-P50 = ' p50 (ms)'
-"""What a stage's median is called after it, in a Latency."""
+
+
+class Alert(typing.NamedTuple):
+    """Something that is not well. part: '' when all of the node or machine is meant."""
+
+    level: int
+    owner: str
+    part: str
+    text: str
+
+    @property
+    def sentence(self):
+        return ': '.join(filter(None, (self.owner, self.part, self.text)))
 
 
 class Group(typing.NamedTuple):
@@ -37,7 +44,7 @@ class Group(typing.NamedTuple):
     @property
     def is_node(self):
         """Whether it is a segmentation node."""
-        return 'Engine' in self.parts or not self.parts
+        return keys.ENGINE in self.parts or not self.parts
 
     @property
     def is_silent(self):
@@ -57,25 +64,22 @@ class Group(typing.NamedTuple):
         return 'silent for {:.0f} s'.format(self.age) if self.is_silent else WORDS[self.level]
 
     @property
-    def warnings(self):
-        """(level, sentence) of all that is not well."""
+    def alerts(self):
+        """The Alerts of all that is not well."""
         if not self.parts:
-            return [(ERROR, '{}: not heard yet; see with `ros2 node list` whether it runs'.format(self.name))]
+            return [Alert(ERROR, self.name, '', 'not heard yet; see with `ros2 node list` whether it runs')]
         if self.is_silent:
-            return [(ERROR, '{}: {}; has it ended? What is shown is from before'.format(self.name, self.state))]
-        return [(status.level, '{}: {}: {}'.format(self.name, part, status.message))
+            return [Alert(ERROR, self.name, '', self.state + '; has it ended? What is shown is from before')]
+        return [Alert(status.level, self.name, part, status.message)
                 for part, status in self.parts.items() if status.level > OK]
 
-    def message(self, part):
-        """Return what a part says, without problem or remedy."""
-        if part not in self.parts:
-            return '-'
-        status = self.parts[part]
-        return status.message if status.level == OK else re.split('[;:] ', status.message)[0]
+    def summary(self, part):
+        """Return the state or measurement of a part in a few words; the message where others tell no more."""
+        return self.value(part, keys.SUMMARY, self.parts[part].message if part in self.parts else '-')
 
-    def value(self, part, key):
-        """Return one of the values of a part, a text; '-' when it is not told."""
-        return dict(self.parts[part].values).get(key, '-') if part in self.parts else '-'
+    def value(self, part, key, default='-'):
+        """Return one of the values of a part, a text; `default` when it is not told."""
+        return keys.value_of(self.parts, part, key, default)
 
 
 class Board:
@@ -96,8 +100,8 @@ class Board:
         heard = set()
         with self._lock:
             for status in map(_clean, statuses):
-                name, _, part = status.name.rpartition(': ')
-                if part in MACHINE_PARTS or part in NODE_PARTS and self._is_wanted(name):
+                name, part = keys.split_name(status.name)
+                if part in keys.MACHINE_PARTS or part in keys.NODE_PARTS and self._is_wanted(name):
                     parts = self._parts.setdefault(name, {})
                     gap = part in parts and now - self._heard[name] > SILENT_SECONDS
                     parts[part] = status
@@ -112,7 +116,7 @@ class Board:
         with self._lock:
             # Others' nodes have an Input or an Output, too, but no Engine.
             found = [Group(name, dict(parts), now - self._heard[name]) for name, parts in self._parts.items()
-                     if 'Engine' in parts or any(part in MACHINE_PARTS for part in parts)]
+                     if keys.ENGINE in parts or any(part in keys.MACHINE_PARTS for part in parts)]
         found += [Group(name, {}) for name in self._nodes
                   if not any(group.is_node and _is_within(group.name, name) for group in found)]
         return sorted(found, key=lambda group: (not group.is_node, group.name))
@@ -142,31 +146,19 @@ def _printable(text):
 
 def _numbers(part, values):
     """(series, number) pairs of a part's values that are worth a sparkline."""
-    if part == 'Latency':
-        pairs = [(key, _floats(values, re.escape(key))) for key in values if key.endswith(P50)]
-    elif part == 'Input':
-        pairs = [(part, _floats(values, r'rate \(Hz\)')), (DROPPED, _floats(values, DROPPED))]
-    elif part == 'Memory':
-        used, total = (_floats(values, what + r' \(MiB\)') for what in ('used', 'total'))
-        pairs = [(part, [100 * used[0] / total[0]] if used and total and total[0] > 0 else [])]
-    elif part == 'CPU':
-        cores = _floats(values, r'core \d+ \(%\)')
-        pairs = [(part, [sum(cores) / len(cores)] if cores else [])]
+    if part == keys.LATENCY:
+        medians = [keys.latency_key(stage, 'p50') for stage in keys.stages_of(values)]
+        pairs = list(zip(medians, medians))
+    elif part == keys.INPUT:
+        pairs = [(part, keys.RATE), (keys.DROPPED, keys.DROPPED)]
     else:
-        pairs = [(part, _floats(values, _PATTERNS.get(part, '')))]
-    return [(series, max(numbers)) for series, numbers in pairs if numbers]
+        pairs = [(part, keys.READINGS.get(part, keys.RATE))]
+    numbers = [(series, _float(values.get(key, ''))) for series, key in pairs]
+    return [(series, number) for series, number in numbers if math.isfinite(number)]
 
 
-_PATTERNS = {'Output': r'rate \(Hz\)', 'GPU': r'.*load \(%\)', 'Power': r'total \(W\)', 'Temperature': r'.* \(C\)'}
-
-
-def _floats(values, pattern):
-    """The finite numbers among the values whose whole key is `pattern`."""
-    found = []
-    for key, text in values.items():
-        if re.fullmatch(pattern, key):
-            try:
-                found.append(float(text))
-            except ValueError:
-                continue
-    return [number for number in found if math.isfinite(number)]
+def _float(text):
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -7,13 +7,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, OK, WARN
-from espnet_ros.monitor.board import DROPPED, HISTORY, MACHINE_PARTS, P50, PERCENT, STALE, WORDS
+from espnet_ros.monitor.board import HISTORY, PERCENT, STALE, WORDS
 
 WIDE = 140
 """Columns from which machines stand beside the nodes."""
-UNMEASURED = ('none measured', 'not measured')
-"""Messages of parts that this machine does not tell (telemetry.machine)."""
 _STYLES = {OK: 'green', WARN: 'yellow', ERROR: 'bold red', STALE: 'yellow'}
 _BLOCKS, _ASCII = '▁▂▃▄▅▆▇', '_.-:=+*#'  # without the full block, which would join what stands below each other
 
@@ -39,13 +38,12 @@ def plain_line(groups):
     for group in groups:
         what = group.name + ' ' + group.state
         if not group.is_silent and group.is_node:
-            rest = group.message('Output')
             what += ': in {} Hz, out {} Hz{}, dropped {}, latency p50 {} p95 {} p99 {} ms, engine {}'.format(
-                group.value('Input', 'rate (Hz)'), group.value('Output', 'rate (Hz)'),
-                '' if rest.endswith(' Hz') else ' ({})'.format(rest), group.value('Input', DROPPED),
-                *_percentiles(group, 'stamp to output'), group.message('Engine'))
+                group.value(keys.INPUT, keys.RATE), group.value(keys.OUTPUT, keys.RATE), _reason(group, ' ({})'),
+                group.value(keys.INPUT, keys.DROPPED), *_percentiles(group, keys.STAMP_TO_OUTPUT),
+                group.summary(keys.ENGINE))
         elif not group.is_silent:
-            what += ': ' + ', '.join('{} {}'.format(part, group.message(part)) for part in _measured(group))
+            what += ': ' + ', '.join('{} {}'.format(part, group.summary(part)) for part in _measured(group))
         texts.append(what)
     return ' | '.join(texts)
 
@@ -56,19 +54,19 @@ def draw(board, now, width, is_unicode=True, waiting=''):
     waiting: the sentence to show while no segmentation node has been heard.
     """
     groups = board.groups(now)
-    warnings = sorted((warning for group in groups for warning in group.warnings), key=lambda warning: -warning[0])
+    alerts = sorted((alert for group in groups for alert in group.alerts), key=lambda alert: -alert.level)
     # On top: a low terminal cuts off what is below.
     top: list[typing.Any] = []
     if not any(group.is_node and group.parts for group in groups):
         top.append(Text(waiting, style='yellow'))
-    elif not warnings:
+    elif not alerts:
         top.append(Text('  all is well', style='green'))
-    if warnings:
+    if alerts:
         table = _grid((0, 'left'), (0, 'left'))
-        for level, text in warnings:
-            table.add_row(Text(WORDS[level], style=_STYLES[level]), Text(text))
+        for alert in alerts:
+            table.add_row(Text(WORDS[alert.level], style=_STYLES[alert.level]), Text(alert.sentence))
         top.append(Panel(table, title=Text('Look here', style='bold'), title_align='left',
-                         border_style=_STYLES[warnings[0][0]]))
+                         border_style=_STYLES[alerts[0].level]))
     heard = [group for group in groups if group.parts]
     nodes, machines = ([group for group in heard if group.is_node is kind] for kind in (True, False))
     if width < WIDE or not nodes or not machines:
@@ -100,44 +98,50 @@ def _panel(board, group, now, width, is_unicode):
 
 def _node(board, group, now, line):
     flow = _grid((15, 'left'), (5, 'right'), (5, 'right'), (5, 'right'), (0, 'left'))
-    rates = ('Input', 'Output')
+    rates = (keys.INPUT, keys.OUTPUT)
     for part in rates:
         if part in group.parts:
-            flow.add_row(part.lower(), Text(group.value(part, 'rate (Hz)'), style=_STYLES[group.parts[part].level]),
+            flow.add_row(part.lower(), Text(group.value(part, keys.RATE), style=_STYLES[group.parts[part].level]),
                          'Hz', '', line(part, rates))
-    times = group.parts['Latency'].values if 'Latency' in group.parts else ()
-    stages = [key[:-len(P50)] for key, _ in times if key.endswith(P50)]
+    stages = keys.stages_of(key for key, _ in group.parts[keys.LATENCY].values) if keys.LATENCY in group.parts else []
     if stages:
         flow.add_row(*(Text(text, style='dim') for text in ('latency (ms)', 'p50', 'p95', 'p99', 'p50, last minute')))
     for stage in stages:
-        style = 'bold' if stage == 'stamp to output' else ''
+        style = 'bold' if stage == keys.STAMP_TO_OUTPUT else ''
         flow.add_row(Text(stage, style=style), *(Text(number, style=style) for number in _percentiles(group, stage)),
-                     line(stage + P50, [other + P50 for other in stages]))
+                     line(keys.latency_key(stage, 'p50'), [keys.latency_key(other, 'p50') for other in stages]))
     facts = _grid((0, 'left'), (0, 'left'))
-    if 'Input' in group.parts:
+    if keys.INPUT in group.parts:
+        received, dropped, refused, lost = (group.value(keys.INPUT, key) for key in (
+            keys.RECEIVED, keys.DROPPED, keys.REFUSED, keys.LOST))
         facts.add_row('images', Text('{} received, {} dropped{}, {} refused, {} lost'.format(
-            *(group.value('Input', key) for key in ('received', DROPPED)), _newly_dropped(board, group, now),
-            *(group.value('Input', key) for key in ('refused', 'lost in transport')))))
-    if 'Output' in group.parts:
-        message = group.message('Output')
+            received, dropped, _newly_dropped(board, group, now), refused, lost)))
+    if keys.OUTPUT in group.parts:
         facts.add_row('results', Text('{} published, {} failed{}'.format(
-            group.value('Output', 'published'), group.value('Output', 'failed'),
-            '' if message.endswith(' Hz') else '; ' + message)))
-    engine = Text(group.message('Engine'), style=_STYLES[group.parts['Engine'].level])
-    facts.add_row('engine', engine.append(_joined(group, 'backend', 'precision', 'device', 'step'), style='default'))
-    model = group.value('Engine', 'model')
+            group.value(keys.OUTPUT, keys.PUBLISHED), group.value(keys.OUTPUT, keys.IMAGES_FAILED),
+            _reason(group, '; {}'))))
+    engine = Text(group.summary(keys.ENGINE), style=_STYLES[group.parts[keys.ENGINE].level])
+    facts.add_row('engine', engine.append(
+        _joined(group, keys.BACKEND, keys.PRECISION, keys.DEVICE, keys.STEP), style='default'))
+    model = group.value(keys.ENGINE, keys.MODEL)
     if model != '-':
-        sha256 = group.value('Engine', 'weights SHA-256')[:12]
-        facts.add_row('model', Text('{} ({}){}'.format(model, sha256, _joined(group, 'network input'))))
+        sha256 = group.value(keys.ENGINE, keys.WEIGHTS)[:12]
+        facts.add_row('model', Text('{} ({}){}'.format(model, sha256, _joined(group, keys.NETWORK_INPUT))))
     return Lines(flow, Text(), facts)
 
 
-def _joined(group, *keys):
-    return ''.join(', ' + value for value in (group.value('Engine', key) for key in keys) if value != '-')
+def _reason(group, template):
+    """Why nothing is put out, in the template; empty while there is output."""
+    is_running = group.value(keys.OUTPUT, keys.PHASE, keys.RUNNING) == keys.RUNNING
+    return '' if is_running else template.format(group.summary(keys.OUTPUT))
+
+
+def _joined(group, *names):
+    return ''.join(', ' + value for value in (group.value(keys.ENGINE, name) for name in names) if value != '-')
 
 
 def _newly_dropped(board, group, now):
-    counts = [count for count in board.history(group, DROPPED, now) if count == count]
+    counts = [count for count in board.history(group, keys.DROPPED, now) if count == count]
     new = sum(max(0, after - before) for before, after in zip(counts, counts[1:]))  # a node started again counts from 0
     return ' ({:.0f} in the last minute)'.format(new) if new else ''
 
@@ -146,17 +150,18 @@ def _machine(group, line):
     grid = _grid((15, 'left'), (19, 'left'), (0, 'left'))
     for part in _measured(group):
         level = group.parts[part].level
-        grid.add_row(part, Text(group.message(part), style='' if level == OK else _STYLES[level]), line(part))
-    unmeasured = [part for part in MACHINE_PARTS if part in group.parts and part not in _measured(group)]
+        grid.add_row(part, Text(group.summary(part), style='' if level == OK else _STYLES[level]), line(part))
+    unmeasured = [part for part in keys.MACHINE_PARTS if part in group.parts and part not in _measured(group)]
     return Lines(grid, *([Text('not measured here: ' + ', '.join(unmeasured), style='dim')] if unmeasured else []))
 
 
 def _measured(group):
-    return [part for part in MACHINE_PARTS if part in group.parts and group.parts[part].message not in UNMEASURED]
+    return [part for part in keys.MACHINE_PARTS
+            if part in group.parts and group.value(part, keys.MEASURED, 'yes') == 'yes']
 
 
 def _percentiles(group, stage):
-    return [group.value('Latency', '{} {} (ms)'.format(stage, which)) for which in ('p50', 'p95', 'p99')]
+    return [group.value(keys.LATENCY, keys.latency_key(stage, which)) for which in ('p50', 'p95', 'p99')]
 
 
 def _grid(*columns):

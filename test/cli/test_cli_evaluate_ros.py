@@ -69,7 +69,7 @@ def test_what_a_rate_is_too_fast_for_is_told(evaluate, tmp_path):
     if answered < 8:
         assert 'coverage is' in text
         assert '{} of 8 images had no answer'.format(8 - answered) in (tmp_path / 'fast/report.html').read_text()
-        assert images['unknown'] == images['failed'] == images['refused'] == images['rested'] == 0
+        assert images['unknown'] == images['failed'] == images['refused'] == images['skipped'] == 0
 
 
 def test_a_model_that_does_not_load_ends_it(evaluate):

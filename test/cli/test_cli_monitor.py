@@ -85,7 +85,7 @@ def test_it_asks_the_node_for_nothing(nodes, monitor):
     for _ in range(2):
         done = monitor('--once', '--json', '--timeout', '60')
         output = json.loads(done.stdout)[0]['parts']['Output']
-        assert (output['message'], output['values']['subscribers']) == ('resting: nobody subscribes', '0')
+        assert (output['message'], output['values']['subscribers']) == ('idle: nobody subscribes', '0')
 
 
 def test_exit_codes_and_a_node_that_is_missing(start_segmentation, monitor):

@@ -219,8 +219,8 @@ class Deaf:
         from std_msgs.msg import String
         self.label_map.publish(String(data=text))
 
-    def says(self, message, level=0):
-        self.diagnostics.publish(status(self.name.lstrip('/') + ': Engine', message, level))
+    def says(self, message, level=0, **values):
+        self.diagnostics.publish(status(self.name.lstrip('/') + ': Engine', message, level, **values))
 
 
 @pytest.fixture
@@ -309,17 +309,17 @@ def test_an_engine_that_is_being_built_is_waited_for(play, deaf):
         began = time.monotonic()
         while not stop.wait(0.2):
             seconds = time.monotonic() - began
-            deaf.says('building engine, {:.0f} s'.format(seconds) if seconds < 8 else 'ready')
+            deaf.says('forging, {:.0f} s'.format(seconds), phase='building' if seconds < 8 else 'ready')
     thread = threading.Thread(target=build)
     thread.start()
     try:
-        with pytest.raises(SourceError, match='is still building engine'):
+        with pytest.raises(SourceError, match='is still forging'):
             player.connect(30.0, 1.0)
         player.connect(30.0, 300.0, told.append)
     finally:
         stop.set()
         thread.join()
-    assert all(text.startswith('building engine, ') for text in told)
+    assert all(text.startswith('forging, ') for text in told)
 
 
 def test_an_engine_that_fails_ends_every_wait(player, deaf):

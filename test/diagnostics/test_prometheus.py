@@ -117,11 +117,11 @@ def test_readers_that_never_ask_take_few_threads_and_not_for_long(exporter, monk
     (b'GET / HTTP/1.0\r\n' + b'A: b\r\n' * 999 + b'\r\n', b'431'), (b'', b'')],
     ids=['garbage', 'long', 'POST', 'headers', 'nothing'])
 def test_nonsense_is_refused_in_silence(exporter, capfd, request_bytes, answer):
-    with socket.create_connection(('127.0.0.1', exporter.port), 10) as connection:
+    # The server may close the connection before it has read everything.
+    with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', exporter.port), 10) as connection:
         connection.sendall(request_bytes)
         connection.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionResetError):  # it was told off before it had said everything
-            assert answer in connection.recv(65536)
+        assert answer in connection.recv(65536)
     exporter.update(STATUSES)
     assert len(scrape(exporter.port)) == 4 and capfd.readouterr() == ('', '')
 

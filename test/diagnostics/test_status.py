@@ -22,16 +22,16 @@ from espnet_ros.diagnostics.status import (
 
 INPUT = InputState(active=True, topic='/image', publishers=1, rate=12.34, received=100, lost=3, dropped=20, refused=2,
                    silence=0.1)
-OUTPUT = OutputState(active=True, enabled=True, subscribers=2, rate=9.96, published=70, rested=5, failed=0)
+OUTPUT = OutputState(active=True, enabled=True, subscribers=2, rate=9.96, published=70, skipped=5, failed=0)
 
 
 def test_input_values_are_the_counters():
     status = input_status('espnet: Input', INPUT)
     assert (status.name, status.level, status.message) == ('espnet: Input', OK, '12.3 Hz')
     values = dict(status.values)
-    assert values['received'] == '100' and values['lost in transport'] == '3' and values['refused'] == '2'
-    assert values['dropped for a newer image'] == '20' and values['rate (Hz)'] == '12.34'
-    assert dict(input_status('', INPUT._replace(lost=None)).values)['lost in transport'] == 'unknown'
+    assert values['received'] == '100' and values['lost'] == '3' and values['refused'] == '2'
+    assert values['dropped'] == '20' and values['rate (Hz)'] == '12.34'
+    assert dict(input_status('', INPUT._replace(lost=None)).values)['lost'] == 'unknown'
 
 
 @pytest.mark.parametrize('change, level, text', [
@@ -72,7 +72,7 @@ def test_latency_limit(limit, level):
 
 
 def test_latency_before_the_first_image():
-    assert latency_status('x', {}, 0.1)[1:] == (OK, 'nothing measured yet', (), '')
+    assert latency_status('x', {}, 0.1)[1:] == (OK, 'nothing measured yet', (('summary', 'nothing measured yet'),), '')
 
 
 @pytest.mark.parametrize('state, level, message', [
@@ -88,7 +88,7 @@ def test_engine(state, level, message):
 
 
 @pytest.mark.parametrize('change, level, message', [
-    ({}, OK, '10.0 Hz'), ({'subscribers': 0}, OK, 'resting: nobody subscribes'),
+    ({}, OK, '10.0 Hz'), ({'subscribers': 0}, OK, 'idle: nobody subscribes'),
     ({'enabled': False}, OK, 'disabled by ~/enable'), ({'active': False, 'failure': 'boom'}, OK, 'not active'),
     ({'failure': 'boom'}, ERROR, 'the last image failed: boom'),
     ({'busy': 0.8, 'usual': 0.02}, OK, '10.0 Hz'), ({'busy': 4.0, 'usual': 1.0}, OK, '10.0 Hz'),
@@ -121,8 +121,8 @@ def test_latency_for_plots_is_in_milliseconds():
 def test_several_problems_make_one_status():
     status = compose('x', [Problem(OK, 'fine'), Problem(WARN, 'slow', told=True), Problem(ERROR, 'gone; look')], 'good',
                      [('a', 1)])
-    assert status == Status('x', ERROR, 'slow; gone; look', (('a', '1'),), 'gone; look')
-    assert compose('x', [Problem(OK, 'fine')], 'good', []) == Status('x', OK, 'good', ())
+    assert status == Status('x', ERROR, 'slow; gone; look', (('a', '1'), ('summary', 'good')), 'gone; look')
+    assert compose('x', [Problem(OK, 'fine')], 'good', []) == Status('x', OK, 'good', (('summary', 'good'),))
 
 
 def told(log, now, level, text='late; hurry', name='espnet: Input', untold=True):

@@ -20,7 +20,7 @@ from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CAMVID
 from espnet_ros.models.card import read_card
 
-NOTHING = {'received': 0, 'lost': 0, 'dropped': 0, 'refused': 0, 'rested': 0, 'failed': 0}
+NOTHING = {'received': 0, 'lost': 0, 'dropped': 0, 'refused': 0, 'skipped': 0, 'failed': 0}
 
 
 class Answer(typing.NamedTuple):

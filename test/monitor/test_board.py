@@ -56,9 +56,9 @@ def test_silence_is_an_error_and_ends():
     assert [group.level for group in board.groups(3)] == [OK]
     group, = board.groups(10)
     assert (group.level, group.state) == (ERROR, 'silent for 10 s')
-    assert group.warnings == [(ERROR, 'espnet: silent for 10 s; has it ended? What is shown is from before')]
+    assert group.alerts == [(ERROR, 'espnet', '', 'silent for 10 s; has it ended? What is shown is from before')]
     board.add([Status(*READY)], 11)
-    assert [(group.level, group.warnings) for group in board.groups(11)] == [(OK, [])]
+    assert [(group.level, group.alerts) for group in board.groups(11)] == [(OK, [])]
 
 
 def test_nodes_are_chosen_by_name_or_namespace():
@@ -75,7 +75,7 @@ def test_a_node_that_was_asked_for_and_is_not_there_is_an_error():
     groups = board_of(READY, nodes=['espnet', '/rear']).groups(0)
     assert [(group.name, group.level, group.state) for group in groups] == [
         ('espnet', OK, 'OK'), ('rear', ERROR, 'not heard yet')]
-    assert groups[1].warnings == [(ERROR, 'rear: not heard yet; see with `ros2 node list` whether it runs')]
+    assert groups[1].alerts == [(ERROR, 'rear', '', 'not heard yet; see with `ros2 node list` whether it runs')]
 
 
 def test_others_are_left_out():
@@ -95,7 +95,7 @@ def test_levels_of_others(level, expected):
 def test_nothing_moves_the_cursor():
     group, = board_of(('es\x1bpnet: Engine', WARN, 'a\x1b[2Jb\nc\r\x07d\u202e',
                        (('mo\x9bdel', 'x\x1b]0;y\x07'),))).groups(0)
-    assert group.name == 'espnet' and group.warnings == [(WARN, 'espnet: Engine: a[2Jb c d')]
+    assert group.name == 'espnet' and group.alerts == [(WARN, 'espnet', 'Engine', 'a[2Jb c d')]
     assert group.value('Engine', 'model') == 'x]0;y'
 
 

@@ -38,8 +38,9 @@ def node(name='espnet', rate=10.0, p50=0.02, max_latency=0.0, problem='', subscr
 
 
 def machine(cpu='42%', level=OK, load='42'):
-    return [Status('robot: CPU', level, cpu, (('core 0 (%)', load),)), Status('robot: GPU', OK, 'none measured', ()),
-            Status('robot: Memory', OK, '18% of 23.5 GiB', (('used (MiB)', '250'), ('total (MiB)', '1000')))]
+    return [Status('robot: CPU', level, cpu, (('load (%)', load), ('summary', load + '%'))),
+            Status('robot: GPU', OK, 'not measured', (('measured', 'no'),)),
+            Status('robot: Memory', OK, '18% of 23.5 GiB', (('used (%)', '25'),))]
 
 
 def text(board, now, width=100, is_unicode=True, waiting='nothing yet'):
@@ -80,7 +81,7 @@ AT_60 = """\
 │ model    camvid (abcdef012345), 480x360                  │
 ╰──────────────────────────────────────────────────────────╯
 ╭─ robot  WARN ────────────────────────────────────────────╮
-│ CPU              97% busy             ▃▃▃▃▃▃▃▃▃▃▃▃▇▇     │
+│ CPU              97%                  ▃▃▃▃▃▃▃▃▃▃▃▃▇▇     │
 │ Memory           18% of 23.5 GiB      ▂▂▂▂▂▂▂▂▂▂▂▂▂▂     │
 │ not measured here: GPU                                   │
 ╰──────────────────────────────────────────────────────────╯"""
@@ -101,7 +102,7 @@ def test_layout_at_160_columns_has_the_machine_beside_the_node(board):
     lines = text(board, 69.5, 160).splitlines()
     assert len(lines) == 15 and max(map(len, lines)) == 160
     assert lines[3].startswith('╭─ espnet  OK ──') and '╮╭─ robot  WARN ──' in lines[3]
-    assert lines[4].split() == ['│', 'input', '10.00', 'Hz', 50 * '▇', '││', 'CPU', '97%', 'busy',
+    assert lines[4].split() == ['│', 'input', '10.00', 'Hz', 50 * '▇', '││', 'CPU', '97%',
                                 15 * '▃' + 3 * '▇', '│']
 
 
@@ -168,11 +169,11 @@ def test_new_drops_are_told_also_when_the_node_starts_again():
     assert '4 dropped (11 in the last minute), 8 refused' in words(text(board, 4))
 
 
-def test_a_resting_node_says_why():
+def test_an_idle_node_says_why():
     board = Board()
     board.add(node(subscribers=0), 0)
-    assert 'results 1100 published, 2 failed; resting: nobody subscribes' in words(text(board, 0))
-    assert 'out 9.00 Hz (resting: nobody subscribes), dropped 67' in plain_line(board.groups(0))
+    assert 'results 1100 published, 2 failed; idle: nobody subscribes' in words(text(board, 0))
+    assert 'out 9.00 Hz (idle: nobody subscribes), dropped 67' in plain_line(board.groups(0))
 
 
 def test_plain_line():

@@ -67,7 +67,7 @@ class NodeProcess:
             if ended:
                 self._reader.join(5.0)
             assert text in self.output or not (ended or time.monotonic() > deadline), \
-                'no {!r} from {} process:\n{}'.format(text, 'the ended' if ended else 'the', self.output)
+                'no {!r} from the process, exit code {}:\n{}'.format(text, self._process.poll(), self.output)
             time.sleep(0.02)
 
     def wait_for_end(self, code, seconds=60.0):

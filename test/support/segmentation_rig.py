@@ -8,6 +8,7 @@ import pytest
 import torch
 from ros_process import NodeProcess, Observer, wait_until
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.labels import CAMVID, UNLABELED
 from espnet_ros.models.card import ModelCard, write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
@@ -106,17 +107,14 @@ class Rig:
         """Input's and Output's counters as integers, of a fresh and common message."""
         self.fresh('Output')
         values = {**self.values('Input'), **self.values('Output')}
-        return {name: int(values[key]) for name, key in (
-            ('received', 'received'), ('lost', 'lost in transport'), ('dropped', 'dropped for a newer image'),
-            ('refused', 'refused'), ('published', 'published'), ('failed', 'failed'),
-            ('rested', 'rested (no subscriber or disabled)')) if values[key] != 'unknown'}
+        return {name: int(values[name]) for name in keys.COUNTERS if values[name] != keys.UNKNOWN}
 
     def settled_counts(self):
         """The counters once every image received is accounted for, which is asserted to happen."""
         def settled():
             counts = self.counts()
             return counts['received'] == sum(
-                counts[name] for name in ('dropped', 'refused', 'published', 'failed', 'rested')) and counts
+                counts[name] for name in ('dropped', 'refused', 'published', 'failed', 'skipped')) and counts
         return wait_until(settled)
 
     # What it is told

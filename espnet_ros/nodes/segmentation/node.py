@@ -9,6 +9,7 @@ from rclpy.clock import Clock, ClockType
 from std_srvs.srv import SetBool
 
 from espnet_ros import models
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import (
     EngineState,
     LevelLog,
@@ -78,8 +79,8 @@ class SegmentationNode(LifecycleNode):
         self._worker.enabled = self._enabled
         self._worker.start()
         self._model_values = (
-            ('model', card.name), ('weights SHA-256', card.sha256), ('label set', card.label_set.name),
-            ('network input', '{}x{}'.format(width, height)), ('output size', settings.output_size))
+            (keys.MODEL, card.name), (keys.WEIGHTS, card.sha256), ('label set', card.label_set.name),
+            (keys.NETWORK_INPUT, '{}x{}'.format(width, height)), ('output size', settings.output_size))
         self.get_logger().info('model {}: {} classes of {}, network input {}x{}'.format(
             card.name, len(card.label_set.classes), card.label_set.name, width, height))
         if card.label_set.without_category:
@@ -170,13 +171,13 @@ class SegmentationNode(LifecycleNode):
     def _statuses(self, prefix, settings):
         if self._worker is None:
             problem = self.problem or '; '.join(self._settings.problems.values())
-            return [engine_status(prefix + 'Engine', EngineState('unconfigured', problem=problem))]
+            return [engine_status(prefix + keys.ENGINE, EngineState(keys.UNCONFIGURED, problem=problem))]
         engine = self._worker.engine_state()
         return [
-            input_status(prefix + 'Input', self._input.state(self._worker.active), settings.min_input_rate),
-            latency_status(prefix + 'Latency', self._worker.times.percentiles(), settings.max_latency),
-            engine_status(prefix + 'Engine', engine._replace(values=self._model_values + engine.values)),
-            output_status(prefix + 'Output', self._worker.output_state())]
+            input_status(prefix + keys.INPUT, self._input.state(self._worker.active), settings.min_input_rate),
+            latency_status(prefix + keys.LATENCY, self._worker.times.percentiles(), settings.max_latency),
+            engine_status(prefix + keys.ENGINE, engine._replace(values=self._model_values + engine.values)),
+            output_status(prefix + keys.OUTPUT, self._worker.output_state())]
 
 
 def main():

@@ -3,6 +3,7 @@ import math
 import threading
 import time
 
+from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import RateMeter, StageTimes
 from espnet_ros.diagnostics.status import EngineState, OutputState
 from espnet_ros.errors import EngineError, ImageError
@@ -34,9 +35,9 @@ class Worker(threading.Thread):
         self._stopped = threading.Event()
         self._began = time.monotonic()
         self._segmenter = None
-        self._engine = EngineState('building')
+        self._engine = EngineState(keys.BUILDING)
         self._rate = RateMeter()
-        self._published = self._rested = self._failed = 0
+        self._published = self._skipped = self._failed = 0
         self._failure = ''
         self._busy_since = None
 
@@ -66,10 +67,10 @@ class Worker(threading.Thread):
     def engine_state(self):
         """Return the EngineState for diagnostics."""
         engine = self._engine
-        return engine._replace(seconds=time.monotonic() - self._began) if engine.phase == 'building' else engine
+        return engine._replace(seconds=time.monotonic() - self._began) if engine.phase == keys.BUILDING else engine
 
     def _progress(self, words):
-        self._engine = EngineState('building', values=(('step', words),))
+        self._engine = EngineState(keys.BUILDING, values=((keys.STEP, words),))
         self._node.get_logger().info(words)
 
     def _built(self):
@@ -81,16 +82,17 @@ class Worker(threading.Thread):
             segmenter = self._build(self._progress)
             info = segmenter.engine.describe()
         except Exception as error:  # whatever a backend throws, the node lives on and says so
-            self._engine = EngineState('failed', problem=str(error) if isinstance(error, EngineError) else repr(error))
+            self._engine = EngineState(
+                keys.FAILED, problem=str(error) if isinstance(error, EngineError) else repr(error))
             return None
         finally:
             _ONE_BUILD.release()
         if self._stopped.is_set():
             return None
-        self._engine = EngineState('ready', info.build_seconds, info.fallback, (
-            ('backend', info.backend), ('device', info.device), ('precision', info.precision),
+        self._engine = EngineState(keys.READY, info.build_seconds, info.fallback, (
+            (keys.BACKEND, info.backend), (keys.DEVICE, info.device), (keys.PRECISION, info.precision),
             ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache),
-            ('choice', info.choice)))
+            (keys.CHOICE, info.choice)))
         if info.fallback:
             self._node.get_logger().warning('{}; {} takes its place'.format(info.fallback, info.backend))
         self._node.get_logger().info('engine ready after {:.1f} s: {} on {}, {}{}'.format(
@@ -103,12 +105,12 @@ class Worker(threading.Thread):
         since = self._busy_since
         total = self.times.percentiles().get('total')
         return OutputState(self.active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
-                           self._published, self._rested, self._failed, self._failure, self._rate.rhythm(),
+                           self._published, self._skipped, self._failed, self._failure, self._rate.rhythm(),
                            0.0 if since is None else time.monotonic() - since, total and total.p50)
 
     def _handle(self, message):
         if not self.enabled or not self.active or not self._outputs.subscribers:
-            self._rested += 1
+            self._skipped += 1
             return
         self._busy_since = time.monotonic()
         try:
@@ -134,7 +136,7 @@ class Worker(threading.Thread):
         result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
         segmented = time.perf_counter()
         if not self.active:
-            self._rested += 1
+            self._skipped += 1
             return
         self._outputs.publish(header, lambda: self._segmenter.at_output_size(image), result, settings.overlay_alpha,
                               settings.jpeg_quality, self._input.camera_info_of(header))
@@ -149,7 +151,7 @@ class Worker(threading.Thread):
                        publish=done - segmented, total=done - began)
         age = now - stamp_to_seconds(header.stamp)
         if abs(age) < OLD_SECONDS:  # else stamp and clock have nothing to do with each other: the input says so
-            self.times.add(**{'stamp to output': age})
+            self.times.add(**{keys.STAMP_TO_OUTPUT: age})
 
     def _now(self):
         return self._node.get_clock().now().nanoseconds * 1e-9

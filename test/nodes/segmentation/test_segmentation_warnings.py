@@ -138,7 +138,7 @@ def test_slow_camera_slow_output_and_two_cameras(start_rig, small_model, image):
     rig.wait_for_status('Latency', 'more than 0 ms', WARN)
     rig.node.create_publisher(Image, rig.namespace + '/image', 1)
     wait_until(lambda: len(log_lines(rig, 'several publishers')) == 1)
-    wait_until(lambda: rig.fresh('Input')['lost in transport'] == 'unknown')
+    wait_until(lambda: rig.fresh('Input')['lost'] == 'unknown')
     rig.close()
 
 
