@@ -107,7 +107,7 @@ class Bag:
         self._files = found.files
         streams, stream_notes = find_streams(found.topics, image_topic, truth_topic)
         self._notes = [*found.notes, *_lost(parts, found.topics), *_broken(found.topics), *stream_notes]
-        self._left_out: dict[tuple[str, str], _LeftOut] = {}
+        self._skipped: dict[tuple[str, str], _Skipped] = {}
         self._label_set = None
         self._truths = [self._truth_of(stream, found.label_maps, truth) for stream in streams]
         self._topics = tuple(TopicSummary(t.name, t.type, t.pace.count, t.pace.rate, t.pace.gaps)
@@ -153,6 +153,11 @@ class Bag:
         return tuple(self._streams)
 
     @property
+    def cameras(self):
+        """Number of cameras that are used; as many frames can have the same stamp."""
+        return len(self._streams)
+
+    @property
     def labeled(self):
         """Numbers of the frames that have ground truth, ascending."""
         return np.flatnonzero(self._times[_TRUTH] >= 0).tolist()
@@ -160,22 +165,34 @@ class Bag:
     @property
     def problems(self):
         """One sentence for each thing wrong or left out; what cannot be decoded is known after iterating over it."""
-        return (*self._notes, *self.left_out)
+        return (*self._notes, *self.skipped)
 
     @property
-    def left_out(self):
-        """The problems that iterating over this Bag has met."""
-        return tuple(map(str, self._left_out.values()))
+    def skipped(self):
+        """The problems found while iterating over this Bag."""
+        return tuple(map(str, self._skipped.values()))
 
-    def afresh(self):
-        """Return the same Bag as it was before anybody iterated over it; both share their files."""
+    def fresh_copy(self):
+        """Return the same Bag with nothing skipped yet; both share their files."""
         bag = copy.copy(self)
-        bag._left_out = {}
+        bag._skipped = {}
         return bag
+
+    def files(self):
+        """Return the paths of the files that are there."""
+        return [file.path for file in self._files if file.path.exists()]
+
+    def describe(self):
+        """Return plain data that identifies the frames."""
+        summary = self.summary()
+        return {'paths': list(map(os.path.abspath, summary.paths)), 'bytes': summary.size, 'start': summary.start,
+                'end': summary.end, 'frames': len(self), 'labeled': len(self.labeled),
+                'streams': [list(stream) for stream in summary.streams],
+                'label_set': summary.label_set and summary.label_set.name}
 
     def summary(self):
         """Return the Summary."""
-        size = sum(file.path.stat().st_size for file in self._files if file.path.exists())
+        size = sum(path.stat().st_size for path in self.files())
         return Summary(self.paths, size, *self._span, self._topics, self.streams, self.label_set, self.problems)
 
     def __len__(self):
@@ -210,7 +227,7 @@ class Bag:
                     if frame is not None:
                         yield frame
             for place in range(turn, stop):
-                self._leave_out('frames cannot be read a second time', '', int(self._stamps[place]),
+                self._skip('frames cannot be read a second time', '', int(self._stamps[place]),
                                 'the files have changed')
 
     def _kinds(self, place):
@@ -245,7 +262,7 @@ class Bag:
         try:
             image = _TO_BGR[image_message.type](content)
         except ImageError as error:
-            self._leave_out('images on {} cannot be decoded', image_message.topic, stamp, error)
+            self._skip('images on {} cannot be decoded', image_message.topic, stamp, error)
             return None
         if not image.flags.writeable:  # a view of the file's bytes, which PyTorch does not like
             image = image.copy()
@@ -256,7 +273,7 @@ class Bag:
         if truth is not None and instance_message is not None:
             instances = self._decoded(instance_message, stamp, 'instance images', decode_instances)
         if instances is not None and instances.shape != truth.shape:
-            self._leave_out('instance images on {} cannot be used', instance_message.topic, stamp,
+            self._skip('instance images on {} cannot be used', instance_message.topic, stamp,
                             'it has not the size of the ground truth')
             instances = None
         return Frame(stamp, image_message.topic, content.header.frame_id, image, truth, instances)
@@ -266,11 +283,11 @@ class Bag:
         try:
             return decode(_TO_LABEL_PIXELS[message.type](deserialize(message)), 'it')
         except (ImageError, LabelError) as error:
-            self._leave_out(what + ' on {} cannot be used', message.topic, stamp, error)
+            self._skip(what + ' on {} cannot be used', message.topic, stamp, error)
             return None
 
-    def _leave_out(self, what, topic, stamp, reason):
-        found = self._left_out.setdefault((what, topic), _LeftOut(what.format(topic), stamp, str(reason), set()))
+    def _skip(self, what, topic, stamp, reason):
+        found = self._skipped.setdefault((what, topic), _Skipped(what.format(topic), stamp, str(reason), set()))
         found.stamps.add(stamp)
 
     def _truth_of(self, stream, label_maps, truth):
@@ -313,7 +330,7 @@ class _Role(typing.NamedTuple):
     truth: GroundTruth | None
 
 
-class _LeftOut(typing.NamedTuple):
+class _Skipped(typing.NamedTuple):
     """Frames with the same fate."""
 
     what: str

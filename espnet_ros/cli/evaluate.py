@@ -15,11 +15,13 @@ from espnet_ros import models
 from espnet_ros.cli.bag import add_selection, open_selected
 from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.nodes import Nodes, ros
+from espnet_ros.datasets import SPECS, is_spec, open_dataset
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.evaluation.evaluate import evaluate
+from espnet_ros.evaluation.frames import DatasetFrames
 from espnet_ros.evaluation.live import ThroughNode, check_node, way
-from espnet_ros.evaluation.offline import OFFLINE, Setup
+from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE, Setup
 from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
 from espnet_ros.evaluation.report import PAGE, images_in_words, percent, unique
 from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
@@ -28,21 +30,21 @@ from espnet_ros.metrics.confusion import pixel_accuracy
 from espnet_ros.metrics.instances import average
 from espnet_ros.segmenter import input_size
 
-DESCRIPTION = """Measure a model on every frame of bags, as fast as the machine goes. DIR gets
+DESCRIPTION = """Measure the accuracy and latency of a model on every frame of bags and datasets. DIR gets
   report.html      a page to look at
   metrics.json     the scores, with the keys of cityscapesScripts
   frames.jsonl     scores, latency and confusion of each frame
   confusion.csv    pixels by ground truth and prediction
-  progress.jsonl   what is done: an interrupted evaluation goes on with the same command
-Classes are compared where the ground truth has the model's classes, else the 7 Cityscapes
-categories. Labels have the size of the image; where the ground truth has another one, they
-are resized to it with nearest neighbor. Scores and shares are from 0 to 1.
-With --through-ros the images travel as messages to a segmentation node and its labels back:
-latency is then from sending the one to having the other. With --rate, a node that is too slow
-drops images as on a robot: coverage, drops, and the age that labels reach until newer ones come
-tell so.
-The exit code is 1 when a limit (--min-..., --max-...) is not kept."""
-
+  progress.jsonl   what is done: the same command resumes an interrupted evaluation
+Besides bags, these datasets are accepted:
+""" + ''.join('  {}\n'.format(line) for line in SPECS.splitlines()) + """
+Classes are compared if the ground truth has the model's classes, otherwise the 7 Cityscapes
+categories. Predicted labels have the size of the image; if the ground truth has another size,
+they are resized to it with nearest neighbor. Scores and shares are from 0 to 1.
+With --through-ros the images are published to a segmentation node: latency is then the time from
+publishing an image to receiving its labels. With --rate, a node that is too slow drops images as
+on a robot; coverage, dropped images and the age of the labels show it.
+The exit code is 1 if a limit (--min-..., --max-...) is exceeded."""
 
 CONNECT_SECONDS, BUILD_SECONDS = 60.0, 3600.0
 """In which a segmentation node must be found and its model loaded, and its engine be built."""
@@ -55,6 +57,7 @@ class Limit(typing.NamedTuple):
     name: str
     value: typing.Callable
     is_upper: bool
+    note: str = ''
 
     def broken(self, statistics, bound):
         """Return a sentence when the limit is not kept, None otherwise; a value that is undefined keeps none."""
@@ -70,14 +73,17 @@ LIMITS = (
     Limit('min-category-miou', 'category mIOU', lambda s: s.category_miou, False),
     Limit('min-class-miou', 'class mIOU', lambda s: s.class_miou, False),
     Limit('min-coverage', 'coverage', lambda s: s.coverage, False),
-    Limit('max-latency-p95', '95th percentile of the latency in s', lambda s: s.latency(95), True))
+    Limit('max-latency-p95', '95th percentile of the latency in s', lambda s: s.latency(95), True,
+          '; offline, frames are then processed one at a time, without threads that decode and score others beside the '
+          'engine; several --workers or --ray still share the machine'))
 
 
 def add_arguments(parser):
     def add(flag, text, **settings):
         parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
 
-    parser.add_argument('bags', metavar='BAG', nargs='+', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file')
+    parser.add_argument('bags', metavar='BAG', nargs='+',
+                        help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file, or a dataset')
     add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
         default=models.DEFAULT)
     add('--out', 'folder for the report', metavar='DIR', default='evaluation')
@@ -104,7 +110,8 @@ def add_arguments(parser):
     for limit in LIMITS:
         parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else _share,
                             metavar='SECONDS' if limit.is_upper else 'SHARE',
-                            help='fail when the {} is {}'.format(limit.name, 'above' if limit.is_upper else 'below'))
+                            help='fail if the {} is {}{}'.format(
+                                limit.name, 'above' if limit.is_upper else 'below', limit.note))
 
 
 def run(options):
@@ -116,18 +123,22 @@ def run(options):
                              .format(options.node))
     card = models.find(options.model).card
     width, height = input_size(card, options.width, options.height)
-    paths = [os.path.realpath(path) for path in options.bags]
-    if len(set(paths)) < len(paths):
-        raise ParameterError('{} is named twice; each bag counts once'.format(max(paths, key=paths.count)))
+    names = [text if _is_dataset(text) else os.path.realpath(text) for text in options.bags]
+    if len(set(names)) < len(names):
+        raise ParameterError('{} is named twice; each bag counts once'.format(max(names, key=names.count)))
+    if all(map(_is_dataset, options.bags)) and (
+            options.image_topic or options.truth_topic or options.truth or options.truth_labels):
+        raise ParameterError('--image-topic, --truth-topic, --truth and --truth-labels are about bags; a dataset such '
+                             'as {} has no topics and defines its labels'.format(options.bags[0]))
     with contextlib.ExitStack() as stack:
-        bags = tuple(stack.enter_context(open_selected(path, options)) for path in options.bags)
-        if not any(map(len, bags)):
-            raise ParameterError('there are no images in {}: {}'.format(
-                ', '.join(options.bags), '; '.join(text for bag in bags for text in bag.problems) or 'it is empty'))
-        comparisons = tuple(compare_labels(card.label_set, [bag.label_set for bag in bags]))
-        setup = Setup(options.model, width, height, options.backend, options.device, options.precision, bags,
-                      comparisons, options.protocol, options.outlines, way(options.rate) if through_ros else OFFLINE)
-        known = [problem for bag in bags for problem in bag.problems]
+        sources = tuple(_open(text, options, stack) for text in options.bags)
+        if not any(map(len, sources)):
+            raise ParameterError('there are no images in {}: {}'.format(', '.join(options.bags), '; '.join(
+                text for source in sources for text in source.problems) or 'it is empty'))
+        comparisons = tuple(compare_labels(card.label_set, [source.label_set for source in sources]))
+        setup = Setup(options.model, width, height, options.backend, options.device, options.precision, sources,
+                      comparisons, options.protocol, options.outlines, _way(options), options.max_latency_p95 is None)
+        known = [problem for source in sources for problem in source.problems]
         _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None
         if player is not None:
@@ -143,6 +154,24 @@ def run(options):
     for sentence in broken:
         print('espnet-ros: failed: ' + sentence, file=sys.stderr)
     return 1 if broken else 0
+
+
+def _way(options):
+    if options.through_ros or options.node:
+        return way(options.rate)
+    return OFFLINE if options.max_latency_p95 is None else ONE_BY_ONE
+
+
+def _is_dataset(text):
+    return is_spec(text) and not text.startswith('bag:') and not os.path.exists(text)
+
+
+def _open(text, options, stack):
+    """Return the FrameSource that an argument names."""
+    if _is_dataset(text):
+        return DatasetFrames(open_dataset(text), name=text)
+    is_prefixed = text.startswith('bag:') and not os.path.exists(text)
+    return stack.enter_context(open_selected(text[len('bag:'):] if is_prefixed else text, options))
 
 
 def _warn(problems):

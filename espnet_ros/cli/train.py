@@ -11,11 +11,12 @@ import tqdm
 
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder
+from espnet_ros.datasets import SPECS
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.training.plan import make_plan
 from espnet_ros.training.result import REPORT, write_model
 from espnet_ros.training.settings import BASE, read_recipe, recipes, settings_text
-from espnet_ros.training.sources import SOURCES, open_source
+from espnet_ros.training.sources import open_source
 from espnet_ros.training.team import joined
 from espnet_ros.training.trainer import Watch, train
 from espnet_ros.training.transfer import PARTS, Start
@@ -28,7 +29,7 @@ DIR gets
   pictures/             image, ground truth and prediction while it learns
   checkpoint.pt         where it stands: an interrupted training goes on with the same command
 A DATASET is written as
-""" + ''.join('  {}\n'.format(line) for line in SOURCES.splitlines()) + """
+""" + ''.join('  {}\n'.format(line) for line in SPECS.splitlines()) + """
 with @WEIGHT behind it where an epoch shall see its images more or less often than once. Several
 machines or GPUs: torchrun --nproc_per_node N -m espnet_ros.cli train ..."""
 

@@ -8,8 +8,8 @@ from espnet_ros.errors import SourceError
 from espnet_ros.labels.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
 
 __all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage', 'Memory', 'Pair',
-           'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'label_table', 'mapillary', 'open_dataset',
-           'read_labels', 'read_mapping', 'voc']
+           'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'is_spec', 'label_table', 'mapillary',
+           'open_dataset', 'read_labels', 'read_mapping', 'voc']
 
 SPECS = """\
 camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot
@@ -18,7 +18,8 @@ mapillary:FOLDER:SPLIT     training or validation; labels become the 7 Cityscape
 voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation, such as val
 folder:IMAGES:LABELS:MAP   two folders; MAP is a mapping file (.yaml), labelIds, trainIds, camvid or categoryIds
 street:COUNT[:WxH[:SEED]]  synthetic pictures, each of another street
-drive:COUNT[:WxH[:SEED]]   synthetic pictures of one street at 10 Hz"""
+drive:COUNT[:WxH[:SEED]]   synthetic pictures of one street at 10 Hz
+bag:PATH                   the frames of a bag that have ground truth"""
 """How a dataset is written on a command line or in a YAML file."""
 
 
@@ -28,6 +29,7 @@ def open_dataset(spec):
     Raises SourceError, LabelError or ParameterError.
     """
     kind, *arguments = str(spec).split(':')
+    arguments = [':'.join(arguments)] if kind == 'bag' else arguments  # a path may hold colons
     if kind not in _OPENERS:
         raise SourceError("'{}' names no dataset; it begins with {}, as in camvid:/data/camvid:val".format(
             spec, ', '.join(_OPENERS)))
@@ -36,6 +38,16 @@ def open_dataset(spec):
         usage = next(line for line in SPECS.splitlines() if line.startswith(kind)).split('  ')[0]
         raise SourceError("the dataset '{}' is not written as {}".format(spec, usage))
     return opener(*arguments)
+
+
+def is_spec(text):
+    """Return whether a text begins as a dataset does (see SPECS)."""
+    return str(text).partition(':')[0] in _OPENERS and ':' in str(text)
+
+
+def _bag(path):
+    from espnet_ros.datasets.recordings import BagDataset  # needs the package rosbags, other datasets do not
+    return BagDataset(path)
 
 
 def _synthetic(kind):
@@ -51,4 +63,5 @@ def _synthetic(kind):
 
 _OPENERS = {
     'camvid': ((2,), camvid), 'cityscapes': ((2,), cityscapes), 'mapillary': ((2,), mapillary), 'voc': ((2,), voc),
-    'folder': ((3,), folder), 'street': ((1, 2, 3), _synthetic(Streets)), 'drive': ((1, 2, 3), _synthetic(Drive))}
+    'folder': ((3,), folder), 'street': ((1, 2, 3), _synthetic(Streets)), 'drive': ((1, 2, 3), _synthetic(Drive)),
+    'bag': ((1,), _bag)}

@@ -46,6 +46,10 @@ class Dataset(abc.ABC):
     def _read(self, i):
         """Return LabeledImage i, 0 <= i < len(self)."""
 
+    def files(self):
+        """Return the paths of the files that it consists of; none where it has no files of its own."""
+        return []
+
     def __getitem__(self, i):
         if not -len(self) <= i < len(self):
             raise IndexError('{} has {} images, none has number {}'.format(self.name, len(self), i))
@@ -92,6 +96,9 @@ class FileDataset(Dataset):
         if missing:
             raise SourceError("{} of {} images of {} have no labels; the first, '{}', misses '{}'".format(
                 len(missing), len(self.pairs), name, missing[0].image, missing[0].labels))
+
+    def files(self):
+        return [path for pair in self.pairs for path in pair[1:] if path]
 
     def __len__(self):
         return len(self.pairs)

@@ -1,5 +1,8 @@
 """Datasets in the folder layouts of their publishers, and folders of one's own."""
+import collections
 import json
+import operator
+import os
 import pathlib
 
 import numpy as np
@@ -88,14 +91,14 @@ def folder(images, labels, mapping):
     """
     images, labels = pathlib.Path(images), pathlib.Path(labels)
     truth = ground_truth(mapping)
-    pairs = [Pair(p.stem, p, labels / (p.stem + '.png')) for p in _files(images, '*')
-             if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith('.')]
+    files = [p for p in _files(images, '*') if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith('.')]
+    pairs = [Pair(p.stem, p, labels / (p.stem + '.png')) for p in files]
     dataset = FileDataset("'{}'".format(images), pairs, truth)
-    stems = [pair.name for pair in pairs]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise SourceError("'{}' holds several images called {}; their labels would be one file".format(images, twice))
-    alone = sorted(p.name for p in _files(labels, '*.png') if p.stem not in set(stems))
+    stem, count = collections.Counter(pair.name for pair in pairs).most_common(1)[0]
+    if count > 1:
+        raise SourceError("'{}' holds several images called {}; their labels would be one file".format(images, stem))
+    names = {name for name in os.listdir(labels) if name.endswith('.png')}
+    alone = sorted(names - {pair.labels.name for pair in pairs})
     if alone:
         raise SourceError("{} label images in '{}' have no image in '{}'; the first is {}".format(
             len(alone), labels, images, alone[0]))
@@ -104,7 +107,7 @@ def folder(images, labels, mapping):
 
 def _files(folder, pattern):
     """Files that match, sorted by path; SourceError when there are none."""
-    found = sorted(p for p in folder.glob(pattern) if p.is_file())
+    found = sorted((p for p in folder.glob(pattern) if p.is_file()), key=operator.attrgetter('parts'))
     if not found:
         raise SourceError("'{}' holds no {} files; is the path right?".format(folder, pattern) if folder.is_dir()
                           else "there is no folder '{}'; is the path right?".format(folder))

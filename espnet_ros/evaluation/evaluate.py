@@ -2,7 +2,6 @@
 import contextlib
 import heapq
 import importlib.metadata
-import os
 import platform
 import time
 import typing
@@ -27,13 +26,13 @@ class Progress(typing.NamedTuple):
 
 
 def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: None):
-    """Evaluate the bags of a Setup, write the report, and return the Statistics.
+    """Evaluate a model on the frames of a Setup, write the report, and return the Statistics.
 
     folder: for the report; what an interrupted evaluation left there is taken up again, unless `restart` says that it
     may be lost. open_workers: takes the Setup and returns workers, as workers.InProcess does. watch: takes the Progress
     after each step. Raises EspnetError; what was done until then is kept.
     """
-    lengths = [len(bag) for bag in setup.bags]
+    lengths = [len(source) for source in setup.sources]
     configuration = configuration_of(setup)
     with Journal(folder, configuration, restart) as journal:
         workers = open_workers(setup)
@@ -45,7 +44,7 @@ def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: 
             pictures = workers.draw([_wanted(setup, *frame[1:]) for frame in worst])
         finally:
             workers.close()
-        problems = [text for bag in setup.bags for text in bag.problems] + journal.problems
+        problems = [text for source in setup.sources for text in source.problems] + journal.problems
         statistics.conclude(journal.sessions, problems)
         details = {'configuration': configuration, 'sessions': journal.sessions, 'problems': problems}
     write_report(folder, statistics, details, [
@@ -56,24 +55,17 @@ def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: 
 
 def new_statistics(setup):
     """Return the Statistics of a Setup before the first frame."""
-    labeled = sum(stream.labeled for bag in setup.bags for stream in bag.streams)
+    labeled = sum(len(source.labeled) for source in setup.sources)
     return Statistics(setup.comparisons[0].label_set, setup.comparisons[0].by_class, labeled, setup.protocol)
 
 
 def configuration_of(setup):
     """Return, as plain data, all that decides the results of a Setup."""
     card = models.find(setup.model).card
-    bags = []
-    for bag in setup.bags:
-        summary = bag.summary()
-        bags.append({
-            'paths': list(map(os.path.abspath, summary.paths)), 'bytes': summary.size, 'start': summary.start,
-            'end': summary.end, 'frames': len(bag), 'labeled': sum(stream.labeled for stream in summary.streams),
-            'streams': [list(stream) for stream in summary.streams],
-            'label_set': summary.label_set and summary.label_set.name})
     return {'model': {'name': card.name, 'sha256': card.sha256}, 'input': [setup.width, setup.height],
             'backend': setup.backend, 'device': setup.device, 'precision': setup.precision, 'protocol': setup.protocol,
-            'outlines': setup.outlines, 'way': setup.way, 'by_class': setup.comparisons[0].by_class, 'bags': bags}
+            'outlines': setup.outlines, 'way': setup.way, 'by_class': setup.comparisons[0].by_class,
+            'bags': [source.describe() for source in setup.sources]}
 
 
 def _run(setup, journal, workers, lengths, watch):
@@ -118,7 +110,7 @@ def _add_all(statistics, folder):
 
 def _wanted(setup, record, _, place):
     # Frames that could not be decoded have no record, and frames of one stamp may have come in another order.
-    earlier = max(0, place - len(setup.bags[record['bag']].streams))
+    earlier = max(0, place - setup.sources[record['bag']].cameras)
     return Wanted(record['bag'], earlier, record['topic'], record['stamp'])
 
 

@@ -72,13 +72,13 @@ class Journal:
             self._write(self._progress, {'session': session})
 
     def remaining(self, lengths):
-        """Return a Task for each run of frames that is still to be dealt with; lengths: frames of each bag."""
+        """Return a Task for each run of frames that is still to be dealt with; lengths: frames of each source."""
         tasks = []
-        for bag, length in enumerate(lengths):
+        for source, length in enumerate(lengths):
             at = 0
-            for done in sorted(task for task in self._done if task.bag == bag) + [Task(bag, length, length)]:
+            for done in sorted(task for task in self._done if task.source == source) + [Task(source, length, length)]:
                 if done.start > at:
-                    tasks.append(Task(bag, at, done.start))
+                    tasks.append(Task(source, at, done.start))
                 at = max(at, done.stop)
         return tasks
 

@@ -45,7 +45,7 @@ class ThroughNode:
         if self._rate is not None:
             self._warm_up(tasks)
         for task in tasks:
-            with contextlib.closing(ahead(fresh_frames(self._setup.bags[task.bag], task))) as frames, \
+            with contextlib.closing(ahead(fresh_frames(self._setup.sources[task.source], task))) as frames, \
                     contextlib.closing(self._ask(task, frames) if self._rate is None else self._play(task, frames)) \
                     as parts:
                 yield from parts
@@ -53,7 +53,7 @@ class ThroughNode:
     def _warm_up(self, tasks):
         """Ask about the first image: the node then knows its listener, and its engine is not the slower for resting."""
         for task in tasks:
-            with contextlib.closing(fresh_frames(self._setup.bags[task.bag], task)) as frames:
+            with contextlib.closing(fresh_frames(self._setup.sources[task.source], task)) as frames:
                 frame, _ = next(frames)
                 if frame is not None:
                     self._player.ask(frame.stamp, 'warm-up', frame.image, TIMEOUT)
@@ -65,7 +65,7 @@ class ThroughNode:
                 yield Done(task, [], problems)
                 return
             known = self._player.repeated
-            answer = self._player.ask(frame.stamp, self._frame_id(task.bag, frame), frame.image, TIMEOUT)
+            answer = self._player.ask(frame.stamp, self._frame_id(task.source, frame), frame.image, TIMEOUT)
             self.images.update(sent=1, answered=1, again=self._player.repeated - known)
             yield Done(task._replace(stop=task.start + count + 1), [self._record(task, frame, answer)], problems)
 
@@ -82,7 +82,7 @@ class ThroughNode:
                 if frame is not None:
                     schedule.wait_for(frame.stamp)
                     heard = heard if waiting.frames else time.monotonic()
-                    key = frame.stamp, self._frame_id(task.bag, frame)
+                    key = frame.stamp, self._frame_id(task.source, frame)
                     self._player.send(*key, frame.image)
                     waiting.add(key, frame._replace(image=None))
                     sent += 1
@@ -119,16 +119,16 @@ class ThroughNode:
         self.images.update(found)
         return found
 
-    def _frame_id(self, bag, frame):
+    def _frame_id(self, source, frame):
         """With several cameras the topic, for an answer tells no more of its image than stamp and frame_id."""
-        return frame.topic if len(self._setup.bags[bag].streams) > 1 else frame.frame_id
+        return frame.topic if self._setup.sources[source].cameras > 1 else frame.frame_id
 
     def _record(self, task, frame, answer, age=0.0):
-        record = {'bag': task.bag, 'topic': frame.topic, 'stamp': frame.stamp, 'latency': answer.latency}
+        record = {'bag': task.source, 'topic': frame.topic, 'stamp': frame.stamp, 'latency': answer.latency}
         if age:
             record['age'] = age
         if frame.truth is not None:
-            record.update(score_frame(self._setup.comparisons[task.bag], frame.truth, answer.labels,
+            record.update(score_frame(self._setup.comparisons[task.source], frame.truth, answer.labels,
                                       self._setup.protocol, self._setup.outlines, frame.instances))
         return record
 
@@ -137,12 +137,13 @@ class ThroughNode:
         return [self._drawn(one) for one in wanted]
 
     def _drawn(self, wanted):
-        bag = self._setup.bags[wanted.bag]
-        with contextlib.closing(fresh_frames(bag, Task(wanted.bag, wanted.start, len(bag)))) as frames:
+        source = self._setup.sources[wanted.source]
+        with contextlib.closing(fresh_frames(source, Task(wanted.source, wanted.start, len(source)))) as frames:
             for frame, _ in frames:
                 if frame is not None and (frame.topic, frame.stamp) == (wanted.topic, wanted.stamp):
-                    answer = self._player.ask(frame.stamp, self._frame_id(wanted.bag, frame), frame.image, TIMEOUT)
-                    return frame_pictures(self._setup.comparisons[wanted.bag], frame.image, frame.truth, answer.labels)
+                    answer = self._player.ask(frame.stamp, self._frame_id(wanted.source, frame), frame.image, TIMEOUT)
+                    return frame_pictures(self._setup.comparisons[wanted.source], frame.image, frame.truth,
+                                          answer.labels)
         return None
 
     def close(self):

@@ -7,22 +7,24 @@ import typing
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
+from espnet_ros.evaluation.frames import FrameSource
 from espnet_ros.evaluation.pictures import frame_pictures
 from espnet_ros.evaluation.scoring import Comparison, score_frame
 from espnet_ros.segmenter import Segmenter
 
 _AHEAD = 2
 """Frames that wait for the engine, decoded."""
-OFFLINE = 'offline'
-"""What reports call it."""
+OFFLINE, ONE_BY_ONE = 'offline', 'offline, one frame at a time'
+"""Values of Setup.way: with and without threads that decode and score beside the engine."""
 
 
 class Setup(typing.NamedTuple):
     """All that decides the results. It can be pickled for other processes, if they see the same files.
 
-    model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`. bags:
-    evaluation.bags.Bag. comparisons: of each bag. protocol: of scoring.PROTOCOLS. outlines: whether to compute boundary
-    F1. way: how the images reach the model, in words.
+    model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`.
+    sources: of the frames. comparisons: one for each source. protocol: of scoring.PROTOCOLS. outlines: whether to
+    compute boundary F1. way: how the images reach the model, in words. overlap: decode and score other frames while the
+    engine runs, which is faster but adds to the latency that is measured.
     """
 
     model: str
@@ -31,17 +33,18 @@ class Setup(typing.NamedTuple):
     backend: str
     device: str
     precision: str
-    bags: tuple[typing.Any, ...]
+    sources: tuple[FrameSource, ...]
     comparisons: tuple[Comparison, ...]
     protocol: str
     outlines: bool
     way: str = OFFLINE
+    overlap: bool = True
 
 
 class Task(typing.NamedTuple):
-    """Frames number start to stop - 1 of a bag, given by its place in Setup.bags."""
+    """Frames start to stop - 1 of a source, which is given by its index in Setup.sources."""
 
-    bag: int
+    source: int
     start: int
     stop: int
 
@@ -55,9 +58,9 @@ class Done(typing.NamedTuple):
 
 
 class Wanted(typing.NamedTuple):
-    """A frame to draw: its bag's place in Setup.bags, a frame number not above its own, its topic and stamp in ns."""
+    """A frame to draw: the index of its source, a frame number not above its own, its topic and stamp in ns."""
 
-    bag: int
+    source: int
     start: int
     topic: str
     stamp: int
@@ -85,51 +88,65 @@ class Evaluator:
         A record is plain data: bag, topic, stamp (ns), latency (seconds from image to labels), stages (seconds of
         each), and with ground truth what scoring.score_frame returns.
         """
+        if not self.setup.overlap:
+            yield from self._run_one_by_one(task)
+            return
         with contextlib.closing(ahead(self._prepared(task))) as frames, \
                 concurrent.futures.ThreadPoolExecutor(1) as scorer:
             count, scored = 0, None
             for frame, prepared, problems in frames:
-                score = frame and scorer.submit(self._record, task.bag, frame, self.segmenter.infer(prepared))
+                score = frame and scorer.submit(self._record, task.source, frame, self.segmenter.infer(prepared))
                 if scored:  # the frame before, scored while the engine ran
                     count += 1
                     yield Done(task._replace(stop=task.start + count), [scored.result()], problems)
                 scored = score
             yield Done(task, [], problems)
 
+    def _run_one_by_one(self, task):
+        """Yield as `run`, with nothing else going on while a frame is segmented, as on a robot."""
+        with contextlib.closing(fresh_frames(self.setup.sources[task.source], task)) as frames:
+            for count, (frame, problems) in enumerate(frames, 1):
+                if frame is None:
+                    yield Done(task, [], problems)
+                    return
+                inferred = self.segmenter.infer(self.segmenter.prepare(frame.image))
+                yield Done(task._replace(stop=task.start + count), [self._record(task.source, frame, inferred)],
+                           problems)
+
     def _prepared(self, task):
         """Yield as fresh_frames, with the Prepared image in the frame's second place; the frame loses it."""
-        with contextlib.closing(fresh_frames(self.setup.bags[task.bag], task)) as frames:
+        with contextlib.closing(fresh_frames(self.setup.sources[task.source], task)) as frames:
             for frame, problems in frames:
                 if frame is None:
                     yield None, None, problems
                 else:
                     yield frame._replace(image=None), self.segmenter.prepare(frame.image), problems
 
-    def _record(self, bag, frame, inferred):
+    def _record(self, source, frame, inferred):
         result = self.segmenter.finish(inferred)
-        record = {'bag': bag, 'topic': frame.topic, 'stamp': frame.stamp, 'latency': sum(result.timings),
+        record = {'bag': source, 'topic': frame.topic, 'stamp': frame.stamp, 'latency': sum(result.timings),
                   'stages': result.timings._asdict()}
         if frame.truth is not None:
-            record.update(score_frame(self.setup.comparisons[bag], frame.truth, result.labels, self.setup.protocol,
+            record.update(score_frame(self.setup.comparisons[source], frame.truth, result.labels, self.setup.protocol,
                                       self.setup.outlines, frame.instances))
         return record
 
     def draw(self, wanted):
         """Return the FramePictures of a Wanted frame, None when it is not there any more."""
-        with contextlib.closing(self.setup.bags[wanted.bag].afresh().frames(wanted.start)) as frames:
+        with contextlib.closing(self.setup.sources[wanted.source].fresh_copy().frames(wanted.start)) as frames:
             for frame in frames:
                 if (frame.topic, frame.stamp) == (wanted.topic, wanted.stamp):
-                    return frame_pictures(self.setup.comparisons[wanted.bag], frame.image, frame.truth,
+                    return frame_pictures(self.setup.comparisons[wanted.source], frame.image, frame.truth,
                                           self.segmenter.segment(frame.image).labels)
         return None
 
 
-def fresh_frames(bag, task):
-    """Yield each frame of a task with the problems up to it, and at the end None with all."""
-    bag = bag.afresh()
-    for frame in bag.frames(task.start, task.stop):
-        yield frame, bag.left_out
-    yield None, bag.left_out
+def fresh_frames(source, task):
+    """Yield each frame of a Task with the problems found up to it, and at the end None with all of them."""
+    source = source.fresh_copy()
+    for frame in source.frames(task.start, task.stop):
+        yield frame, source.skipped
+    yield None, source.skipped
 
 
 def ahead(items):

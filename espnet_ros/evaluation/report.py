@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 
 from espnet_ros.evaluation import charts
+from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE
 from espnet_ros.evaluation.pictures import FramePictures
 from espnet_ros.evaluation.scoring import PROTOCOLS
 from espnet_ros.evaluation.statistics import FATES
@@ -182,9 +183,14 @@ def _facts(metrics):
         'Cityscapes categories'
     yield 'protocol', '{}: {}'.format(metrics['protocol'], PROTOCOLS[metrics['protocol']])
     yield 'sizes', 'labels at the size of the image, then with nearest neighbor at that of the ground truth'
+    yield 'latency', {
+        OFFLINE: 'from image to labels, while other threads decode and score frames: more than on a robot',
+        ONE_BY_ONE: 'from image to labels, with nothing beside it, as on a robot'}.get(
+            configuration['way'], 'from sending an image to receiving its labels')
     for bag in configuration['bags']:
-        yield 'bag', '{}: {:.1f} MB, {} frames, {} of them labeled{}'.format(
-            ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['frames'], bag['labeled'],
+        size = '{:.1f} MB, '.format(bag['bytes'] / 1e6) if bag['bytes'] else ''
+        yield 'frames', '{}: {}{} frames, {} of them labeled{}'.format(
+            ', '.join(bag['paths']), size, bag['frames'], bag['labeled'],
             ', ground truth of ' + bag['label_set'] if bag['label_set'] else '')
     for session in sessions:
         share = session['engine_share']

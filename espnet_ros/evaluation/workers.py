@@ -135,7 +135,7 @@ def checked(result):
 
 def chunks(tasks):
     """Return the Tasks in parts of at most CHUNK frames."""
-    return [Task(task.bag, start, min(start + CHUNK, task.stop))
+    return [Task(task.source, start, min(start + CHUNK, task.stop))
             for task in tasks for start in range(task.start, task.stop, CHUNK)]
 
 

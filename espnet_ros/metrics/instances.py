@@ -81,7 +81,7 @@ class ObjectScores:
 
 def _scores(names, weighted, confusion):
     """iIoU by name: weighted pixels found and missed, and what is falsely predicted, which belongs to no object."""
-    false = confusion[:, :-1].sum(0) - np.diag(confusion)
+    false = confusion[:, :-1].sum(0) - np.diag(confusion[:, :-1])  # of the predicted class, whatever the ground truth
     scores = {}
     for i, name in enumerate(names):
         found, missed = weighted.get(name, (math.nan, math.nan))

@@ -55,6 +55,11 @@ def test_the_exit_code_says_whether_limits_are_kept(bag, tiny, capsys, option, b
     assert main(['evaluate', bag, '--model', tiny, '--no-boundary', option, bound]) == (0 if kept else 1)
     error = capsys.readouterr().err
     assert ('espnet-ros: failed: ' in error and '({})'.format(option) in error) is not kept
+    way, page = metrics()['configuration']['way'], pathlib.Path('evaluation/report.html').read_text()
+    if option == '--max-latency-p95':
+        assert way == 'offline, one frame at a time' and 'with nothing beside it, as on a robot' in page
+    else:
+        assert way == 'offline' and 'while other threads decode and score frames' in page
 
 
 def test_a_bag_without_ground_truth_keeps_no_limit_of_right(bag, tiny, capsys):
@@ -63,6 +68,18 @@ def test_a_bag_without_ground_truth_keeps_no_limit_of_right(bag, tiny, capsys):
     assert 'coverage is 0, below the limit of 0.1' in capsys.readouterr().err
     assert main([*arguments, '--min-category-miou', '0']) == 1
     assert 'category mIOU is nan, which does not keep the limit of 0' in capsys.readouterr().err
+
+
+def test_a_dataset_is_evaluated_as_a_bag_of_it_is(bag, tiny, capsys):
+    assert main(['evaluate', 'drive:8:96x64', '--model', tiny, '--out', 'direct']) == 0
+    assert 'tiny: 8 frames, 8 of 8 labeled ones scored' in capsys.readouterr().out
+    assert main(['evaluate', 'bag:' + bag, '--model', tiny]) == 0
+    assert metrics('direct')['confMatrix'] == metrics()['confMatrix']
+    assert metrics('direct')['configuration']['bags'][0]['paths'] == ['drive:8:96x64']
+    assert main(['evaluate', 'drive:8:96x64', '--model', tiny, '--truth', 'camvid']) == 1
+    assert 'a dataset such as drive:8:96x64 has no topics and defines its labels' in capsys.readouterr().err
+    assert main(['evaluate', 'camvid:nowhere:val', '--model', tiny]) == 1
+    assert "there is no folder 'nowhere/val'" in capsys.readouterr().err
 
 
 def test_limits_have_options():

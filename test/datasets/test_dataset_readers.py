@@ -1,12 +1,14 @@
 """Datasets as their publishers lay them out: pairs, ids, and the file that is wrong."""
 import json
+import pathlib
 import pickle
+import time
 
 import cv2
 import numpy as np
 import pytest
 
-from espnet_ros.datasets import VOC, camvid, cityscapes, folder, mapillary, open_dataset, voc
+from espnet_ros.datasets import VOC, camvid, cityscapes, folder, mapillary, open_dataset, readers, voc
 from espnet_ros.datasets.readers import mapillary_category
 from espnet_ros.errors import LabelError, SourceError
 from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, UNLABELED
@@ -40,6 +42,16 @@ def camvid_folder(tmp_path):
         write(tmp_path / 'val' / (name + '.png'), IMAGE)
         write(tmp_path / 'valannot' / (name + '.png'), np.arange(48, dtype=np.uint8).reshape(6, 8) % 12)
     return tmp_path
+
+
+def test_a_folder_of_many_images_is_listed_in_linear_time(tmp_path, monkeypatch):
+    names = ['{:06d}.png'.format(number) for number in range(20000)]
+    monkeypatch.setattr(readers, '_files', lambda folder, pattern: [folder / name for name in names])
+    monkeypatch.setattr(pathlib.Path, 'is_file', lambda path: True)
+    monkeypatch.setattr(readers.os, 'listdir', lambda folder: names)
+    began = time.process_time()  # of this process alone, whatever else the machine does
+    assert len(folder(tmp_path / 'images', tmp_path / 'labels', 'trainIds')) == 20000
+    assert time.process_time() - began < 3.0  # 0.2 s on an AMD EPYC; 24 s while it was quadratic
 
 
 def test_camvid(camvid_folder):

@@ -160,7 +160,7 @@ def test_objects_of_cityscapes_are_scored_from_folder_to_report(tmp_path):
 
     evaluator = Evaluator(setup)
     predicted = []
-    for number, frame in enumerate(setup.bags[0]):
+    for number, frame in enumerate(setup.sources[0]):
         predicted.append(str(tmp_path / 'predicted/{}.png'.format(number)))
         assert cv2.imwrite(predicted[-1], train_id_to_label_id()[evaluator.segmenter.segment(frame.image).labels])
     scripts.args.evalInstLevelScore, scripts.args.JSONOutput, scripts.args.quiet = True, False, True

@@ -144,7 +144,7 @@ def test_without_diagnostics_nobody_knows_why(tmp_path):
 
 
 def test_a_silent_node_ends_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(live, 'TIMEOUT', 0.05)
+    monkeypatch.setattr(live, 'TIMEOUT', 0.0)
     node, player = through(setup_for(tmp_path, count=10), 4.0, deaf_from=3)
     with pytest.raises(SourceError, match='silent for 0 s'):
         played(node, [Task(0, 0, 10)])

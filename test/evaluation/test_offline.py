@@ -49,6 +49,22 @@ def test_the_engine_waits_for_nothing_but_itself(evaluator):
     assert not threads['finish'] & (threads['infer'] | threads['prepare'])
 
 
+def test_latency_can_be_measured_with_nothing_beside_it(evaluator):
+    expected = [without_times(record) for part in evaluator.run(Task(0, 0, 5)) for record in part.records]
+    alone = Evaluator(evaluator.setup._replace(overlap=False))
+    before, seen = set(threading.enumerate()), []
+    infer = alone.segmenter.infer
+
+    def watched(*arguments):
+        seen.append(set(threading.enumerate()) - before)
+        return infer(*arguments)
+    alone.segmenter.infer = watched
+    parts = list(alone.run(Task(0, 0, 5)))
+    assert seen == [set()] * 5  # neither frames that are decoded ahead nor a scorer
+    assert [without_times(record) for part in parts for record in part.records] == expected
+    assert [part.task for part in parts] == [Task(0, 0, n) for n in (1, 2, 3, 4, 5, 5)]
+
+
 def test_a_part_of_a_bag(evaluator):
     records = [record for part in evaluator.run(Task(0, 2, 4)) for record in part.records]
     assert [record['stamp'] for record in records] == [stamp_of(2), stamp_of(3)]
@@ -72,7 +88,7 @@ def test_frames_without_ground_truth_are_timed_and_broken_ones_named(tmp_path):
     assert [part.task.stop for part in parts] == [1, 2, 3, 4, 6]  # never more than what is certain
     assert '2 images on /camera/image_raw cannot be decoded' in parts[-1].problems[0]
     assert evaluator.draw(Wanted(0, 0, '/camera/image_raw', stamp_of(4))) is not None
-    assert evaluator.setup.bags[0].problems == ()  # what is left out belongs to the task
+    assert evaluator.setup.sources[0].problems == ()  # what is left out belongs to the task
     # A second run begins afresh.
     assert list(evaluator.run(Task(0, 0, 6)))[-1].problems == parts[-1].problems
     assert '1 images' in list(evaluator.run(Task(0, 2, 6)))[-1].problems[0]
