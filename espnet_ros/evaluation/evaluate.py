@@ -121,4 +121,6 @@ def _versions():
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return dict(found, system=platform.platform())
+    # platform.platform() would start a process to ask for the processor.
+    parts = platform.system(), platform.release(), platform.machine(), *platform.libc_ver()
+    return dict(found, system='-'.join(parts))
