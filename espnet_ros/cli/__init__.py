@@ -20,6 +20,7 @@ COMMANDS = {
     'predict': 'segment images and videos',
     'profile': "show where a model's time, energy and memory go on this machine",
     'train': 'train a network on labeled images',
+    'view': 'show a running segmentation node in a browser',
 }
 """Each command and what it does; the module of its name here holds DESCRIPTION, add_arguments(parser), run(options)."""
 

@@ -1,0 +1,1 @@
+"""The live page: camera and results of a running segmentation node in a browser."""

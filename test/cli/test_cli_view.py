@@ -1,0 +1,73 @@
+"""`espnet-ros view` beside a real camera and segmentation node."""
+import json
+import re
+import struct
+import time
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from ros_process import wait_until
+from websockets.sync.client import connect
+
+from espnet_ros.cli import main
+
+
+@pytest.fixture
+def view(start_node, tiny):
+    """The view command's process; a segmentation node and its camera run beside it."""
+    segmentation = start_node('espnet_ros.nodes.segmentation.node', '--ros-args', '-r', 'image:=image_raw', '-p',
+                              'model:=' + tiny, '-p', 'backend:=torch')
+    start_node('espnet_ros.nodes.camera.node', '--ros-args', '-p', 'source:=street', '-p', 'width:=96', '-p',
+               'height:=64', '-p', 'rate:=10.0')
+    segmentation.wait_for('engine ready')
+    return start_node('espnet_ros.cli', 'view', '--port', '0')
+
+
+def test_camera_and_results_come_in_pairs_and_only_while_somebody_looks(view, observer):
+    diagnostics = observer.collect(DiagnosticArray, '/diagnostics')
+
+    def subscribers():
+        values = [{v.key: v.value for v in status.values} for message in diagnostics[-3:]
+                  for status in message.status if status.name == 'espnet: Output']
+        return int(values[-1]['subscribers']) if values else None
+
+    view.wait_for('Live page: ')
+    port = int(re.search(r'http://localhost:(\d+)', view.output)[1])
+    assert 'ssh -L {0}:localhost:{0} '.format(port) in view.output
+    state: dict = {}
+    with connect('ws://localhost:{}/live'.format(port), max_size=None, proxy=None) as socket:
+        def take(output):
+            """The next frame's camera image and result as BGR; the newest state goes to `state`."""
+            socket.send(json.dumps({'output': output}))
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                message = socket.recv(timeout=60)
+                if isinstance(message, bytes):
+                    size, = struct.unpack_from('<I', message, 8)
+                    return [None if not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+                            for data in (message[12:12 + size], message[12 + size:])]
+                state.update(json.loads(message))
+            raise AssertionError('no frame')
+
+        def pair(output):
+            """A frame with both; the first may lack its camera image."""
+            return wait_until(lambda: [found] if (found := take(output))[0] is not None else None, 60)[0]
+
+        camera, overlay = pair('overlay')
+        assert camera.shape == overlay.shape == (64, 96, 3)
+        assert abs(camera.astype(int) - overlay).mean() > 5  # colors lie over it
+        _, mask = pair('mask/vehicle')
+        assert set(np.unique(mask // 128)) <= {0, 1} and mask.shape == (64, 96, 3)
+        wait_until(lambda: take('overlay') and state.get('answered') not in (None, '-', 0), 60)
+        wait_until(lambda: take('overlay') and subscribers() == 1, 60)
+    assert state['node'] == '/espnet' and state['level'] in ('OK', 'WARN') and state['engine'].startswith('ready, tiny')
+    assert [name for name, _ in state['legend']][:2] == ['Sky', 'Building']
+    assert 'stamp to output' in [row[0] for row in state['stages']]
+    wait_until(lambda: subscribers() == 0, 60)
+
+
+def test_mistakes_are_one_sentence(capsys):
+    assert main(['view', '--port', '99999']) == 1
+    assert 'espnet-ros: error: the page cannot be served on 127.0.0.1 port 99999' in capsys.readouterr().err

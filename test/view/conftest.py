@@ -1,0 +1,2 @@
+"""A browser for the tests of the live page."""
+from browser import browser  # noqa: F401
