@@ -23,7 +23,8 @@ setup(
     maintainer_email='maintainers@espnet-ros.example',
     license='MIT',
     packages=find_packages(include=[NAME, NAME + '.*']),
-    package_data={NAME + '.engine': ['pictures/*'], NAME + '.evaluation': ['templates/*']},
+    package_data={NAME + '.engine': ['pictures/*'], NAME + '.evaluation': ['templates/*'],
+                  NAME + '.view': ['page.html']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + NAME]),
         ('share/' + NAME, ['package.xml']),

@@ -18,7 +18,8 @@ The page is served on this machine alone; from another one, forward the port ove
 
 def add_arguments(parser):
     """Declare the command's arguments."""
-    parser.add_argument('--node', metavar='NAME', default='', help='the segmentation node (default: the first one heard)')
+    parser.add_argument('--node', metavar='NAME', default='',
+                        help='the segmentation node (default: the first one heard)')
     parser.add_argument('--host', default='127.0.0.1',
                         help='address to listen on (default: %(default)s; 0.0.0.0 lets everybody on the network look)')
     parser.add_argument('--port', type=int, help='port to listen on (default: the first free one from 8080 to 8089)')

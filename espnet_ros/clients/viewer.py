@@ -1,6 +1,5 @@
 """A node that hands a segmentation node's pictures and diagnostics to the live page."""
 import collections
-import json
 import os
 
 import cv2

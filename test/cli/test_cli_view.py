@@ -53,7 +53,10 @@ def test_camera_and_results_come_in_pairs_and_only_while_somebody_looks(view, ob
 
         def pair(output):
             """A frame with both; the first may lack its camera image."""
-            return wait_until(lambda: [found] if (found := take(output))[0] is not None else None, 60)[0]
+            found = take(output)
+            while found[0] is None:
+                found = take(output)
+            return found
 
         camera, overlay = pair('overlay')
         assert camera.shape == overlay.shape == (64, 96, 3)

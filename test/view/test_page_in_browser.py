@@ -82,8 +82,8 @@ def frames(page, more):
 
 def pixel(page, canvas):
     """RGBA of the canvas's middle."""
-    return page.evaluate('''id => { const c = document.getElementById(id);
-        return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data]; }''', canvas)
+    return page.evaluate("""id => { const c = document.getElementById(id);
+        return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data]; }""", canvas)
 
 
 def test_camera_and_result_stand_side_by_side(opened):
