@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from espnet_ros.errors import ImageError, ParameterError
+from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_for_viewing, resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
 from espnet_ros.models.card import SIDES
@@ -89,7 +89,8 @@ class Segmenter:
         """Return the Segmentation of an image.
 
         image: BGR uint8 [H, W, 3] of any size. confidence: whether to compute it. threshold: pixels whose
-        confidence is below it (0..1) become unlabeled. Raises ImageError.
+        confidence is below it (0..1) become unlabeled. Raises ImageError, and EngineError when the engine fails.
+
 
         The same as its three steps `prepare`, `infer` and `finish`, which can run in threads of their own.
         """
@@ -117,6 +118,8 @@ class Segmenter:
         began = time.perf_counter()
         labels, probability = inferred.labels, inferred.confidence
         if threshold > 0:
+            if probability is None:
+                raise EngineError('the confidence threshold cannot be kept: ' + self.engine.problem)
             labels[probability < threshold * 255.0] = UNLABELED
         if not confidence:
             probability = None

@@ -17,7 +17,7 @@ from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.datasets import SPECS, is_spec, open_dataset
 from espnet_ros.engine import BACKENDS, PRECISIONS
-from espnet_ros.errors import EspnetError, ParameterError
+from espnet_ros.errors import EngineError, EspnetError, ParameterError
 from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.frames import DatasetFrames
 from espnet_ros.evaluation.live import ThroughNode, check_node, way
@@ -143,6 +143,8 @@ def run(options):
         player = stack.enter_context(_player(options)) if through_ros else None
         if player is not None:
             check_node(card, (width, height), player)
+            if options.through_ros:
+                check_engine(options, player.engine())
         with _Bar() as bar:
             statistics = _evaluate(setup, options, player, bar)
     _warn(problem for problem in statistics.problems if problem not in known)
@@ -172,6 +174,17 @@ def _open(text, options, stack):
         return DatasetFrames(open_dataset(text), name=text)
     is_prefixed = text.startswith('bag:') and not os.path.exists(text)
     return stack.enter_context(open_selected(text[len('bag:'):] if is_prefixed else text, options))
+
+
+def check_engine(options, engine):
+    """Raise EngineError when a node runs otherwise than by the options; engine: its EngineInfo, None if unknown."""
+    if engine is None:
+        return
+    same = all(wanted in ('auto', found) for wanted, found in (
+        (options.backend, engine.backend), (options.precision, engine.precision)))
+    if not same or (options.device.startswith('cuda') and engine.device.startswith('CPU')):
+        raise EngineError(engine.fallback or 'the node runs {} in {} on {}'.format(
+            engine.backend, engine.precision, engine.device))
 
 
 def _warn(problems):

@@ -62,9 +62,10 @@ def run(options):
     jobs = jobs_for(options.inputs, folder)
     make_folder(folder)
     engine = build_engine(
-        model.card, models.load(model), width, height, options.backend, options.device, options.precision)
+        model.card, models.load(model), width, height, options.backend, options.device, options.precision, strict=True)
     if engine.fallback:
-        print('espnet-ros: warning: {}; running PyTorch instead'.format(engine.fallback), file=sys.stderr)
+        print('espnet-ros: warning: {}; {} takes its place'.format(engine.fallback, engine.describe().backend),
+              file=sys.stderr)
     predictor = Predictor(Segmenter(engine, options.output_size), options)
     bad = 0
     with tqdm.tqdm(total=len(jobs), unit='frame', disable=None) as bar:

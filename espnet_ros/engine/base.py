@@ -23,11 +23,12 @@ class Engine(abc.ABC):
 
     card: the ModelCard of the network. width, height: its input size in pixels. fallback: why it runs in place of
     the engine that was asked for; empty when it is that engine. choice: what 'auto' went by; empty when it was not
-    left to choose.
+    left to choose. problem: what it has turned out not to be able to do; empty when all is well.
     """
 
     fallback = ''
     choice = ''
+    problem = ''
 
     def __init__(self, card, width, height):
         self.card = card
@@ -40,7 +41,7 @@ class Engine(abc.ABC):
 
         image: BGR uint8 or float32 0..255 [height, width, 3]. Returns (labels, confidence), both uint8
         [height, width]: class ids of the card's label set, 255 for background, and the top softmax probability
-        times 255, None unless asked for. Both belong to the caller.
+        times 255, None unless asked for, or when `problem` says why there is none. Both belong to the caller.
         """
 
     @abc.abstractmethod

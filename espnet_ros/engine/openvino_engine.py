@@ -8,7 +8,7 @@ from espnet_ros.deploy.deploy import deploy
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.memory import release_freed_memory, return_freed_memory
-from espnet_ros.engine.verification import example_images, pytorch, verify
+from espnet_ros.engine.verification import compare, example_images, pytorch
 from espnet_ros.errors import EngineError, ModelError
 
 # OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries them in this order.
@@ -19,52 +19,57 @@ class OpenVINOEngine(Engine):
     """Runs the network with OpenVINO, which takes it as ONNX.
 
     precision 'auto' is the first of bf16, fp16 and fp32 that the CPU has instructions for and that keeps PyTorch's
-    labels. threads: how many OpenVINO may use, 0 for one a core.
+    labels.
     """
 
-    def __init__(self, card, network, width, height, device='auto', precision='auto', threads=0):
+    def __init__(self, card, network, width, height, device='auto', precision='auto'):
         """Build the engine and compare it with PyTorch in fp32. Raises EngineError."""
         super().__init__(card, width, height)
-        began = time.time()
+        self._has_confidence = False
+        began = time.monotonic()
         if device not in ('auto', 'cpu'):
             raise EngineError('OpenVINO runs ESPNet on the CPU, not on device {!r}; use auto or cpu'.format(device))
-        if type(threads) is not int or threads < 0:
-            raise EngineError('threads is {!r}; it must be a whole number, 0 for one a core'.format(threads))
-        self._threads = threads
         self._openvino = _openvino()
         precisions = _precisions(precision, self._openvino)
         return_freed_memory()
-        images = example_images(width, height)
         # Before anything else, so that OpenVINO takes the memory that PyTorch gives back.
-        answers = _answers(card, network, images)
+        self._examples = _examples(card, network, width, height)
         release_freed_memory()
         try:
             self._content = onnx_model(card, network, width, height, confidence=True, dtype=torch.float32)
         except ModelError as error:
             raise EngineError('OpenVINO takes the network as ONNX: {}'.format(error))
         for self.precision in precisions:
-            problem = self._problem(images, answers)
+            problem = self._try(confidence=False)  # with it the same graph has one more output
             if not problem:
                 break
         else:
             raise EngineError('the OpenVINO engine of {} in {} is not used: {}'.format(
                 card.name, self.precision, problem))
-        self._build_seconds = time.time() - began
+        self._build_seconds = time.monotonic() - began
 
-    def _problem(self, images, answers):
-        """Return why the engine must not run in self.precision, '' if it may. answers: PyTorch's, by id(image)."""
+    def _try(self, confidence):
+        """Compile the network and compare it with PyTorch; return why it must not be used, '' if it may."""
         try:
-            # Without confidence: that is the same graph with one more output, and two of them take 80 MB more.
-            self._compile(confidence=False)
-            verify(lambda image: (self.run(image)[0], answers[id(image)][1]), lambda image: answers[id(image)], images,
-                   self.precision)
-        except (EngineError, RuntimeError) as error:  # OpenVINO's are RuntimeErrors of many lines
+            self._compile(confidence)
+            for image, answer in self._examples:
+                compare(self._infer(image, confidence), answer, self.precision)
+        except (EngineError, RuntimeError, MemoryError) as error:  # OpenVINO's are RuntimeErrors of many lines
             return _sentence(error)
         return ''
 
     def run(self, image, confidence=False):
-        if confidence and not self._has_confidence:
-            self._compile(confidence=True)  # who wants it once will want it again
+        if confidence and not self._has_confidence and not self.problem:
+            # From the first time on, for good: two graphs would take 80 MB more (1024x512).
+            problem = self._try(confidence=True)
+            if problem:
+                self.problem = 'there is no confidence, OpenVINO cannot compute it: ' + problem
+                self._request = None
+        if self._request is None:
+            self._compile(confidence=False)
+        return self._infer(image, confidence and self._has_confidence)
+
+    def _infer(self, image, confidence):
         self._request.get_input_tensor().data[0] = image  # of any layout; bytes become float32
         self._request.infer()
         labels = self._request.get_output_tensor(0).data[0].copy()
@@ -72,7 +77,7 @@ class OpenVINOEngine(Engine):
 
     def _compile(self, confidence):
         """Prepare what runs the network, with confidence or, a quarter faster, without."""
-        self._request = None  # one at a time, for memory's sake
+        self._request, self._has_confidence = None, False  # one at a time, for memory's sake
         release_freed_memory()
         core = self._openvino.Core()
         model = core.read_model(self._content)
@@ -81,8 +86,6 @@ class OpenVINOEngine(Engine):
         # Not pinned: a thread whose core another process takes may go to the other one.
         settings = {'PERFORMANCE_HINT': 'LATENCY', 'ENABLE_CPU_PINNING': 'NO',
                     'INFERENCE_PRECISION_HINT': _PRECISIONS[self.precision][0]}
-        if self._threads:
-            settings['INFERENCE_NUM_THREADS'] = str(self._threads)
         self._request = core.compile_model(model, 'CPU', settings).create_infer_request()
         self._has_confidence = confidence
 
@@ -92,14 +95,14 @@ class OpenVINOEngine(Engine):
                           fallback=self.fallback, choice=self.choice)
 
 
-def _answers(card, network, images):
-    """Return PyTorch's labels and confidence of each image, by its id. Raises EngineError."""
+def _examples(card, network, width, height):
+    """Return pairs of an image and PyTorch's labels and confidence of it. Raises EngineError."""
     reference = pytorch(deploy(network, card).to(memory_format=torch.channels_last))
     try:
-        return {id(image): reference(image) for image in images}
+        return [(image, reference(image)) for image in example_images(width, height)]
     except RuntimeError as error:
         raise EngineError('PyTorch, against which OpenVINO is verified, cannot run {} at {}x{}: {}'.format(
-            card.name, images[0].shape[1], images[0].shape[0], str(error).splitlines()[0]))
+            card.name, width, height, str(error).splitlines()[0]))
 
 
 def _openvino():

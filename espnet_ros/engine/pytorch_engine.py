@@ -27,7 +27,7 @@ class PyTorchEngine(Engine):
     def __init__(self, card, network, width, height, device='auto', precision='auto'):
         """Move the network to the device and run it once. Raises EngineError."""
         super().__init__(card, width, height)
-        began = time.time()
+        began = time.monotonic()
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
         on_cpu = self.device.type == 'cpu'
@@ -45,7 +45,7 @@ class PyTorchEngine(Engine):
         except RuntimeError as error:
             raise EngineError('PyTorch cannot run {} at {}x{} in {} on {}: {}'.format(
                 card.name, width, height, self.precision, self.device, str(error).splitlines()[0]))
-        self._build_seconds = time.time() - began
+        self._build_seconds = time.monotonic() - began
 
     def run(self, image, confidence=False):
         # PyTorch takes neither negative strides nor, without a warning, what is read-only.
@@ -55,8 +55,8 @@ class PyTorchEngine(Engine):
 
     def _run_eagerly(self, tensor, confidence):
         # From [H, W, 3] bytes to a channels_last [1, 3, H, W] view: no copy on the CPU.
-        labels, certainty = self.deployed(tensor.to(self.device).unsqueeze(0).permute(0, 3, 1, 2), confidence)
-        return labels[0].cpu().numpy(), certainty[0].cpu().numpy() if confidence else None
+        labels, probability = self.deployed(tensor.to(self.device).unsqueeze(0).permute(0, 3, 1, 2), confidence)
+        return labels[0].cpu().numpy(), probability[0].cpu().numpy() if confidence else None
 
     def describe(self):
         name = torch.cuda.get_device_name(self.device) if self.device.type == 'cuda' else 'CPU, {} threads'.format(
@@ -89,6 +89,13 @@ def _precision(wanted, device):
     if wanted not in _DTYPES:
         raise EngineError('PyTorch runs ESPNet in fp32, bf16 or fp16, not in {}'.format(wanted))
     return wanted
+
+
+def check_speed(device, precision):
+    """Raise EngineError when a precision would be slower than fp32: bf16 and fp16 on a CPU without instructions."""
+    slow = precision == 'fp16' or (precision == 'bf16' and not _computes_in_bf16())
+    if slow and _device(device).type == 'cpu':
+        raise EngineError('PyTorch computes in {} on this CPU only slower than in fp32'.format(precision))
 
 
 def _computes_in_bf16():

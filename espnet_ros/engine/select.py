@@ -1,12 +1,13 @@
 """Choosing the engine."""
 import importlib.util
+import re
 
 import torch
 
 from espnet_ros.engine.openvino_engine import OpenVINOEngine
-from espnet_ros.engine.pytorch_engine import PyTorchEngine
+from espnet_ros.engine.pytorch_engine import PyTorchEngine, check_speed
 from espnet_ros.engine.tensorrt.engine import TensorRTEngine
-from espnet_ros.errors import EngineError
+from espnet_ros.errors import EngineError, ParameterError
 
 BACKENDS = ('auto', 'torch', 'openvino', 'tensorrt')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
@@ -17,37 +18,49 @@ _NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino', 'onnx'
 
 
 def build_engine(card, network, width, height, backend='auto', device='auto', precision='auto', cache_dir='',
-                 progress=None):
+                 progress=None, strict=False):
     """Return a ready Engine for the network at that input size.
 
     backend, precision: of BACKENDS and PRECISIONS; backend 'auto' is TensorRT on an NVIDIA GPU and OpenVINO on a CPU
     where they are installed and work, else PyTorch. device: 'auto', 'cpu', 'cuda' or 'cuda:N'. cache_dir: folder for
     engines that take long to build, '' for the default; progress: called with a few words on how such a build goes.
 
-    The engine's describe() says why this one: in `choice` what 'auto' went by, in `fallback` what was wanted, or is
-    installed, and failed. What cannot be had falls back to PyTorch, on that device where it can. Raises EngineError
-    when not even that runs.
+    What was asked for by name and cannot be had raises EngineError when `strict`. Otherwise the best engine that works
+    is returned, on that device where possible, and EngineError is raised when there is none. The engine's describe()
+    says why this one: in `choice` what 'auto' went by, in `fallback` what was wanted, or is installed, and failed.
+
+    Raises ParameterError when backend, device or precision is a name of none.
     """
-    names, notes, failures = [backend], [], []
-    if backend == 'auto':
-        names, notes = _candidates(device)
-    for name in names:
+    check_names(backend, device, precision)
+    names, notes = _candidates(device)
+    attempts = [(name, device, precision) for name in (names if backend == 'auto' else [backend])]
+    if not strict:
+        attempts += [(name, device, 'auto') for name in names]
+        attempts += [(name, 'auto', 'auto') for name in _candidates('auto')[0]]
+    failures = []
+    for name, device_tried, precision_tried in sorted(set(attempts), key=attempts.index):
         try:
-            if name not in _ENGINES:
-                raise EngineError('no engine is called {!r}; there are {}'.format(name, ', '.join(sorted(_ENGINES))))
+            if backend == 'auto' and name == 'torch':
+                check_speed(device_tried, precision_tried)
             settings = {'cache_dir': cache_dir, 'progress': progress} if name == 'tensorrt' else {}
-            engine = _ENGINES[name](card, network, width, height, device, precision, **settings)
+            engine = _ENGINES[name](card, network, width, height, device_tried, precision_tried, **settings)
             break
         except EngineError as error:
             failures.append(str(error))
     else:
-        try:
-            engine = PyTorchEngine(card, network, width, height, device)
-        except EngineError:
-            engine = PyTorchEngine(card, network, width, height)
-    engine.choice = '; '.join(notes)
-    engine.fallback = '; '.join(failures)
+        raise EngineError('; '.join(_unique(failures)))
+    engine.choice = '; '.join(notes) if backend == 'auto' else ''
+    engine.fallback = '; '.join(_unique(failures))
     return engine
+
+
+def check_names(backend='auto', device='auto', precision='auto'):
+    """Raise ParameterError when one of them is a name of none, whatever this machine has."""
+    for kind, name, names in (('backend', backend, BACKENDS), ('precision', precision, PRECISIONS)):
+        if name not in names:
+            raise ParameterError('{} is {!r}; it must be one of {}'.format(kind, name, ', '.join(names)))
+    if not re.match(r'(auto|cpu|cuda(:[0-9]{1,3})?)\Z', str(device)):
+        raise ParameterError('device is {!r}; it must be auto, cpu, cuda or cuda:N'.format(device))
 
 
 def _candidates(device):
@@ -62,3 +75,7 @@ def _candidates(device):
         return [name, 'torch'], notes
     notes.append('{} {} not installed'.format(' and '.join(missing), 'are' if len(missing) > 1 else 'is'))
     return ['torch'], notes
+
+
+def _unique(texts):
+    return sorted(set(texts), key=texts.index)

@@ -46,16 +46,26 @@ def verify(run, reference, images, precision):
     on which they are compared, one by one. precision: of AGREEMENT, that of `run`.
     """
     for image in images:
-        (labels, confidence), (wanted, wanted_confidence) = run(image), reference(image)
-        sure = wanted_confidence >= SURE
-        if sure.mean() < 0.5:  # too few to say anything of the whole
-            sure[:] = True
-        share = float(np.mean((labels == wanted)[sure]))
-        if not share >= AGREEMENT[precision]:
-            raise EngineError('it labels {:.1f}% of the pixels of a street otherwise than PyTorch, more than the '
-                              '{:.0f}% that {} may'.format(
-                                  100 - 100 * share, 100 - 100 * AGREEMENT[precision], precision))
-        difference = float(np.mean(np.abs(confidence.astype(float) - wanted_confidence)))
-        if not difference <= CONFIDENCE_DIFFERENCE:
-            raise EngineError("its confidence differs from PyTorch's by {:.0f} of 255 in the mean, more than {}".format(
-                difference, CONFIDENCE_DIFFERENCE))
+        compare(run(image), reference(image), precision)
+
+
+def compare(found, wanted, precision):
+    """Raise EngineError when what an engine found is not what PyTorch in fp32 wanted.
+
+    found, wanted: labels and confidence, uint8 [H, W]; confidence None in `found` is not compared.
+    """
+    labels, confidence = found
+    wanted_labels, wanted_confidence = wanted
+    sure = wanted_confidence >= SURE
+    if sure.mean() < 0.5:  # too few to say anything of the whole
+        sure = np.ones_like(sure)
+    share = float(np.mean((labels == wanted_labels)[sure]))
+    if not share >= AGREEMENT[precision]:
+        raise EngineError('it labels {:.1f}% of the pixels of a street otherwise than PyTorch, more than the {:.0f}% '
+                          'that {} may'.format(100 - 100 * share, 100 - 100 * AGREEMENT[precision], precision))
+    if confidence is None:
+        return
+    difference = float(np.mean(np.abs(confidence.astype(float) - wanted_confidence)))
+    if not difference <= CONFIDENCE_DIFFERENCE:
+        raise EngineError("its confidence differs from PyTorch's by {:.0f} of 255 in the mean, more than {}".format(
+            difference, CONFIDENCE_DIFFERENCE))

@@ -73,7 +73,7 @@ class Evaluator:
         self.setup = setup
         model = models.find(setup.model)
         self.segmenter = Segmenter(build_engine(model.card, models.load(model), setup.width, setup.height,
-                                                setup.backend, setup.device, setup.precision))
+                                                setup.backend, setup.device, setup.precision, strict=True))
 
     def describe(self):
         """Return the engine's EngineInfo."""

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 import torch
 
 from espnet_ros.cli import main
-from espnet_ros.cli.evaluate import LIMITS
+from espnet_ros.cli.evaluate import LIMITS, check_engine
+from espnet_ros.engine import EngineInfo
+from espnet_ros.errors import EngineError
 
 
 @pytest.fixture
@@ -165,3 +168,27 @@ def test_what_was_done_is_kept_when_it_is_ended(tiny, number):
     assert subprocess.run(command).returncode == 0
     lines = frames.read_text().splitlines()
     assert lines[:len(kept)] == kept and len(lines) == 40 == metrics()['frames']
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
+@pytest.mark.parametrize('arguments, words', [
+    (['--backend', 'tensorrt'], 'TensorRT needs an NVIDIA GPU'),
+    (['--device', 'gpu'], "device is 'gpu'; it must be auto, cpu, cuda or cuda:N")])
+def test_an_engine_that_cannot_be_had_is_an_error(bag, tiny, capsys, arguments, words):
+    assert main(['evaluate', bag, '--model', tiny, *arguments]) == 1
+    assert words in capsys.readouterr().err and not os.path.exists('evaluation/report.html')
+
+
+@pytest.mark.parametrize('backend, precision, device, words', [
+    ('auto', 'auto', 'auto', ''), ('torch', 'fp32', 'cpu', ''), ('tensorrt', 'auto', 'auto', '^no GPU$'),
+    ('auto', 'bf16', 'auto', '^no GPU$'), ('auto', 'auto', 'cuda:0', '^no GPU$')])
+def test_a_node_that_fell_back_is_an_error(backend, precision, device, words):
+    options = types.SimpleNamespace(backend=backend, precision=precision, device=device)
+    engine = EngineInfo('torch', 'CPU, 2 threads', 'fp32', 1.0, fallback='no GPU')
+    check_engine(options, None)
+    if not words:
+        return check_engine(options, engine)
+    with pytest.raises(EngineError, match=words):
+        check_engine(options, engine)
+    with pytest.raises(EngineError, match='^the node runs torch in fp32 on CPU, 2 threads$'):
+        check_engine(options, engine._replace(fallback=''))

@@ -235,11 +235,16 @@ def test_wrong_options(arguments, capsys):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='needs a machine without a GPU')
-def test_falling_back_is_said(tiny, capsys):
-    assert main(['predict', write(pathlib.Path('x.png'), picture()), '--model', tiny, '--device', 'cuda']) == 0
+@pytest.mark.parametrize('arguments, words', [
+    (['--device', 'cuda'], "device 'cuda' is not there: PyTorch "),
+    (['--device', 'gpu'], "device is 'gpu'; it must be auto, cpu, cuda or cuda:N"),
+    (['--backend', 'tensorrt'], 'TensorRT needs an NVIDIA GPU'),
+    (['--backend', 'torch', '--precision', 'int8'], 'PyTorch runs ESPNet in fp32, bf16 or fp16, not in int8')])
+def test_an_engine_that_cannot_be_had_is_an_error(tiny, capsys, arguments, words):
+    assert main(['predict', write(pathlib.Path('x.png'), picture()), '--model', tiny, *arguments]) == 1
     error = capsys.readouterr().err
-    assert error.startswith('espnet-ros: warning: ') and error.count('\n') == 1
-    assert "device 'cuda' is not there: PyTorch " in error
+    assert error.startswith('espnet-ros: error: ') and error.count('\n') == 1 and words in error
+    assert not list(pathlib.Path('predictions').iterdir())
 
 
 def test_jobs_raise_our_errors(tmp_path):

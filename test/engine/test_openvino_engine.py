@@ -1,5 +1,6 @@
 """OpenVINO as an engine: PyTorch's labels from any array, and refusals that say what to do."""
 import sys
+import time
 import types
 import warnings
 
@@ -105,7 +106,6 @@ def test_describe(engine):
     assert isinstance(engine, Engine) and (engine.card, engine.width, engine.height) == (CARD, 96, 64)
     assert info == EngineInfo('openvino', info.device, 'fp32', info.build_seconds) and 0 < info.build_seconds < 60
     assert info.device.startswith('CPU, ') and info.device.endswith(' threads')
-    assert OpenVINOEngine(CARD, network(), 96, 64, precision='fp32', threads=1).describe().device == 'CPU, 1 threads'
 
 
 @pytest.mark.parametrize('device', ['gpu', 'GPU', 'cuda', 'cuda:0', 'NPU', 'CPU', '', None, 0])
@@ -118,12 +118,6 @@ def test_other_devices_are_refused(device):
 def test_other_precisions_are_refused(precision):
     with pytest.raises(EngineError, match='OpenVINO runs ESPNet in fp32, bf16 or fp16, not in'):
         OpenVINOEngine(CARD, network(), 96, 64, 'cpu', precision)
-
-
-@pytest.mark.parametrize('threads', [-1, 1.5, '2', None, True])
-def test_threads_that_are_no_number_are_refused(threads):
-    with pytest.raises(EngineError, match='threads is .*; it must be a whole number, 0 for one a core'):
-        OpenVINOEngine(CARD, network(), 96, 64, threads=threads)
 
 
 def test_without_openvino_one_sentence_says_so(monkeypatch):
@@ -180,14 +174,14 @@ def test_an_engine_that_does_not_agree_with_pytorch_is_not_used(monkeypatch):
 def test_auto_takes_the_first_precision_that_agrees(monkeypatch):
     asked = []
 
-    def refuse_bf16(run, reference, images, precision):
+    def refuse_bf16(found, wanted, precision):
         asked.append(precision)
         if precision == 'bf16':
             raise EngineError('it is too coarse')
-    monkeypatch.setattr(openvino_engine, 'verify', refuse_bf16)
+    monkeypatch.setattr(openvino_engine, 'compare', refuse_bf16)
     monkeypatch.setattr(openvino_engine, '_precisions', lambda wanted, library: ['bf16', 'fp32'])
     engine = OpenVINOEngine(CARD, network(), 96, 64)
-    assert asked == ['bf16', 'fp32']
+    assert asked == ['bf16', 'fp32', 'fp32']  # two images
     assert (engine.run(IMAGE)[0] == plain(network(), CARD, IMAGE)[0]).mean() >= 0.999
     assert engine.describe().precision == 'fp32'
 
@@ -199,6 +193,47 @@ def test_what_openvino_cannot_do_is_one_sentence(monkeypatch):
     with pytest.raises(EngineError, match='^the OpenVINO engine of small in fp32 is not used: Exception from '
                                           'core.cpp:84: Check failed$'):
         OpenVINOEngine(CARD, network(), 96, 64, precision='fp32')
+
+
+def test_a_confidence_that_cannot_be_computed_costs_nothing_else(monkeypatch):
+    engine = OpenVINOEngine(CARD, network(), 96, 64, precision='fp32')
+    labels, compile_graph, tried = engine.run(IMAGE)[0], OpenVINOEngine._compile, []
+
+    def failing(self, confidence):
+        tried.append(confidence)
+        if confidence:
+            self._request = None
+            raise RuntimeError('out of memory\nwhile compiling')
+        compile_graph(self, confidence)
+    monkeypatch.setattr(OpenVINOEngine, '_compile', failing)
+    assert engine.problem == ''
+    for _ in range(3):
+        found, confidence = engine.run(IMAGE, True)
+        assert np.array_equal(found, labels) and confidence is None
+        assert engine.problem == 'there is no confidence, OpenVINO cannot compute it: out of memory while compiling'
+        assert np.array_equal(engine.run(IMAGE)[0], labels)
+    assert tried == [True, False]
+    segmenter = Segmenter(engine)
+    assert segmenter.segment(IMAGE, confidence=True).confidence is None
+    with pytest.raises(EngineError, match='^the confidence threshold cannot be kept: there is no confidence, OpenVINO'):
+        segmenter.segment(IMAGE, threshold=0.5)
+
+
+def test_the_graph_with_confidence_is_verified_too(monkeypatch):
+    engine = OpenVINOEngine(CARD, network(), 96, 64, precision='fp32')
+    infer = OpenVINOEngine._infer
+    monkeypatch.setattr(OpenVINOEngine, '_infer', lambda self, image, confidence: (
+        infer(self, image, False)[0], np.zeros((64, 96), np.uint8) if confidence else None))
+    labels, confidence = engine.run(IMAGE, True)
+    assert confidence is None and np.array_equal(labels, engine.run(IMAGE)[0])
+    assert "its confidence differs from PyTorch's by " in engine.problem
+
+
+def test_a_clock_that_is_set_back_does_not_make_build_times_negative(monkeypatch):
+    hours = iter(range(100, 0, -1))
+    monkeypatch.setattr(time, 'time', lambda: 3600.0 * next(hours))
+    for engine in (OpenVINOEngine(CARD, network(), 96, 64), PyTorchEngine(CARD, network(), 96, 64, 'cpu')):
+        assert 0 < engine.describe().build_seconds < 60
 
 
 def test_a_size_that_the_network_cannot_take():

@@ -7,8 +7,8 @@ import torch
 from small_models import CARD, network
 
 from espnet_ros.deploy.deploy import Deployed
-from espnet_ros.engine import BACKENDS, PRECISIONS, Engine, EngineInfo, build_engine, select
-from espnet_ros.errors import EngineError
+from espnet_ros.engine import BACKENDS, PRECISIONS, Engine, EngineInfo, build_engine, pytorch_engine, select
+from espnet_ros.errors import EngineError, ParameterError
 
 IMAGE = np.random.RandomState(3).randint(0, 256, (64, 96, 3)).astype(np.uint8)
 
@@ -76,7 +76,7 @@ def test_only_an_engine_that_caches_gets_the_folder(machine):
 
 @pytest.mark.parametrize('settings, words', [
     ({'backend': 'tensorrt'}, 'broken'), ({'backend': 'torch', 'precision': 'int8'}, 'not in int8'),
-    ({'device': 'tpu'}, "device 'tpu'"), ({'backend': 'abacus'}, "no engine is called 'abacus'; there are ")])
+    ({'device': 'cuda:3'}, "device 'cuda:3' is not there")])
 def test_what_cannot_be_had_falls_back_and_says_why(machine, settings, words):
     machine(False, (), {'tensorrt': 'broken'})
     engine = build_engine(CARD, network(), 96, 64, **settings)
@@ -85,6 +85,50 @@ def test_what_cannot_be_had_falls_back_and_says_why(machine, settings, words):
     with torch.no_grad():
         expected = Deployed(network(), CARD)(torch.from_numpy(IMAGE.transpose(2, 0, 1)[None].copy()))[0][0].numpy()
     assert (engine.run(IMAGE)[0] == expected).mean() > (0.999 if info.precision == 'fp32' else 0.9)
+
+
+@pytest.mark.parametrize('settings, words', [
+    ({'backend': 'tensorrt'}, '^broken$'), ({'backend': 'torch', 'precision': 'int8'}, 'not in int8'),
+    ({'backend': 'openvino', 'precision': 'bf16'}, '^no bf16$'), ({'device': 'cuda:3'}, "device 'cuda:3' is not there"),
+    ({'precision': 'fp16'}, '^no bf16; PyTorch computes in fp16 on this CPU only slower than in fp32$')])
+def test_strictly_what_cannot_be_had_is_an_error(machine, settings, words):
+    machine(False, ALL, {'tensorrt': 'broken', 'openvino': 'no bf16'})
+    with pytest.raises(EngineError, match=words):
+        build_engine(CARD, network(), 96, 64, strict=True, **settings)
+
+
+def test_strictly_auto_may_still_choose(machine):
+    machine(False, ALL, {'openvino': 'it labels 5.0% otherwise'})
+    info = build_engine(CARD, network(), 96, 64, strict=True).describe()
+    assert (info.backend, info.fallback) == ('torch', 'it labels 5.0% otherwise')
+
+
+@pytest.mark.parametrize('backend', ['auto', 'openvino', 'tensorrt'])
+def test_the_best_engine_takes_the_place_of_what_cannot_be_had(machine, monkeypatch, backend):
+    class OnlyAuto(double('openvino')):
+        def __init__(self, card, network, width, height, device, precision, **settings):
+            super().__init__(card, network, width, height, device, precision, **settings)
+            if precision != 'auto':
+                raise EngineError('this CPU does not compute in ' + precision)
+    machine(False, ALL, {'tensorrt': 'there is no GPU'})
+    monkeypatch.setitem(select._ENGINES, 'openvino', OnlyAuto)
+    monkeypatch.setattr(pytorch_engine, '_computes_in_bf16', lambda: False)
+    info = build_engine(CARD, network(), 96, 64, backend, precision='bf16').describe()
+    assert info.backend == 'openvino'
+    assert ('there is no GPU' if backend == 'tensorrt' else 'does not compute in bf16') in info.fallback
+
+
+@pytest.mark.parametrize('settings, words', [
+    ({'device': 'gpu'}, "^device is 'gpu'; it must be auto, cpu, cuda or cuda:N$"),
+    ({'device': 'cuda:'}, 'must be auto'),
+    ({'device': 'CPU'}, "device is 'CPU'"), ({'device': ''}, "device is ''"),
+    ({'device': 'cpu:0'}, "device is 'cpu:0'"),
+    ({'backend': 'abacus'}, "^backend is 'abacus'; it must be one of auto, torch, openvino, tensorrt$"),
+    ({'precision': 'fp8'}, "^precision is 'fp8'; it must be one of auto, fp32, bf16, fp16, int8$")])
+@pytest.mark.parametrize('strict', [False, True])
+def test_a_name_of_none_is_refused(settings, words, strict):
+    with pytest.raises(ParameterError, match=words):
+        build_engine(CARD, network(), 96, 64, strict=strict, **settings)
 
 
 def test_when_not_even_pytorch_runs(machine):

@@ -45,7 +45,7 @@ class TensorRTEngine(Engine):
         a few words whenever something begins that takes long.
         """
         super().__init__(card, width, height)
-        began = time.time()
+        began = time.monotonic()
         progress = progress or (lambda words: None)
         self._gpu = find_gpu(device)
         self._precision = _precision(precision, self._gpu)
@@ -83,7 +83,7 @@ class TensorRTEngine(Engine):
             raise EngineError('{} cannot be prepared for TensorRT at {}x{} on {}: {}'.format(
                 card.name, width, height, self._gpu.name, describe(error)))
         torch.cuda.empty_cache()  # what PyTorch's network took; a Jetson has one memory for everything
-        self._build_seconds = time.time() - began
+        self._build_seconds = time.monotonic() - began
 
     def _build(self, module, deployed, images, workspace, cache, name_and_key, progress):
         inputs = None
@@ -121,8 +121,8 @@ class TensorRTEngine(Engine):
         with self._gpu.stream(), torch.no_grad():
             pixels = torch.from_numpy(np.require(image, requirements='CW')).to(self._gpu.device)
             self._input.copy_(pixels.permute(2, 0, 1).unsqueeze(0))
-            labels, certainty = self._finish(self._execute(self._input), confidence)
-            return labels[0].cpu().numpy(), certainty[0].cpu().numpy() if confidence else None
+            labels, probability = self._finish(self._execute(self._input), confidence)
+            return labels[0].cpu().numpy(), probability[0].cpu().numpy() if confidence else None
 
     def _finish(self, outputs, confidence):
         """From what the engine returns to labels and confidence, uint8 [1, H, W] on the GPU."""

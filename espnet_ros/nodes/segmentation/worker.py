@@ -6,7 +6,7 @@ import time
 from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import RateMeter, StageTimes
 from espnet_ros.diagnostics.status import EngineState, OutputState
-from espnet_ros.errors import EngineError, ImageError
+from espnet_ros.errors import EspnetError, ImageError
 from espnet_ros.nodes.common.messages import stamp_to_seconds
 from espnet_ros.nodes.segmentation.image_input import OLD_SECONDS
 
@@ -67,7 +67,10 @@ class Worker(threading.Thread):
     def engine_state(self):
         """Return the EngineState for diagnostics."""
         engine = self._engine
-        return engine._replace(seconds=time.monotonic() - self._began) if engine.phase == keys.BUILDING else engine
+        if engine.phase == keys.BUILDING:
+            return engine._replace(seconds=time.monotonic() - self._began)
+        found = self._segmenter.engine.problem if self._segmenter else ''
+        return engine._replace(problem='; '.join(filter(None, (engine.problem, found))))
 
     def _progress(self, words):
         self._engine = EngineState(keys.BUILDING, values=((keys.STEP, words),))
@@ -83,7 +86,7 @@ class Worker(threading.Thread):
             info = segmenter.engine.describe()
         except Exception as error:  # whatever a backend throws, the node lives on and says so
             self._engine = EngineState(
-                keys.FAILED, problem=str(error) if isinstance(error, EngineError) else repr(error))
+                keys.FAILED, problem=str(error) if isinstance(error, EspnetError) else repr(error))
             return None
         finally:
             _ONE_BUILD.release()

@@ -67,7 +67,7 @@ def configure(settings):
     from espnet_ros.engine import build_engine
     from espnet_ros.segmenter import Segmenter
     engine = build_engine(card, network, width, height, settings['backend'], settings['device'],
-                          settings['precision'])
+                          settings['precision'], strict=True)
     return Segmenter(engine, 'network'), frames, dict(engine.describe()._asdict(), weights=weights)
 
 

@@ -49,7 +49,7 @@ def prepare(name, width=0, height=0, backend='auto', device='auto', precision='a
     """
     card, network, weights = models.load_for_speed(name)
     width, height = input_size(card, width, height)
-    engine = build_engine(card, network, width, height, backend, device, precision)
+    engine = build_engine(card, network, width, height, backend, device, precision, strict=True)
     plain = engine
     if not isinstance(engine, PyTorchEngine):
         try:

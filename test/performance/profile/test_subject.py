@@ -45,7 +45,7 @@ class Other(Engine):
 
 @pytest.mark.parametrize('precision, plain', [('fp32', 'fp32'), ('bf16', 'bf16'), ('int8', None)])
 def test_another_engine_has_pytorch_beside_it_in_its_precision(model, monkeypatch, precision, plain):
-    monkeypatch.setattr(subject, 'build_engine', lambda *_: Other(precision))
+    monkeypatch.setattr(subject, 'build_engine', lambda *_, **__: Other(precision))
     found = prepare('any', device='cpu')
     assert isinstance(found.engine, Other) and isinstance(found.plain, PyTorchEngine)
     auto = PyTorchEngine(small_models.CARD, small_models.network(), 96, 64, 'cpu')
