@@ -1,8 +1,8 @@
 """Diagnostics as the plain data that the live page shows."""
 import time
 
-from espnet_ros.monitor.board import DROPPED, MACHINE_PARTS, P50, WORDS
-from espnet_ros.monitor.dashboard import UNMEASURED
+from espnet_ros.diagnostics import keys
+from espnet_ros.monitor.board import WORDS
 from espnet_ros.view.frames import OUTPUTS
 
 WAITING = 'waiting for a segmentation node; start one with `ros2 launch espnet_ros segment.launch.py`'
@@ -31,8 +31,7 @@ class PageState:
     def camera(self):
         """Return the topic of its images; None before it is known."""
         node = self._node(self._board.groups(time.monotonic()))
-        topic = node.value('Input', 'topic') if node else '-'
-        return None if topic == '-' else topic
+        return node.value(keys.INPUT, keys.TOPIC, None) if node else None
 
     def page(self):
         """Return the state as plain data for JSON."""
@@ -41,37 +40,33 @@ class PageState:
         legend = [] if self._labels is None else [[c.name, list(c.color)] for c in self._labels.classes]
         state = {'node': '', 'state': WAITING, 'level': 'WARN', 'engine': '', 'rate': '-', 'age': '-', 'answered': '-',
                  'dropped': '-', 'lost': '-', 'outputs': OUTPUTS, 'legend': legend, 'stages': [], 'machine': [],
-                 'warnings': [[WORDS[level], text] for group in groups for level, text in group.warnings]}
+                 'warnings': [[WORDS[alert.level], alert.sentence] for group in groups for alert in group.alerts]}
         if node:
             state.update(self._of_node(node))
-        state['machine'] = [[part, group.message(part), WORDS[group.parts[part].level]] for group in groups
-                            if not group.is_node for part in MACHINE_PARTS
-                            if part in group.parts and group.message(part) not in UNMEASURED]
+        state['machine'] = [[part, group.summary(part), WORDS[group.parts[part].level]] for group in groups
+                            if not group.is_node for part in keys.MACHINE_PARTS
+                            if group.value(part, keys.MEASURED) == 'yes']
         return state
 
     def _of_node(self, node):
-        counts = {name: _count(node.value(part, key)) for name, part, key in (
-            ('answered', 'Output', 'published'), ('dropped', 'Input', DROPPED), ('lost', 'Input', 'lost in transport'))}
+        counts = {name: keys.count_of(node.parts, key) for name, key in (
+            ('answered', keys.PUBLISHED), ('dropped', keys.DROPPED), ('lost', keys.LOST))}
         if counts['answered']:
             if any(value < self._first.get(name, 0) for name, value in counts.items()):
                 self._first = {}  # the node was started again
             self._first = self._first or dict(counts, answered=counts['answered'] - 1)
-        stages = [key[:-len(P50)] for key, _ in node.parts['Latency'].values if key.endswith(P50)] if (
-            'Latency' in node.parts) else []
-        rows = [[stage, *(node.value('Latency', '{} {} (ms)'.format(stage, which)) for which in ('p50', 'p95', 'p99'))]
-                for stage in stages]
-        age = next((row for row in rows if row[0] == 'stamp to output'), None)
-        engine = [node.message('Engine'), *(node.value('Engine', key) for key in (
-            'model', 'backend', 'precision', 'device', 'network input'))]
-        return {'node': '/' + node.name, 'state': node.state, 'level': 'ERROR' if node.is_silent else WORDS[node.level],
-                'engine': ', '.join(text for text in engine if text != '-'), 'rate': node.value('Output', 'rate (Hz)'),
-                'age': '-' if age is None else '{} / {}'.format(age[1], age[2]), 'stages': rows,
+        names = dict(node.parts[keys.LATENCY].values) if keys.LATENCY in node.parts else {}
+        rows = {stage: [names.get(keys.latency_key(stage, which), '-') for which in ('p50', 'p95', 'p99')]
+                for stage in keys.stages_of(names)}
+        age = rows.get(keys.STAMP_TO_OUTPUT)
+        engine = [node.summary(keys.ENGINE), *(node.value(keys.ENGINE, key) for key in (
+            keys.MODEL, keys.BACKEND, keys.PRECISION, keys.DEVICE, keys.NETWORK_INPUT))]
+        return {'node': '/' + node.name, 'state': node.state, 'level': WORDS[node.level],
+                'engine': ', '.join(text for text in engine if text != '-'), 'rate': node.value(keys.OUTPUT, keys.RATE),
+                'age': '{} / {}'.format(*age) if age else '-', 'stages': [[name, *row] for name, row in rows.items()],
                 **{name: value - self._first.get(name, value) for name, value in counts.items()}}
 
     @staticmethod
     def _node(groups):
         return next((group for group in groups if group.is_node and group.parts), None)
 
-
-def _count(text):
-    return int(text) if text.isdigit() else 0

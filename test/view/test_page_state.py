@@ -19,8 +19,8 @@ def clock(monkeypatch):
 
 def node(received, published, dropped, lost='unknown', name='front/espnet'):
     return [Status(name + ': Input', OK, '10 Hz', (
-                ('topic', '/front/image'), ('received', str(received)), ('dropped for a newer image', str(dropped)),
-                ('lost in transport', lost))),
+                ('topic', '/front/image'), ('received', str(received)), ('dropped', str(dropped)),
+                ('lost', lost))),
             Status(name + ': Output', WARN, 'slow; do this', (('rate (Hz)', '9.50'), ('published', str(published)))),
             Status(name + ': Engine', OK, 'ready', (('model', 'm'), ('backend', 'openvino'))),
             Status(name + ': Latency', OK, '', (
@@ -42,13 +42,14 @@ def test_a_running_node(clock):
     state = PageState(board)
     state.set_labels(CATEGORY_SET)
     board.add(node(10, 5, 4), clock[0])
-    board.add([Status('vm: CPU', OK, '20%', ()), Status('vm: GPU', OK, 'none measured', ())], clock[0])
+    board.add([Status('vm: CPU', WARN, 'busy; do this', (('summary', '20%'), ('measured', 'yes'))),
+               Status('vm: GPU', OK, 'none', (('measured', 'no'),))], clock[0])
     page = state.page()
     assert (state.target(), state.camera(), page['node']) == ('/front/espnet', '/front/image', '/front/espnet')
     assert (page['rate'], page['age'], page['engine']) == ('9.50', '20.0 / 30.0', 'ready, m, openvino')
     assert page['stages'] == [['inference', '8.0', '9.0', '9.5'], ['stamp to output', '20.0', '30.0', '31.0']]
-    assert page['machine'] == [['CPU', '20%', 'OK']]
-    assert page['warnings'] == [['WARN', 'front/espnet: Output: slow; do this']]
+    assert page['machine'] == [['CPU', '20%', 'WARN']]
+    assert page['warnings'] == [['WARN', 'front/espnet: Output: slow; do this'], ['WARN', 'vm: CPU: busy; do this']]
     assert page['legend'][0] == ['flat', [128, 64, 128]] and len(page['legend']) == 7
 
 
