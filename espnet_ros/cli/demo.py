@@ -14,6 +14,7 @@ from espnet_ros.cli import main
 from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.errors import EspnetError
+from espnet_ros.images.resize import resize_for_viewing
 from espnet_ros.labels import CITYSCAPES
 
 DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show how they do in one
@@ -67,10 +68,9 @@ def run(options):
     view = watcher.view()
     print('{} frames segmented. Look at:\n  {}   the last frame\n  {}   all of them\n  {}   what the nodes said'.format(
         view.frames, options.out / 'overlay.png', options.out / 'overlay.mp4', options.out / 'logs'))
-    if recording.frames:
-        recording.evaluate(options.out, options.model)
+    code = recording.evaluate(options.out, options.model) if recording.frames else 0
     print('On a robot: ros2 launch espnet_ros segment.launch.py image:=/your/camera/image_raw')
-    return 0
+    return code
 
 
 def _watch(watcher, nodes, seconds):
@@ -121,7 +121,7 @@ class _Recording:
         self._seen += 1
 
     def evaluate(self, folder, model):
-        """Write the bag and evaluate the model on it, as a user would."""
+        """Write the bag and evaluate the model on it, as a user would; return the evaluation's exit code."""
         # Only here: without a recording the demo needs neither.
         from espnet_ros.bags.writer import write_bag
         from espnet_ros.datasets import Memory
@@ -129,7 +129,7 @@ class _Recording:
         shutil.rmtree(bag, ignore_errors=True)
         write_bag(bag, [Memory('demo', CITYSCAPES, self.frames)])
         print('\nespnet-ros evaluate {} --model {}'.format(bag, model), flush=True)
-        main(['evaluate', str(bag), '--model', model, '--out', str(folder / 'evaluation'), '--restart'])
+        return main(['evaluate', str(bag), '--model', model, '--out', str(folder / 'evaluation'), '--restart'])
 
 
 class _Recorder:
@@ -138,7 +138,7 @@ class _Recorder:
     def __init__(self, folder):
         self._folder = folder
         self._writer = None
-        self._first = self._picture = None
+        self._first = self._size = self._picture = None
         self._written = 0
 
     def __enter__(self):
@@ -153,13 +153,14 @@ class _Recorder:
     def add(self, seconds, picture):
         """Show `picture` from `seconds` on; the one before it stays until then."""
         if self._writer is None:
-            height, width = picture.shape[:2]
+            self._size = picture.shape[1::-1]
             self._writer = cv2.VideoWriter(str(self._folder / 'partial.mp4'), cv2.VideoWriter_fourcc(*'mp4v'),
-                                           VIDEO_RATE, (width, height))
+                                           VIDEO_RATE, self._size)
             if not self._writer.isOpened():
                 raise EspnetError('OpenCV cannot write a video in {} here'.format(self._folder))
             self._first = seconds
         while self._picture is not None and self._written < round((seconds - self._first) * VIDEO_RATE):
             self._writer.write(self._picture)
             self._written += 1
-        self._picture = picture
+        # The file has one size, and OpenCV skips frames of any other without a word.
+        self._picture = resize_for_viewing(picture, *self._size)

@@ -15,7 +15,11 @@ def spinning(make_node):
     What one of its callbacks raises ends the thread and becomes the node's attribute `error`.
     """
     rclpy.init(args=[], **OWN_SIGNALS)
-    node = make_node()
+    try:
+        node = make_node()
+    except BaseException:
+        _shut_down()
+        raise
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     ended = threading.Event()
@@ -36,5 +40,9 @@ def spinning(make_node):
         ended.set()
         thread.join()
         node.destroy_node()
-        if rclpy.ok():
-            rclpy.shutdown()
+        _shut_down()
+
+
+def _shut_down():
+    if rclpy.ok():
+        rclpy.shutdown()

@@ -2,9 +2,10 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 
-from espnet_ros.cli import main
+from espnet_ros.cli import demo, main
 
 pytestmark = pytest.mark.slow
 
@@ -53,3 +54,28 @@ def test_demo_is_a_command(capsys):
     with pytest.raises(SystemExit) as end:
         main(['demo', '--help'])
     assert end.value.code == 0 and 'overlay' not in capsys.readouterr().err
+
+
+def test_frames_of_another_size_are_in_the_video_too(tmp_path):
+    with demo._Recorder(tmp_path) as recorder:
+        for number, (height, width) in enumerate([(48, 64)] * 3 + [(96, 128)] * 3 + [(30, 40)]):
+            recorder.add(number / demo.VIDEO_RATE, np.full((height, width, 3), 30 * number, np.uint8))
+    video = cv2.VideoCapture(str(tmp_path / 'overlay.mp4'))
+    frames = [frame for is_there, frame in iter(video.read, (False, None)) if is_there]
+    assert [frame.shape for frame in frames] == [(48, 64, 3)] * 6
+    np.testing.assert_allclose([frame.mean() for frame in frames], [0, 30, 60, 90, 120, 150], atol=8)
+    assert cv2.imread(str(tmp_path / 'overlay.png')).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize('code', [0, 1])
+def test_the_exit_code_of_the_evaluation_is_that_of_the_demo(tmp_path, monkeypatch, code):
+    asked = []
+
+    def evaluate(arguments):
+        asked.append(arguments)
+        return code
+    monkeypatch.setattr(demo, 'main', evaluate)
+    recording = demo._Recording()
+    recording.add(np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64), np.uint8))
+    assert recording.evaluate(tmp_path, 'tiny') == code
+    assert asked[0][:4] == ['evaluate', str(tmp_path / 'recording'), '--model', 'tiny']

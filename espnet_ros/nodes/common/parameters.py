@@ -1,6 +1,7 @@
 """ROS parameters to one immutable, checked value."""
 import difflib
 import math
+import re
 import typing
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -12,8 +13,8 @@ from espnet_ros.errors import ParameterError
 class Rule(typing.NamedTuple):
     """What a parameter means and may be.
 
-    low, high: inclusive range of a number. choices: allowed strings. fixed: cannot change while the node is
-    configured.
+    low, high: inclusive range of a number. choices: allowed strings; N at the end of one, as in cuda:N, is any index.
+    fixed: cannot change while the node is configured.
     """
 
     description: str
@@ -98,7 +99,7 @@ class ParameterSet:
         if kind in (int, float):
             if not math.isfinite(value) or not _within(value, rule):
                 raise ParameterError('parameter {} must be a number {}, not {}'.format(name, _range_text(rule), value))
-        if rule.choices and value not in rule.choices:
+        if rule.choices and (value.endswith(':N') or re.sub(r':[0-9]{1,3}\Z', ':N', value) not in rule.choices):
             raise ParameterError('parameter {} must be one of {}, not {!r}'.format(
                 name, ', '.join(rule.choices), value))
         return value

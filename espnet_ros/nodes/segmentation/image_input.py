@@ -71,6 +71,7 @@ class ImageInput:
         suited = self._suited()
         if self._subscriptions and suited != self._reliability:
             self._reliability = suited
+            self._sequence = None  # images sent between the two subscriptions are not lost in transport
             self._node.destroy_subscription(self._subscriptions[0])
             self._subscriptions[0] = self._subscribe()
 

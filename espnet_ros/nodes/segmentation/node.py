@@ -92,12 +92,12 @@ class SegmentationNode(LifecycleNode):
         """Announce the labels, start to listen."""
         self._announce()
         self._input.open()
-        self._worker.active = True
+        self._worker.activate()
 
     @transition
     def on_deactivate(self, _state):
         """Stop listening; model and engine stay."""
-        self._worker.active = False
+        self._worker.deactivate()
         self._input.close()
 
     @transition

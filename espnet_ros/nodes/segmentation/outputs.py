@@ -39,16 +39,21 @@ class Outputs:
         self._overlay = self._image('overlay')
         self._overlay_compressed = self._publisher(CompressedImage, 'overlay/compressed')
         self._camera_info = self._publisher(CameraInfo, 'camera_info')
-        self._per_frame = [self._labels, self._category_ids, self._confidence, self._color, self._overlay,
-                           self._overlay_compressed, self._camera_info] + [mask for _, mask in self._masks]
+        self._inferred = [self._labels, self._category_ids, self._confidence, self._color, self._overlay,
+                          self._overlay_compressed] + [mask for _, mask in self._masks]
         self._label_map = node.create_publisher(String, '~/label_map', LATCHED_QOS)
         self._label_info = None if LabelInfo is None else node.create_publisher(
             LabelInfo, '~/label_info', LATCHED_QOS)
 
     @property
     def subscribers(self):
-        """Number of subscriptions to outputs that are made for each frame."""
-        return sum(p.get_subscription_count() for p in self._per_frame)
+        """Number of subscriptions to outputs that need inference."""
+        return sum(publisher.get_subscription_count() for publisher in self._inferred)
+
+    @property
+    def wants_camera_info(self):
+        """Whether somebody listens to ~/camera_info."""
+        return _wanted(self._camera_info)
 
     @property
     def wants_confidence(self):
@@ -58,7 +63,7 @@ class Outputs:
     def close(self):
         """Take all topics back."""
         latched = [self._label_map] + ([] if self._label_info is None else [self._label_info])
-        for publisher in self._per_frame + latched:
+        for publisher in self._inferred + [self._camera_info] + latched:
             self._node.destroy_publisher(publisher)
 
     def announce(self, threshold):
@@ -89,7 +94,7 @@ class Outputs:
                 self._send(publisher, lambda c=category: render.category_mask(categories, c), 'mono8', header)
         if segmentation.confidence is not None:
             self._send(self._confidence, lambda: segmentation.confidence, 'mono8', header)
-        self._publish_camera_info(header, labels.shape, camera_info)
+        self.publish_camera_info(header, labels.shape, camera_info)
         self._send(self._color, lambda: render.colorize(labels, self._rgb), 'rgb8', header)
         if _wanted(self._overlay) or _wanted(self._overlay_compressed):
             overlay = render.overlay(picture(), render.colorize(labels, self._bgr), alpha, labels)
@@ -97,7 +102,8 @@ class Outputs:
             if _wanted(self._overlay_compressed):
                 self._overlay_compressed.publish(bgr_to_compressed(overlay, jpeg_quality, header))
 
-    def _publish_camera_info(self, header, shape, camera_info):
+    def publish_camera_info(self, header, shape, camera_info):
+        """Publish the camera's CameraInfo (or None), scaled to outputs of `shape` (height, width), where wanted."""
         if camera_info is None or not _wanted(self._camera_info):
             return
         try:

@@ -32,7 +32,7 @@ class SegmentationParameters(typing.NamedTuple):
 SEGMENTATION_RULES = {
     'model': Rule('Model name, model card (.yaml) or weights file (.pth).', fixed=True),
     'backend': Rule('What executes the network; auto picks the best that works here.', choices=BACKENDS, fixed=True),
-    'device': Rule('Where it runs: auto, cpu, cuda or cuda:N.', fixed=True),
+    'device': Rule('Where it runs.', choices=('auto', 'cpu', 'cuda', 'cuda:N'), fixed=True),
     'precision': Rule('Number format of the network; auto is the fastest that keeps the labels here.',
                       choices=PRECISIONS, fixed=True),
     'engine_cache_dir': Rule('Folder for engines that take long to build (TensorRT); empty is the user\'s cache.',

@@ -24,9 +24,10 @@ class Worker(threading.Thread):
 
     def __init__(self, node, build, image_input, outputs, settings):
         super().__init__(name='segmentation', daemon=True)
-        self.active = False
         self.enabled = True
         self.times = StageTimes()
+        self._active = False
+        self._publishing = threading.Lock()
         self._node = node
         self._build = build
         self._input = image_input
@@ -41,10 +42,25 @@ class Worker(threading.Thread):
         self._failure = ''
         self._busy_since = None
 
+    @property
+    def active(self):
+        """Whether it segments images."""
+        return self._active
+
+    def activate(self):
+        """Segment the images from now on."""
+        self._active = True
+
+    def deactivate(self):
+        """Segment no more images. Once this returns, nothing is published; a publisher that hangs is not waited for."""
+        self._active = False
+        if self._publishing.acquire(timeout=1.0):
+            self._publishing.release()
+
     def stop(self, timeout=1.0):
         """End the thread; a build that goes on for longer is left to itself and publishes nothing."""
-        self.active = False
         self._stopped.set()
+        self.deactivate()
         self.join(timeout)
 
     def run(self):
@@ -107,17 +123,21 @@ class Worker(threading.Thread):
         """Return the OutputState for diagnostics."""
         since = self._busy_since
         total = self.times.percentiles().get('total')
-        return OutputState(self.active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
+        return OutputState(self._active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
                            self._published, self._skipped, self._failed, self._failure, self._rate.rhythm(),
                            0.0 if since is None else time.monotonic() - since, total and total.p50)
 
     def _handle(self, message):
-        if not self.enabled or not self.active or not self._outputs.subscribers:
+        is_wanted = self.enabled and self._active
+        if not is_wanted or not (self._outputs.subscribers or self._outputs.wants_camera_info):
             self._skipped += 1
             return
         self._busy_since = time.monotonic()
         try:
-            self._segment(message)
+            if self._outputs.subscribers:
+                self._segment(message)
+            else:
+                self._publish_camera_info(message)
         except ImageError as error:
             self._input.refuse(str(error))
         except Exception as error:  # one bad frame must not end the node
@@ -138,11 +158,13 @@ class Worker(threading.Thread):
         converted = time.perf_counter()
         result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
         segmented = time.perf_counter()
-        if not self.active:
-            self._skipped += 1
-            return
-        self._outputs.publish(header, lambda: self._segmenter.at_output_size(image), result, settings.overlay_alpha,
-                              settings.jpeg_quality, self._input.camera_info_of(header))
+        with self._publishing:
+            if not self._active:
+                self._skipped += 1
+                return
+            self._outputs.publish(
+                header, lambda: self._segmenter.at_output_size(image), result, settings.overlay_alpha,
+                settings.jpeg_quality, self._input.camera_info_of(header))
         done = time.perf_counter()
         self._input.accept()
         self._failure = ''
@@ -155,6 +177,15 @@ class Worker(threading.Thread):
         age = now - stamp_to_seconds(header.stamp)
         if abs(age) < OLD_SECONDS:  # else stamp and clock have nothing to do with each other: the input says so
             self.times.add(**{keys.STAMP_TO_OUTPUT: age})
+
+    def _publish_camera_info(self, message):
+        """Publish the camera_info alone, which needs no inference."""
+        shape = self._segmenter.at_output_size(self._input.to_bgr(message)).shape[:2]
+        self._skipped += 1
+        with self._publishing:
+            if self._active:
+                self._outputs.publish_camera_info(message.header, shape, self._input.camera_info_of(message.header))
+        self._input.accept()
 
     def _now(self):
         return self._node.get_clock().now().nanoseconds * 1e-9

@@ -1,4 +1,6 @@
 """Images lost on their way, counted by the numbers that their publisher gives them."""
+import types
+
 import pytest
 
 from espnet_ros.nodes.segmentation.image_input import ImageInput
@@ -22,6 +24,20 @@ def test_lost_images(counter, numbers, lost):
     for number in numbers:
         counter._on_numbered_image(None, {'publication_sequence_number': number})
     assert counter._lost == lost
+
+
+def test_images_sent_while_it_subscribes_again_are_not_lost(counter, monkeypatch):
+    monkeypatch.setattr(ImageInput, '_suited', lambda self: 'reliable')
+    monkeypatch.setattr(ImageInput, '_subscribe', lambda self: 'new')
+    counter._node = types.SimpleNamespace(destroy_subscription=lambda subscription: None)
+    counter._subscriptions, counter._reliability = ['old'], 'best effort'
+    for number in (5, 6):
+        counter._on_numbered_image(None, {'publication_sequence_number': number})
+    counter.adapt()
+    assert counter._subscriptions == ['new']
+    for number in (9, 11):
+        counter._on_numbered_image(None, {'publication_sequence_number': number})
+    assert counter._lost == 1
 
 
 def test_a_middleware_without_numbers(counter):
