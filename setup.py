@@ -35,9 +35,9 @@ setup(
     extras_require={'test': ['pytest']},
     zip_safe=True,
     entry_points={'console_scripts': [
-        'camera_node = espnet_ros.nodes.camera.node:main',
-        'diagnostics_node = espnet_ros.nodes.diagnostics.node:main',
+        'camera_node = espnet_ros.nodes.camera.__main__:main',
+        'diagnostics_node = espnet_ros.nodes.diagnostics.__main__:main',
         'espnet-ros = espnet_ros.cli:main',
-        'segmentation_node = espnet_ros.nodes.segmentation.node:main',
+        'segmentation_node = espnet_ros.nodes.segmentation.__main__:main',
     ]},
 )

@@ -154,7 +154,7 @@ def test_wheel_holds_programs_launch_files_configuration_and_models(copy, tmp_pa
     with zipfile.ZipFile(str(next(tmp_path.glob('*.whl')))) as wheel:
         names = {re.sub(r'^[^/]*\.data/data/', '', name) for name in wheel.namelist()}
         programs = wheel.read('espnet_ros-{}.dist-info/entry_points.txt'.format(espnet_ros.__version__)).decode()
-    assert 'segmentation_node = espnet_ros.nodes.segmentation.node:main' in programs
+    assert 'segmentation_node = espnet_ros.nodes.segmentation.__main__:main' in programs
     assert {'share/ament_index/resource_index/packages/espnet_ros', 'share/espnet_ros/package.xml',
             'share/espnet_ros/models/extra.yaml', 'espnet_ros/nodes/__init__.py'} <= names
     for folder in ('config', 'launch', 'models'):

@@ -38,7 +38,7 @@ class Nodes:
 
     def start(self, name, remap=None, **parameters):
         """Start the node `name` with ROS parameters; its output goes to a file of its own."""
-        command = [sys.executable, '-m', 'espnet_ros.nodes.{}.node'.format(name), '--ros-args']
+        command = [sys.executable, '-m', 'espnet_ros.nodes.' + name, '--ros-args']
         command += ['-r', remap] if remap else []
         for key, value in parameters.items():
             # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.

@@ -1,11 +1,10 @@
-"""A node that works in a thread beside a program of its own."""
+"""Spins a node in a thread beside a program's main thread."""
 import contextlib
 import threading
 
-import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
-from espnet_ros.nodes.common.process import OWN_SIGNALS
+from espnet_ros.nodes.common.process import init, shut_down
 
 
 @contextlib.contextmanager
@@ -14,11 +13,11 @@ def spinning(make_node):
 
     What one of its callbacks raises ends the thread and becomes the node's attribute `error`.
     """
-    rclpy.init(args=[], **OWN_SIGNALS)
+    init(args=[])
     try:
         node = make_node()
     except BaseException:
-        _shut_down()
+        shut_down()
         raise
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -40,9 +39,4 @@ def spinning(make_node):
         ended.set()
         thread.join()
         node.destroy_node()
-        _shut_down()
-
-
-def _shut_down():
-    if rclpy.ok():
-        rclpy.shutdown()
+        shut_down()

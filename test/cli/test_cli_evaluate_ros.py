@@ -137,7 +137,7 @@ def test_a_node_that_dies_is_told_and_what_was_done_is_kept(tiny, tmp_path):
 
 
 def test_a_node_that_runs_already_is_asked(evaluate, tiny, tmp_path, start_node):
-    node = start_node('espnet_ros.nodes.segmentation.node', '--ros-args', '-r', '__ns:=/front', '-p',
+    node = start_node('espnet_ros.nodes.segmentation.__main__', '--ros-args', '-r', '__ns:=/front', '-p',
                       'model:=' + tiny, '-p', 'backend:=torch', '-p', 'precision:=fp32')
     node.wait_for('engine ready')
     auto = '--backend', 'auto', '--precision', 'auto'

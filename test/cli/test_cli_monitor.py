@@ -24,7 +24,7 @@ NUMBER = r'\d+\.\d+'
 
 @pytest.fixture
 def start_segmentation(ros_domain, start_node, tiny):  # noqa: F811
-    return lambda: start_node('espnet_ros.nodes.segmentation.node', '--ros-args', '-p', 'model:=' + tiny, '-p',
+    return lambda: start_node('espnet_ros.nodes.segmentation.__main__', '--ros-args', '-p', 'model:=' + tiny, '-p',
                               'backend:=torch', '-r', 'image:=image_raw')
 
 
@@ -32,7 +32,7 @@ def start_segmentation(ros_domain, start_node, tiny):  # noqa: F811
 def nodes(start_segmentation, start_node):  # noqa: F811
     """A segmentation node and the camera in front of it; nobody subscribes to the results."""
     segmentation = start_segmentation()
-    start_node('espnet_ros.nodes.camera.node', '--ros-args', '-p', 'source:=street', '-p', 'width:=96', '-p',
+    start_node('espnet_ros.nodes.camera.__main__', '--ros-args', '-p', 'source:=street', '-p', 'width:=96', '-p',
                'height:=64', '-p', 'rate:=5.0')
     return segmentation
 

@@ -17,9 +17,9 @@ from espnet_ros.cli import main
 @pytest.fixture
 def view(start_node, tiny):
     """The view command's process; a segmentation node and its camera run beside it."""
-    segmentation = start_node('espnet_ros.nodes.segmentation.node', '--ros-args', '-r', 'image:=image_raw', '-p',
+    segmentation = start_node('espnet_ros.nodes.segmentation.__main__', '--ros-args', '-r', 'image:=image_raw', '-p',
                               'model:=' + tiny, '-p', 'backend:=torch')
-    start_node('espnet_ros.nodes.camera.node', '--ros-args', '-p', 'source:=street', '-p', 'width:=96', '-p',
+    start_node('espnet_ros.nodes.camera.__main__', '--ros-args', '-p', 'source:=street', '-p', 'width:=96', '-p',
                'height:=64', '-p', 'rate:=10.0')
     segmentation.wait_for('engine ready')
     return start_node('espnet_ros.cli', 'view', '--port', '0')

@@ -14,7 +14,7 @@ from espnet_ros.models.card import ModelCard, write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
 from espnet_ros.network import NetworkConfig, build
 
-MODULE = 'espnet_ros.nodes.segmentation.node'
+MODULE = 'espnet_ros.nodes.segmentation.__main__'
 _NUMBERS = itertools.count(1)
 
 

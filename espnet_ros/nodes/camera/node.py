@@ -1,5 +1,4 @@
 """The camera node: publishes pictures from a webcam, stream, video, folder or the synthetic street."""
-import sys
 import threading
 import typing
 
@@ -14,7 +13,6 @@ from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibratio
 from espnet_ros.nodes.camera.feed import Feed
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
 from espnet_ros.nodes.common.parameters import ParameterSet, Rule
-from espnet_ros.nodes.common.process import run
 
 # Reliable matches reliable and best-effort subscribers; a few pictures deep, so that a recorder's hiccup loses none.
 CAMERA_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
@@ -134,12 +132,3 @@ class CameraNode(Node):
         if not self._feed.stopped:
             self._outputs.flush()
             self.get_logger().info('the source has ended after {} images'.format(count))
-
-
-def main():
-    """Run the node until its source ends or it is told to stop; return the exit code."""
-    return run(CameraNode)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,6 +1,5 @@
 """The diagnostics node: how the machine under the robot's perception feels."""
 import socket
-import sys
 import time
 import typing
 
@@ -15,7 +14,6 @@ from espnet_ros.errors import EspnetError
 from espnet_ros.nodes.common.diagnostic_messages import log_levels, message_to_statuses, statuses_to_message
 from espnet_ros.nodes.common.parameters import ParameterSet, Rule
 from espnet_ros.nodes.common.plots import Plots
-from espnet_ros.nodes.common.process import run
 from espnet_ros.telemetry.machine import readings
 from espnet_ros.telemetry.sources import open_machine
 
@@ -109,12 +107,3 @@ class DiagnosticsNode(Node):
         self._due = now + 1.0 - _LOOK / 2  # the timer is not exact
         self._publisher.publish(statuses_to_message(found, self.get_clock().now().to_msg(), self._host))
         self._plots.publish(readings(state))
-
-
-def main():
-    """Run the node until it is told to stop; return the exit code."""
-    return run(lambda stop: DiagnosticsNode())
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,6 +1,5 @@
 """The segmentation node: images in, labels, masks, confidence and overlays out."""
 import socket
-import sys
 import time
 import typing
 
@@ -24,7 +23,6 @@ from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_
 from espnet_ros.nodes.common.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
 from espnet_ros.nodes.common.parameters import ParameterSet
 from espnet_ros.nodes.common.plots import Plots
-from espnet_ros.nodes.common.process import run
 from espnet_ros.nodes.segmentation.image_input import ImageInput
 from espnet_ros.nodes.segmentation.outputs import Outputs
 from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters
@@ -178,12 +176,3 @@ class SegmentationNode(LifecycleNode):
             latency_status(prefix + keys.LATENCY, self._worker.times.percentiles(), settings.max_latency),
             engine_status(prefix + keys.ENGINE, engine._replace(values=self._model_values + engine.values)),
             output_status(prefix + keys.OUTPUT, self._worker.output_state())]
-
-
-def main():
-    """Run the node until it is told to stop; return the exit code."""
-    return run(lambda stop: SegmentationNode())
-
-
-if __name__ == '__main__':
-    sys.exit(main())

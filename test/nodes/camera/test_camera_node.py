@@ -14,7 +14,7 @@ from espnet_ros.images.sources import open_source
 from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr
 from espnet_ros.scene import Street
 
-MODULE = 'espnet_ros.nodes.camera.node'
+MODULE = 'espnet_ros.nodes.camera.__main__'
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from ros_process import wait_until
 from stand_in_tegrastats import FULL, LINES, StandIn
 
-MODULE = 'espnet_ros.nodes.diagnostics.node'
+MODULE = 'espnet_ros.nodes.diagnostics.__main__'
 HOST = socket.gethostname()
 OK, WARN, ERROR = b'\0', b'\1', b'\2'
 

@@ -141,7 +141,7 @@ def test_a_worker_that_is_blocked(seen, image, tmp_path, monkeypatch):
     (tmp_path / 'blocked_worker.py').write_text(
         'import os, time\n'
         'from espnet_ros import segmenter\n'
-        'from espnet_ros.nodes.segmentation.node import main\n'
+        'from espnet_ros.nodes.segmentation.__main__ import main\n'
         'segment = segmenter.Segmenter.segment\n'
         'def blocked(*arguments, **named):\n'
         '    while os.path.exists({!r}):\n'

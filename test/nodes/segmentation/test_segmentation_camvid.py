@@ -14,7 +14,7 @@ PUBLISHER = pathlib.Path(__file__).resolve().parents[2] / 'support' / 'folder_pu
 @pytest.mark.timeout(600)
 def test_camvid_over_dds_gives_the_reference_confusion_matrix(shared, ros_domain, start_node, observer):
     from sensor_msgs.msg import Image
-    start_node('espnet_ros.nodes.segmentation.node', '--ros-args', '-p',
+    start_node('espnet_ros.nodes.segmentation.__main__', '--ros-args', '-p',
                'model:={}'.format(shared / 'weights/espnet/espnet_p_2_q_8_camvid.pth'), '-p', 'precision:=fp32')
     answers = observer.collect(Image, '/espnet/labels', 200)
     inputs = observer.collect(Image, '/image', 200)

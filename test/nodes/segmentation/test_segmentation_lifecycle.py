@@ -122,7 +122,8 @@ def gate(tmp_path, monkeypatch):
         'import os, time\nimport espnet_ros.nodes.segmentation.node as node\nquick = node.build_engine\n'
         'def build(*settings):\n    settings[-1]("tracing")\n'
         '    while not os.path.exists({!r}):\n        time.sleep(0.05)\n'
-        '    return quick(*settings)\nnode.build_engine = build\nmain = node.main\n'.format(str(tmp_path / 'gate')))
+        '    return quick(*settings)\nnode.build_engine = build\n'
+        'from espnet_ros.nodes.segmentation.__main__ import main\n'.format(str(tmp_path / 'gate')))
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     return tmp_path / 'gate'
 

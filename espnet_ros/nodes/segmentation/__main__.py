@@ -1,0 +1,28 @@
+"""The segmentation node as a program."""
+import sys
+
+from espnet_ros.errors import EspnetError
+from espnet_ros.nodes.common.process import run
+
+NO_TORCH = ('PyTorch is not installed for {}; on a PC: pip install torch, in the environment of ROS; on a Jetson: '
+            'install the wheel for your JetPack, found on NVIDIA\'s page "Installing PyTorch for Jetson Platform"')
+
+
+def make_node(_stop):
+    """Import and return the node. Raises EspnetError without PyTorch."""
+    try:
+        from espnet_ros.nodes.segmentation.node import SegmentationNode
+    except ImportError as error:
+        if error.name != 'torch':
+            raise
+        raise EspnetError(NO_TORCH.format(sys.executable))
+    return SegmentationNode()
+
+
+def main():
+    """Run the node until it is told to stop; return the exit code."""
+    return run(make_node)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
