@@ -7,7 +7,7 @@ import yaml
 
 from espnet_ros import models
 from espnet_ros.models.card import card_to_dict
-from espnet_ros.network import build, parameter_count
+from espnet_ros.network import count
 
 DESCRIPTION = """Models known by name: those that are shipped with this package, those of ESPNet's
 authors, whose weights are fetched once to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros,
@@ -71,7 +71,7 @@ def _described(entry):
         'name': card.name, 'description': card.description, 'state': entry.state, 'card': entry.card_path,
         'weights': entry.weights_path or None, 'label_set': card.label_set.name, 'classes': list(card.label_set.names),
         'input': {'width': card.input_width, 'height': card.input_height},
-        'parameters': parameter_count(build(card.architecture)), 'license': card.license, 'source': card.source,
+        'parameters': count(card.architecture), 'license': card.license, 'source': card.source,
         'results': card.results}
 
 

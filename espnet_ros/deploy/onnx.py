@@ -50,15 +50,20 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
     if opset not in OPSETS:
         raise ModelError('opset {!r} is none of {} to {}'.format(opset, OPSETS[0], OPSETS[-1]))
     outputs = ['labels', 'confidence'] if confidence else ['labels']
-    settings = {'opset_version': opset, 'input_names': ['image'], 'output_names': outputs, 'dynamic_axes': {
-        name: {1: 'height', 2: 'width'} for name in ['image'] + outputs}}
+    settings = {'opset_version': opset, 'input_names': ['image'], 'output_names': outputs}
+    # The graph of a small image serves all sizes: at 1024x512 the exporter would take 300 MB to look at ESPNet.
+    sides = (64, 64)
+    if getattr(network, 'size_matters', False):
+        sides = (height, width)
+    else:
+        settings['dynamic_axes'] = {name: {1: 'height', 2: 'width'} for name in ['image'] + outputs}
     if 'dynamo' in inspect.signature(torch.onnx.export).parameters:
         settings['dynamo'] = False  # the newer exporter takes ten times as long, wants more packages, gives the same
     content = io.BytesIO()
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # that some things become constants, as they are to; that dynamo is newer
-            torch.onnx.export(_Graph(card, network, confidence), (torch.zeros(1, 64, 64, 3, dtype=dtype),),
+            torch.onnx.export(_Graph(card, network, confidence), (torch.zeros((1,) + sides + (3,), dtype=dtype),),
                               content, **settings)
         model = onnx.load_model_from_string(content.getvalue())
         _fix_size(model.graph, width, height)
@@ -105,7 +110,7 @@ def _pooling():
 
 
 def _fix_size(graph, width, height):
-    """Set the size of an image of any size: at full size the exporter would take 300 MB to look at 1024x512."""
+    """Set the size of an image of any size."""
     for value in list(graph.input) + list(graph.output):
         for dimension, side in zip(value.type.tensor_type.shape.dim, (1, height, width)):
             dimension.dim_value = side

@@ -15,6 +15,15 @@ class TiledUpsamplingHead(UpsamplingHead):
     def forward(self, features, height, width, confidence=False):
         """As UpsamplingHead."""
         batch, classes = features.shape[:2]
+        pixels = _Pixels((batch, height, width), confidence)
+        rows = max(1, TILE // width)
+        if features.shape[2:] == (height, width):
+            for n in range(batch):
+                for top in range(0, height, rows):
+                    here = slice(top, top + rows)
+                    logits = features[n, :, here].float().contiguous().clone()
+                    pixels.put((n, here), logits.view(1, classes, -1), lambda tile: tile.view(-1, width))
+            return pixels.index, pixels.probability
         wide = functional.interpolate(features.float(), size=(features.shape[2], width), mode='bilinear',
                                       align_corners=False).contiguous()
         # Rows between which each row of the result lies, and where between them (half-pixel centers).
@@ -23,8 +32,6 @@ class TiledUpsamplingHead(UpsamplingHead):
         above = position.long()
         below = (above + 1).clamp(max=features.shape[2] - 1)
         part = (position - above).view(-1, 1)
-        pixels = _Pixels((batch, height, width), confidence)
-        rows = max(1, TILE // width)
         for n in range(batch):
             for top in range(0, height, rows):
                 here = slice(top, top + rows)

@@ -2,10 +2,11 @@
 import reprlib
 import typing
 
+import torch
 from torch import nn
 
 from espnet_ros.errors import ModelError
-from espnet_ros.network import espnet
+from espnet_ros.network import deeplab, enet, erfnet, espnet, fcn, pspnet, segnet, sqnet
 from espnet_ros.network.family import Family
 
 DEFAULT = 'espnet'
@@ -13,6 +14,13 @@ DEFAULT = 'espnet'
 
 FAMILIES: typing.Dict[str, Family] = {family.name: family for family in (
     espnet.FAMILY,
+    enet.FAMILY,
+    erfnet.FAMILY,
+    sqnet.FAMILY,
+    segnet.FAMILY,
+    deeplab.FAMILY,
+    pspnet.FAMILY,
+    fcn.FAMILY,
 )}
 """Families by name. A new one is a file with a FAMILY, and a line here."""
 
@@ -54,6 +62,8 @@ def build(config):
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(module.weight)
+    if hasattr(network, 'initialize'):
+        network.initialize()
     network.config = config
     return network
 
@@ -61,3 +71,11 @@ def build(config):
 def parameter_count(network):
     """Return the number of learned values, as the paper's tables count them."""
     return sum(p.numel() for p in network.parameters())
+
+
+def count(config):
+    """Return the `parameter_count` of a configuration's network, without its memory where PyTorch can (2.0)."""
+    if not hasattr(torch.device, '__enter__'):
+        return parameter_count(build(config))
+    with torch.device('meta'):
+        return parameter_count(build(config))
