@@ -33,7 +33,7 @@ def add_arguments(parser):
     def add(flag, text, **settings):
         parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
 
-    add('--models', 'names, model cards or weights files', metavar='M', nargs='+', default=[models.DEFAULT])
+    add('--models', 'names, model cards or weights files, or network families such as enet, with random weights', metavar='M', nargs='+', default=[models.DEFAULT])
     add('--backends', 'engines', metavar='B', nargs='+', choices=BACKENDS, default=['auto'])
     add('--precisions', 'of the computation', metavar='P', nargs='+', choices=PRECISIONS, default=['auto'])
     add('--sizes', 'of the network input, WIDTHxHEIGHT, or `card` for that in the model card', metavar='S', nargs='+',
@@ -72,13 +72,12 @@ def run(options):
 
 
 def _candidates(options):
-    cards = {entry.card.name: entry.card for entry in models.available()}
     found = []
     for name, size, backend, precision, cameras in itertools.product(
             options.models, options.sizes, options.backends, options.precisions, options.cameras):
         if cameras < 1:
             raise ParameterError('--cameras is {}; it must be 1 or more'.format(cameras))
-        card = cards[name] if name in cards else models.find(name).card
+        card = models.card_for_speed(name)[0]
         width, height = input_size(card, *(() if size == 'card' else size))
         camera = (width, height) if options.camera == 'network' else options.camera
         found.append(Candidate(name, width, height, camera[0], camera[1], backend, options.device, precision, cameras))

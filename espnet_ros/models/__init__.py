@@ -11,15 +11,17 @@ from espnet_ros.models.catalog import (
     added_directory,
     available,
     cache_directory,
+    card_for_speed,
     entry,
     find,
     load,
     load_for_speed,
     models_directory,
+    untrained,
 )
 from espnet_ros.models.download import fetch
 
 __all__ = [
     'ADDED', 'CACHED', 'DEFAULT', 'NOT_FETCHED', 'SHIPPED', 'Entry', 'Model', 'add', 'added_directory', 'available',
-    'cache_directory', 'entry', 'fetch', 'find', 'load', 'load_for_speed',
-    'models_directory', 'remove']
+    'cache_directory', 'card_for_speed', 'entry', 'fetch', 'find', 'load', 'load_for_speed',
+    'models_directory', 'remove', 'untrained']

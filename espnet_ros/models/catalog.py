@@ -4,9 +4,10 @@ import os
 import typing
 
 from espnet_ros.errors import ModelError
+from espnet_ros.labels import CITYSCAPES, UNLABELED
 from espnet_ros.models.card import ModelCard, read_card
 from espnet_ros.models.checkpoint import MAX_BYTES, load_network, sha256_of
-from espnet_ros.network import build
+from espnet_ros.network import FAMILIES, build, configure
 
 DEFAULT = 'camvid-espnet-q8'
 """Name of the model that is used when none is asked for."""
@@ -152,16 +153,47 @@ def load(model):
     return load_network(model.card.architecture, model.weights_path)
 
 
-def load_for_speed(name_or_path):
-    """Return (card, network, 'its own' or 'random'): speed does not need the weights of a model that was never fetched.
+def card_for_speed(name_or_path):
+    """Return (card, whether there are weights): as `load_for_speed`, without the network. Raises ModelError."""
+    text = str(name_or_path)
+    known = next((e for e in available() if e.card.name == text), None)
+    if known is not None:
+        return known.card, known.state != NOT_FETCHED
+    if text in FAMILIES and not os.path.exists(text):
+        return untrained(text), False
+    path = _expand(text)
+    if path.endswith(_CARD_SUFFIXES) and os.path.isfile(path):
+        card = read_card(path)
+        if not os.path.isfile(_beside(card, path)) and all(e.card.sha256 != card.sha256 for e in available()):
+            return card, False
+    return find(name_or_path).card, True
 
-    Raises ModelError.
+
+def load_for_speed(name_or_path):
+    """Return (card, network, 'its own' or 'random'): speed does not depend on the weights.
+
+    name_or_path: as for `find`, and also a model whose weights were not fetched, a card without weights beside it, and
+    the name of a family of networks, which stands for the network of its paper with 20 classes at 1024x512. Raises
+    ModelError.
     """
-    known = next((e for e in available() if e.card.name == str(name_or_path)), None)
-    if known is not None and known.state == NOT_FETCHED:
-        return known.card, build(known.card.architecture).eval(), 'random'
+    card, has_weights = card_for_speed(name_or_path)
+    if not has_weights:
+        return card, build(card.architecture).eval(), 'random'
     model = find(name_or_path)
     return model.card, load(model), 'its own'
+
+
+def untrained(family, **fields):
+    """Return a card for the network of a family, for Cityscapes, without weights.
+
+    fields: of its configuration, where they are not the defaults. Raises ModelError.
+    """
+    architecture = configure(family, fields)
+    outputs = (CITYSCAPES.ids + (UNLABELED,) * 256)[:architecture.classes]
+    return ModelCard(
+        name=family, description='not trained', architecture=architecture, label_set=CITYSCAPES, outputs=outputs,
+        input_width=1024, input_height=512, mean=(72.39, 82.91, 73.16), std=(45.32, 46.15, 44.91), divisor=255.0,
+        license='', source='', training={}, results={}, weights=family + '.pth', sha256='0' * 64)
 
 
 def _is_path(path):

@@ -216,3 +216,18 @@ def test_huge_files_are_refused_unread(known, tmp_path):
     write_card(card('m', b'1'), known / 'm.yaml')
     with pytest.raises(ModelError, match='is not m: it has more than {} MB'.format(download.MAX_BYTES >> 20)):
         models.fetch('m', from_file=path)
+
+
+def test_speed_needs_no_weights(tmp_path):
+    card, network, weights = models.load_for_speed('enet')
+    assert (card.name, card.architecture.family, weights) == ('enet', 'enet', 'random')
+    assert (card.input_width, card.input_height, card.outputs) == (1024, 512, tuple(range(19)) + (255,))
+    assert parameter_count(network) == 364_712 and not network.training
+    path = tmp_path / 'mine.yaml'
+    write_card(models.untrained('espnet', variant='espnet-c', alpha3=3, classes=19)._replace(name='mine'), path)
+    card, network, weights = models.load_for_speed(path)
+    assert (card.name, card.architecture.alpha3, len(card.outputs), weights) == ('mine', 3, 19, 'random')
+    with pytest.raises(ModelError, match='has no weights beside it'):
+        models.find(path)
+    with pytest.raises(ModelError, match='no model is called'):
+        models.find('enet')
