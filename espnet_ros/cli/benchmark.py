@@ -33,7 +33,8 @@ def add_arguments(parser):
     def add(flag, text, **settings):
         parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
 
-    add('--models', 'names, model cards or weights files, or network families such as enet, with random weights', metavar='M', nargs='+', default=[models.DEFAULT])
+    add('--models', 'names, model cards or weights files, or network families such as enet, with random weights',
+        metavar='M', nargs='+', default=[models.DEFAULT])
     add('--backends', 'engines', metavar='B', nargs='+', choices=BACKENDS, default=['auto'])
     add('--precisions', 'of the computation', metavar='P', nargs='+', choices=PRECISIONS, default=['auto'])
     add('--sizes', 'of the network input, WIDTHxHEIGHT, or `card` for that in the model card', metavar='S', nargs='+',

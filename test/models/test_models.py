@@ -218,7 +218,7 @@ def test_huge_files_are_refused_unread(known, tmp_path):
         models.fetch('m', from_file=path)
 
 
-def test_speed_needs_no_weights(tmp_path):
+def test_speed_of_what_nobody_trained(cache, tmp_path):
     card, network, weights = models.load_for_speed('enet')
     assert (card.name, card.architecture.family, weights) == ('enet', 'enet', 'random')
     assert (card.input_width, card.input_height, card.outputs) == (1024, 512, tuple(range(19)) + (255,))
