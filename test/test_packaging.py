@@ -31,7 +31,7 @@ WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
 OPTIONAL = {
-    'lz4', 'openvino', 'prometheus_client', 'pynvml', 'rich', 'rosbags', 'setuptools', 'tensorrt', 'torch2trt',
+    'av', 'lz4', 'openvino', 'prometheus_client', 'pynvml', 'rich', 'rosbags', 'setuptools', 'tensorrt', 'torch2trt',
     'websockets'}
 """Modules that are used where they are installed, or by setup.py only."""
 

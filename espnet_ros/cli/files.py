@@ -8,6 +8,7 @@ import cv2
 
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.images.sources import IMAGE_SUFFIXES
+from espnet_ros.images.video import VideoFile
 
 
 def is_image(path):
@@ -53,28 +54,10 @@ def writing_video(path, rate):
 
     All frames have the first one's size. Raises ParameterError when it cannot be written.
     """
-    with replacing(path) as temporary, contextlib.ExitStack() as stack:
-        writer = cv2.VideoWriter()
-        stack.callback(writer.release)
-        count = 0
-
-        def write(frame):
-            nonlocal count
-            if count == 0 and not writer.open(
-                    str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), rate, frame.shape[1::-1]):
-                raise ParameterError("OpenCV cannot write the video '{}'".format(path))
-            writer.write(frame)
-            count += 1
-
-        yield write
-        writer.release()
-        # OpenCV says nothing when a disk is full.
-        check = cv2.VideoCapture(str(temporary))
-        stack.callback(check.release)
-        written = int(check.get(cv2.CAP_PROP_FRAME_COUNT))
-        if written != count:
-            raise ParameterError("the video '{}' took {} of {} frames; is there room on the disk?".format(
-                path, written, count))
+    with replacing(path) as temporary:
+        video = VideoFile(temporary, rate)
+        yield video.write
+        video.close()
 
 
 @contextlib.contextmanager
