@@ -14,9 +14,9 @@ _OPTIONS = {'libx264': {'preset': 'ultrafast', 'crf': '23'},  # 3 ms a frame of 
 class VideoFile:
     """An MP4 that grows frame by frame; close() completes it.
 
-    path: where to write. rate: frames per second. All frames have the first one's size. Without PyAV, as on a robot with
-    Python 3.6, OpenCV writes MPEG-4 Part 2, which browsers do not play. Raises ParameterError, and OSError when the disk
-    is full.
+    path: where to write. rate: frames per second. All frames have the first one's size. Without PyAV, as on a robot
+    with Python 3.6, OpenCV writes MPEG-4 Part 2, which browsers do not play. Raises ParameterError, and OSError when
+    the disk is full.
     """
 
     def __init__(self, path, rate):
