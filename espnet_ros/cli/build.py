@@ -1,7 +1,6 @@
 """`espnet-ros build`: a model's TensorRT engine, ahead of time."""
 from espnet_ros import models
-from espnet_ros.engine.tensorrt.engine import PRECISIONS, build_engine_file
-from espnet_ros.segmenter import input_size
+from espnet_ros.engine.tensorrt import PRECISIONS
 
 DESCRIPTION = """Build the TensorRT engine of a model for this machine's GPU and keep it, which takes
 minutes, so that the segmentation node, predict and all else start with it at once.
@@ -26,6 +25,8 @@ def add_arguments(parser):
 
 
 def run(options):
+    from espnet_ros.engine.tensorrt.engine import build_engine_file
+    from espnet_ros.segmenter import input_size
     model = models.find(options.model)
     width, height = input_size(model.card, options.width, options.height)
     path, info = build_engine_file(

@@ -2,8 +2,7 @@
 import os
 
 from espnet_ros import models
-from espnet_ros.deploy.onnx import OPSET, OPSETS, export_onnx
-from espnet_ros.segmenter import input_size
+from espnet_ros.deploy import OPSET, OPSETS
 
 DESCRIPTION = """Write a model as an ONNX file, for ONNX Runtime, OpenVINO, TensorRT and others.
   input   image       BGR uint8 [1, height, width, 3], as cv2.imread gives it
@@ -30,6 +29,8 @@ def add_arguments(parser):
 
 
 def run(options):
+    from espnet_ros.deploy.onnx import export_onnx
+    from espnet_ros.segmenter import input_size
     model = models.find(options.model)
     width, height = input_size(model.card, options.width, options.height)
     verified = export_onnx(model.card, models.load(model), width, height, options.out, options.opset,

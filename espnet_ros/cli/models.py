@@ -71,7 +71,8 @@ def _described(entry):
         'name': card.name, 'description': card.description, 'state': entry.state, 'card': entry.card_path,
         'weights': entry.weights_path or None, 'label_set': card.label_set.name, 'classes': list(card.label_set.names),
         'input': {'width': card.input_width, 'height': card.input_height},
-        'parameters': count(card.architecture), 'license': card.license, 'source': card.source,
+        'parameters': card.parameters or count(card.architecture), 'license': card.license,
+        'source': card.source,
         'results': card.results}
 
 

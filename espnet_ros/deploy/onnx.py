@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from espnet_ros import __version__
+from espnet_ros.deploy import OPSET, OPSETS
 from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.deploy.folding import fold
 from espnet_ros.deploy.heads import DeconvolutionHead, UpsamplingHead
@@ -18,9 +19,6 @@ from espnet_ros.files import write_file
 from espnet_ros.labels import UNLABELED, label_set_to_dict
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.modules import InputFusion, InputReinforcement
-
-OPSET, OPSETS = 13, range(11, 21)
-"""Version of ONNX's operators unless told otherwise, understood since TensorRT 8 and ONNX Runtime 1.6; and all."""
 
 AGREEMENT = 0.999
 """Least share of pixels with PyTorch's label."""

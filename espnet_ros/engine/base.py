@@ -2,6 +2,9 @@
 import abc
 import typing
 
+BACKENDS = ('auto', 'torch', 'openvino', 'tensorrt')
+PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
+
 
 class EngineInfo(typing.NamedTuple):
     """How an engine runs: backend, device and precision by name, seconds it took to build, state of its cache.

@@ -2,17 +2,27 @@
 import importlib.util
 import re
 
-import torch
-
-from espnet_ros.engine.openvino_engine import OpenVINOEngine
-from espnet_ros.engine.pytorch_engine import PyTorchEngine, check_speed
-from espnet_ros.engine.tensorrt.engine import TensorRTEngine
+from espnet_ros.engine.base import BACKENDS, PRECISIONS
 from espnet_ros.errors import EngineError, ParameterError
 
-BACKENDS = ('auto', 'torch', 'openvino', 'tensorrt')
-PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
 
-_ENGINES = {'torch': PyTorchEngine, 'openvino': OpenVINOEngine, 'tensorrt': TensorRTEngine}
+# Imported when an engine is built: importing PyTorch takes seconds, and commands need only the names of engines.
+def _torch(*args, **settings):
+    from espnet_ros.engine.pytorch_engine import PyTorchEngine
+    return PyTorchEngine(*args, **settings)
+
+
+def _openvino(*args, **settings):
+    from espnet_ros.engine.openvino_engine import OpenVINOEngine
+    return OpenVINOEngine(*args, **settings)
+
+
+def _tensorrt(*args, **settings):
+    from espnet_ros.engine.tensorrt.engine import TensorRTEngine
+    return TensorRTEngine(*args, **settings)
+
+
+_ENGINES = {'torch': _torch, 'openvino': _openvino, 'tensorrt': _tensorrt}
 _NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino', 'onnx')}
 """Modules without which 'auto' does not try an engine."""
 
@@ -41,6 +51,7 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
     for name, device_tried, precision_tried in sorted(set(attempts), key=attempts.index):
         try:
             if backend == 'auto' and name == 'torch':
+                from espnet_ros.engine.pytorch_engine import check_speed
                 check_speed(device_tried, precision_tried)
             settings = {'cache_dir': cache_dir, 'progress': progress} if name == 'tensorrt' else {}
             engine = _ENGINES[name](card, network, width, height, device_tried, precision_tried, **settings)
@@ -65,6 +76,7 @@ def check_names(backend='auto', device='auto', precision='auto'):
 
 def _candidates(device):
     """Return the names of the engines that 'auto' tries, the best first, and what it goes by."""
+    import torch
     if device not in ('auto', 'cpu') and not torch.cuda.is_available():
         return ['torch'], []  # which says what is wrong with this device
     on_gpu = device != 'cpu' and torch.cuda.is_available()

@@ -10,8 +10,6 @@ import threading
 import typing
 from concurrent.futures.process import BrokenProcessPool
 
-import torch
-
 from espnet_ros.errors import EngineError, EspnetError
 from espnet_ros.evaluation.offline import Done, Evaluator, Task
 
@@ -82,6 +80,7 @@ class Processes(Workers):
         self._start()
 
     def _start(self):
+        import torch
         self._pool = concurrent.futures.ProcessPoolExecutor(
             self.count, multiprocessing.get_context('spawn'), _begin,
             (self._setup, max(1, torch.get_num_threads() // self.count)))
@@ -160,6 +159,7 @@ _own_setup = b''
 
 def _begin(setup, threads):
     """Prepare a new process."""
+    import torch
     global _own_setup
     _own_setup = setup
     torch.set_num_threads(threads)

@@ -28,8 +28,8 @@ class ModelCard(typing.NamedTuple):
     architecture: the network's configuration, of a family of `network.FAMILIES`. label_set: the classes it publishes.
     outputs: for each network output the class id it stands for, 255 for background. input_width, input_height: the
     size it was trained for, in pixels, of SIDES. mean, std: per channel in B, G, R order on the scale 0..255; the
-    network sees (x - mean) / std / divisor.
-    training, results: plain data for people. weights: file name, beside the card. sha256: of that file.
+    network sees (x - mean) / std / divisor. training, results: plain data for people. weights: file name, beside the
+    card. sha256: of that file. parameters: of the network, 0 in cards that do not say.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ModelCard(typing.NamedTuple):
     results: dict
     weights: str
     sha256: str
+    parameters: int = 0
 
 
 _KEYS = {'name': str, 'description': str, 'architecture': dict, 'outputs': list, 'input': dict, 'normalization': dict,
@@ -64,13 +65,16 @@ def card_from_dict(data, where):
         raise wrong('must be a mapping, not {}'.format(type(data).__name__))
     data = dict(data)
     data.setdefault('family', DEFAULT)
-    _exact_keys(data, set(_KEYS) | {'family', 'label_set'}, wrong, 'the card')
+    data.setdefault('parameters', 0)
+    _exact_keys(data, set(_KEYS) | {'family', 'label_set', 'parameters'}, wrong, 'the card')
     for key, kind in _KEYS.items():
         if not isinstance(data[key], kind):
             raise wrong('{} must be {}, not {}'.format(key, _KINDS[kind], reprlib.repr(data[key])))
     if not re.match(r'[a-z0-9][a-z0-9._-]{0,99}\Z', data['name']):
         raise wrong('name {} must be up to 100 of a-z, 0-9, dot, dash and underscore'.format(
             reprlib.repr(data['name'])))
+    if type(data['parameters']) is not int or not 0 <= data['parameters'] < 1 << 40:
+        raise wrong('parameters must be a whole number, not {}'.format(reprlib.repr(data['parameters'])))
     try:
         architecture = configure(data['family'], data['architecture'])
         label_set = _label_set(data['label_set'], where)
@@ -108,7 +112,8 @@ def card_from_dict(data, where):
     return ModelCard(
         data['name'], data['description'], architecture, label_set, outputs, data['input']['width'],
         data['input']['height'], _triple(numbers['mean']), _triple(numbers['std']),
-        float(numbers['divisor']), data['license'], data['source'], data['training'], data['results'], file, sha256)
+        float(numbers['divisor']), data['license'], data['source'], data['training'], data['results'], file, sha256,
+        data['parameters'])
 
 
 def card_to_dict(card):
@@ -119,6 +124,7 @@ def card_to_dict(card):
         'description': card.description,
         'family': card.architecture.family,
         'architecture': dict(card.architecture._asdict()),
+        'parameters': card.parameters,
         'label_set': card.label_set.name if built_in else label_set_to_dict(card.label_set),
         'outputs': list(card.outputs),
         'input': {'width': card.input_width, 'height': card.input_height},
@@ -129,6 +135,8 @@ def card_to_dict(card):
         'results': card.results,
         'weights': {'file': card.weights, 'sha256': card.sha256},
     }
+    if not card.parameters:
+        del data['parameters']
     if data['family'] == DEFAULT:
         del data['family']  # versions that know no other family read the card, too
     return data

@@ -5,11 +5,8 @@ import io
 import os
 import re
 
-import torch
-
 from espnet_ros.errors import ModelError
 from espnet_ros.files import write_file
-from espnet_ros.models.tensor_file import PICKLE_BYTES, read_tensors
 from espnet_ros.network import FAMILIES, build
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -60,6 +57,9 @@ def read_weights(path, limit=MAX_BYTES):
 
     limit: bytes that the file may have. Only tensors are read; nothing in the file can run (models.tensor_file).
     """
+    import torch  # here and below: it takes seconds to import, and hashing a file needs none of it
+
+    from espnet_ros.models.tensor_file import read_tensors
     path = str(path)
     try:
         if os.path.exists(path) and not os.path.isfile(path):
@@ -87,6 +87,7 @@ def read_weights(path, limit=MAX_BYTES):
 
 def write_weights(network, path):
     """Write the network's state dict; an older file stays whole until the new one is complete. Raises ModelError."""
+    import torch
     content = io.BytesIO()
     torch.save(collections.OrderedDict((k, v.detach().cpu()) for k, v in network.state_dict().items()), content)
     write_file(path, content.getvalue())
@@ -109,6 +110,7 @@ def load_network(config, path):
 
     Our own files and the authors' load alike, every weight must be there and fit. Raises ModelError.
     """
+    from espnet_ros.models.tensor_file import PICKLE_BYTES
     network = build(config)
     doubles = 8 * sum(tensor.numel() for tensor in network.state_dict().values())
     fill(network, rename_authors_keys(read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))), path)

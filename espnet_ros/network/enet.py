@@ -1,24 +1,12 @@
 """ENet (Paszke et al., 2016): bottlenecks with early downsampling and a small decoder."""
-import typing
-
 import torch
 from torch import nn
 from torch.nn import functional
 
-from espnet_ros.network.family import CLASSES, Family
 from espnet_ros.network.pooling import MaxPool2x2, unpool
 
 PROJECTION = 4
 """How many times narrower a bottleneck is than its block."""
-
-
-class ENetConfig(typing.NamedTuple):
-    """Configuration of ENet. classes: output channels."""
-
-    classes: int = 20
-
-    family = 'enet'
-    stride = 1
 
 
 def _stage(dilations_and_kinds):
@@ -134,7 +122,3 @@ class UpBottleneck(nn.Module):
 
     def forward(self, x, places, like):
         return self.act(unpool(self.main(x), places, like) + self.branch(x))
-
-
-FAMILY = Family('enet', 'ENet', ENetConfig, ENet, {'classes': CLASSES},
-                'Paszke et al., ENet: A Deep Neural Network Architecture for Real-Time Semantic Segmentation, 2016')

@@ -1,29 +1,9 @@
 """ERFNet (Romera et al., 2017): residual layers of factorized convolutions."""
-import typing
-
 import torch
 from torch import nn
 from torch.nn import functional
 
-from espnet_ros.network.family import CLASSES, Family
-
 EPS = 1e-3
-
-
-class ERFNetConfig(typing.NamedTuple):
-    """Configuration of ERFNet. classes: output channels. encoder_only: logits of the encoder's own head at 1/8, with
-    which its paper trains the encoder first.
-    """
-
-    classes: int = 20
-    encoder_only: bool = False
-
-    family = 'erfnet'
-
-    @property
-    def stride(self):
-        """Input pixels per output pixel, along each side."""
-        return 8 if self.encoder_only else 1
 
 
 class ERFNet(nn.Module):
@@ -80,8 +60,3 @@ class NonBottleneck1D(nn.Module):
 def _upsampler(inputs, outputs):
     return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
                          nn.BatchNorm2d(outputs, eps=EPS), nn.ReLU())
-
-
-FAMILY = Family('erfnet', 'ERFNet', ERFNetConfig, ERFNet, {'classes': CLASSES, 'encoder_only': (False, True)},
-                'Romera et al., ERFNet: Efficient Residual Factorized ConvNet for Real-time Semantic Segmentation, '
-                'IEEE Transactions on Intelligent Transportation Systems, 2017')

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from espnet_ros.network import blocks
-from espnet_ros.network.family import CLASSES, Family
 from espnet_ros.network.modules import (
     ESP,
     NORM_EPS,
@@ -16,47 +15,8 @@ from espnet_ros.network.modules import (
     convolution,
 )
 
-VARIANTS = ('espnet-a', 'espnet-b', 'espnet-c', 'espnet')
-DOWNSAMPLING = ('esp', 'conv')
-BLOCKS = ('esp',) + tuple(blocks.BLOCKS)
 LEVEL1, LEVEL2, LEVEL3 = 16, 64, 128
 """Channels at the three spatial levels (Fig. 4)."""
-
-
-class NetworkConfig(typing.NamedTuple):
-    """Everything that decides a network's shape; the defaults are the paper's ESPNet for Cityscapes.
-
-    variant: one of VARIANTS. classes: output channels, background included where there is one. alpha2, alpha3: how
-    often the ESP module repeats at levels 2 and 3. width_divider: K. The switches below are those of Table 2:
-    activation 'prelu' or 'relu' (2a), residual (2b), downsampling 'esp' or 'conv' (2c), reduce_kernel 1 or 3 and
-    dilated (2d). fuse_input: the decoder's last merge also sees the reduced input image, as in the authors' CamVid
-    model. hff: hierarchical feature fusion (Fig. 1b). stride_divider: K of the strided ESP modules, 0 for
-    width_divider; Table 2e keeps it at 5. input_fusion: ESPNet-C with input-aware fusion in place of input
-    reinforcement (2f). block: one of BLOCKS, the module that repeats at levels 2 and 3 (Fig. 5).
-    """
-
-    variant: str = 'espnet'
-    classes: int = 20
-    alpha2: int = 2
-    alpha3: int = 8
-    width_divider: int = 5
-    activation: str = 'prelu'
-    residual: bool = True
-    downsampling: str = 'esp'
-    reduce_kernel: int = 1
-    dilated: bool = True
-    fuse_input: bool = False
-    hff: bool = True
-    stride_divider: int = 0
-    input_fusion: bool = False
-    block: str = 'esp'
-
-    family = 'espnet'
-
-    @property
-    def stride(self):
-        """Input pixels per output pixel, along each side."""
-        return 1 if self.variant == 'espnet' else 8
 
 
 class Encoder(nn.Module):
@@ -169,13 +129,6 @@ def _deconvolution(channels):
     return nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=False)
 
 
-def _build(config):
+def build(config):
+    """Return the network of a NetworkConfig."""
     return ESPNet(config) if config.variant == 'espnet' else Encoder(config)
-
-
-FAMILY = Family('espnet', 'ESPNet', NetworkConfig, _build, {
-    'variant': VARIANTS, 'classes': CLASSES, 'alpha2': range(1, 65), 'alpha3': range(1, 65),
-    'width_divider': range(2, 9), 'activation': ('prelu', 'relu'), 'residual': (False, True),
-    'downsampling': DOWNSAMPLING, 'reduce_kernel': (1, 3), 'dilated': (False, True), 'fuse_input': (False, True),
-    'hff': (False, True), 'stride_divider': (0,) + tuple(range(2, 9)), 'input_fusion': (False, True), 'block': BLOCKS},
-    'Mehta et al., ESPNet: Efficient Spatial Pyramid of Dilated Convolutions for Semantic Segmentation, ECCV 2018')

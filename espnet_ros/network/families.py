@@ -1,28 +1,11 @@
 """The registry of network families: what a model card may name, and how each is configured and built."""
 import reprlib
-import typing
-
-import torch
-from torch import nn
 
 from espnet_ros.errors import ModelError
-from espnet_ros.network import deeplab, enet, erfnet, espnet, fcn, pspnet, segnet, sqnet
-from espnet_ros.network.family import Family
+from espnet_ros.network.configs import FAMILIES
 
 DEFAULT = 'espnet'
 """Family of a model card that names none."""
-
-FAMILIES: typing.Dict[str, Family] = {family.name: family for family in (
-    espnet.FAMILY,
-    enet.FAMILY,
-    erfnet.FAMILY,
-    sqnet.FAMILY,
-    segnet.FAMILY,
-    deeplab.FAMILY,
-    pspnet.FAMILY,
-    fcn.FAMILY,
-)}
-"""Families by name. A new one is a file with a FAMILY, and a line here."""
 
 
 def configure(family, fields):
@@ -58,6 +41,7 @@ def build(config):
     Its forward takes float [N, 3, H, W], H and W multiples of 8, and returns logits float [N, classes, h, w] with
     h, w = H / config.stride, W / config.stride.
     """
+    from torch import nn
     network = FAMILIES[check(config).family].build(config)
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -75,6 +59,7 @@ def parameter_count(network):
 
 def count(config):
     """Return the `parameter_count` of a configuration's network, without its memory where PyTorch can (2.0)."""
+    import torch
     if not hasattr(torch.device, '__enter__'):
         return parameter_count(build(config))
     with torch.device('meta'):

@@ -1,21 +1,9 @@
 """FCN-8s (Long et al., 2015): VGG16 made convolutional, with scores of three levels added."""
-import typing
-
 import torch
 from torch import nn
 from torch.nn import functional
 
 from espnet_ros.network import vgg
-from espnet_ros.network.family import CLASSES, Family
-
-
-class FCNConfig(typing.NamedTuple):
-    """Configuration of FCN-8s. classes: output channels."""
-
-    classes: int = 20
-
-    family = 'fcn8s'
-    stride = 1
 
 
 class FCN8s(nn.Module):
@@ -66,7 +54,3 @@ def _bilinear(kernel):
     center = (kernel - 1) / 2.0
     line = 1 - (torch.arange(kernel) - center).abs() / (kernel / 2.0)
     return functional.relu(line.view(-1, 1) * line)
-
-
-FAMILY = Family('fcn8s', 'FCN-8s', FCNConfig, FCN8s, {'classes': CLASSES},
-                'Long et al., Fully Convolutional Networks for Semantic Segmentation, CVPR 2015')

@@ -1,25 +1,13 @@
 """PSPNet (Zhao et al., 2017): a dilated ResNet-101 and a pyramid of pooled features."""
-import typing
-
 import torch
 from torch import nn
 from torch.nn import functional
 
-from espnet_ros.network.family import CLASSES, Family
 from espnet_ros.network.pooling import adaptive_average
 from espnet_ros.network.resnet import OUTPUTS, conv_norm, resnet101
 
 BINS = (1, 2, 3, 6)
 """Regions along each side that the pyramid pools."""
-
-
-class PSPNetConfig(typing.NamedTuple):
-    """Configuration of PSPNet. classes: output channels."""
-
-    classes: int = 20
-
-    family = 'pspnet'
-    stride = 8
 
 
 class PSPNet(nn.Module):
@@ -41,7 +29,3 @@ class PSPNet(nn.Module):
         pooled = [functional.interpolate(level(adaptive_average(x, bins)), size=x.shape[2:], mode='bilinear',
                                          align_corners=False) for bins, level in zip(BINS, self.pyramid)]
         return self.head(torch.cat([x] + pooled, 1))
-
-
-FAMILY = Family('pspnet', 'PSPNet', PSPNetConfig, PSPNet, {'classes': CLASSES},
-                'Zhao et al., Pyramid Scene Parsing Network, CVPR 2017')

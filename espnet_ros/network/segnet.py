@@ -1,20 +1,8 @@
 """SegNet (Badrinarayanan et al., 2017): VGG16 and its mirror image, which unpools where maxima were."""
-import typing
-
 from torch import nn
 
 from espnet_ros.network import vgg
-from espnet_ros.network.family import CLASSES, Family
 from espnet_ros.network.pooling import MaxPool2x2, unpool
-
-
-class SegNetConfig(typing.NamedTuple):
-    """Configuration of SegNet. classes: output channels."""
-
-    classes: int = 20
-
-    family = 'segnet'
-    stride = 1
 
 
 class SegNet(nn.Module):
@@ -43,8 +31,3 @@ class SegNet(nn.Module):
         for block, (place, like) in zip(self.decoder, reversed(places)):
             x = block(unpool(x, place, like))
         return x
-
-
-FAMILY = Family('segnet', 'SegNet', SegNetConfig, SegNet, {'classes': CLASSES},
-                'Badrinarayanan et al., SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image '
-                'Segmentation, IEEE Transactions on Pattern Analysis and Machine Intelligence, 2017')

@@ -1,20 +1,7 @@
 """SQNet (Treml et al., 2016): a SqueezeNet encoder, parallel dilated convolutions, and bypasses to the decoder."""
-import typing
-
 import torch
 from torch import nn
 from torch.nn import functional
-
-from espnet_ros.network.family import CLASSES, Family
-
-
-class SQNetConfig(typing.NamedTuple):
-    """Configuration of SQNet. classes: output channels."""
-
-    classes: int = 20
-
-    family = 'sqnet'
-    stride = 1
 
 
 class SQNet(nn.Module):
@@ -82,7 +69,3 @@ def _halve():
 
 def _double(inputs, outputs):
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-
-
-FAMILY = Family('sqnet', 'SQNet', SQNetConfig, SQNet, {'classes': CLASSES},
-                'Treml et al., Speeding up Semantic Segmentation for Autonomous Driving, MLITS at NIPS 2016')

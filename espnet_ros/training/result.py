@@ -11,6 +11,7 @@ from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CATEGORIES
 from espnet_ros.models.card import write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
+from espnet_ros.network import parameter_count
 
 REPORT = 'report'
 
@@ -23,7 +24,8 @@ def write_model(plan, network, training, folder, watch=lambda progress: None):
     """
     folder = pathlib.Path(folder)
     write_weights(network, folder / plan.card.weights)
-    card = plan.card._replace(sha256=sha256_of(folder / plan.card.weights), training=training)
+    card = plan.card._replace(sha256=sha256_of(folder / plan.card.weights), training=training,
+                              parameters=parameter_count(network))
     path = folder / (card.name + '.yaml')
     write_card(card, path)
     results = {}

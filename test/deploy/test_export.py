@@ -9,9 +9,10 @@ import torch
 from small_models import CARD, CONFIG, LABELS, network
 
 from espnet_ros import __version__, models
+from espnet_ros.deploy import OPSET, OPSETS
 from espnet_ros.deploy import onnx as export
 from espnet_ros.deploy.deploy import Deployed
-from espnet_ros.deploy.onnx import OPSET, OPSETS, export_onnx, onnx_model
+from espnet_ros.deploy.onnx import export_onnx, onnx_model
 from espnet_ros.errors import ModelError
 from espnet_ros.labels import label_set_from_dict
 from espnet_ros.network import VARIANTS

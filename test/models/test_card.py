@@ -11,7 +11,7 @@ from espnet_ros import models
 from espnet_ros.errors import ModelError
 from espnet_ros.labels import CITYSCAPES
 from espnet_ros.models.card import card_from_dict, card_to_dict, read_card, write_card
-from espnet_ros.network import NetworkConfig
+from espnet_ros.network import NetworkConfig, build, parameter_count
 
 BUILT_IN = CARD._replace(
     architecture=NetworkConfig(), label_set=CITYSCAPES, outputs=tuple(range(19)) + (255,),
@@ -46,6 +46,7 @@ def test_the_cards_that_come_along_are_right():
     assert len(cards) >= 7
     for card in cards:
         assert card_from_dict(card_to_dict(card), card.name) == card
+        assert card.parameters == parameter_count(build(card.architecture))
 
 
 def test_a_card_cannot_change():

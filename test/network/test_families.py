@@ -6,7 +6,18 @@ import pytest
 import torch
 
 from espnet_ros.errors import ModelError
-from espnet_ros.network import DEFAULT, FAMILIES, Family, NetworkConfig, build, check, configure, families
+from espnet_ros.network import (
+    DEFAULT,
+    FAMILIES,
+    Family,
+    NetworkConfig,
+    blocks,
+    build,
+    check,
+    configs,
+    configure,
+    families,
+)
 
 
 @pytest.mark.parametrize('name', FAMILIES)
@@ -27,6 +38,10 @@ def test_logits_have_the_size_that_the_stride_says(name):
         logits = network(torch.randn(1, 3, 64, 104))
     assert logits.shape == (1, 5, 64 // config.stride, 104 // config.stride)
     assert network.config == config and bool(torch.isfinite(logits).all())
+
+
+def test_the_blocks_that_a_configuration_names_exist():
+    assert configs.BLOCKS == ('esp', *blocks.BLOCKS)
 
 
 def test_the_default_family_is_espnet():

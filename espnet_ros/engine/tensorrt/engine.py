@@ -12,14 +12,13 @@ from espnet_ros.deploy.heads import UpsamplingHead
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.calibration import NO_IMAGES, CalibrationImages
 from espnet_ros.engine.gpu import driver_version, find_gpu, has_fast_fp16, has_fast_int8
+from espnet_ros.engine.tensorrt import PRECISIONS
 from espnet_ros.engine.tensorrt import converters as tensorrt_converters
 from espnet_ros.engine.tensorrt.cache import EngineCache
 from espnet_ros.engine.tensorrt.converters import LOGITS, Traceable
 from espnet_ros.engine.tensorrt.library import TensorRT, describe
 from espnet_ros.engine.verification import example_images, pytorch, verify
 from espnet_ros.errors import EngineError
-
-PRECISIONS = ('fp32', 'fp16', 'int8')
 
 WORKSPACE = 1 << 28
 """Bytes that a layer may take for itself while it works."""
