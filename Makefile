@@ -86,7 +86,7 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last, so an interrupted installation is taken up again.
-$(VENV)/run.stamp: requirements/build.txt requirements/run.txt $(LOCK) setup.py setup.cfg
+$(VENV)/run.stamp: $(filter-out requirements/floor.txt requirements/test.txt,$(wildcard requirements/*.txt)) setup.py setup.cfg
 	@command -v "$(PYTHON)" >/dev/null || { echo 'There is no $(PYTHON); install Python 3.10 to 3.14.' >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { "$(PYTHON)" -c "$$CHECK_PYTHON" && "$(PYTHON)" -m venv --clear $(VENV); }
 	$(PIP) install -q -c $(LOCK) -r requirements/build.txt

@@ -17,6 +17,7 @@ import setuptools
 import espnet_ros
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+EXTRAS = ('cpu', 'eval', 'gpu', 'ros', 'test', 'train')
 NODES = ('camera_node', 'diagnostics_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')
@@ -153,7 +154,8 @@ def test_wheel_holds_programs_launch_files_configuration_and_models(copy, tmp_pa
                     '-w', str(tmp_path), str(copy)], check=True, cwd=str(tmp_path))
     with zipfile.ZipFile(str(next(tmp_path.glob('*.whl')))) as wheel:
         names = {re.sub(r'^[^/]*\.data/data/', '', name) for name in wheel.namelist()}
-        programs = wheel.read('espnet_ros-{}.dist-info/entry_points.txt'.format(espnet_ros.__version__)).decode()
+        about = 'espnet_ros-{}.dist-info/'.format(espnet_ros.__version__)
+        programs, metadata = (wheel.read(about + name).decode() for name in ('entry_points.txt', 'METADATA'))
     assert 'segmentation_node = espnet_ros.nodes.segmentation.__main__:main' in programs
     assert {'share/ament_index/resource_index/packages/espnet_ros', 'share/espnet_ros/package.xml',
             'share/espnet_ros/models/extra.yaml', 'espnet_ros/nodes/__init__.py'} <= names
@@ -161,6 +163,20 @@ def test_wheel_holds_programs_launch_files_configuration_and_models(copy, tmp_pa
         assert {'share/espnet_ros/{}/{}'.format(folder, path.name) for path in (ROOT / folder).iterdir()
                 if path.is_file()} <= names
     assert not [name for name in names if name.startswith('test')]
+    needs = re.findall(r'^Requires-Dist: (\S+?)(?:;.* extra == "(\w+)")?$', metadata, re.M)
+    assert {extra for _, extra in needs} == {'', *EXTRAS}
+    assert {'torch', 'numpy', 'opencv-python-headless<5', 'PyYAML'} <= {name for name, extra in needs if not extra}
+    assert {('openvino', 'cpu'), ('rosbags', 'eval'), ('rosbags', 'train'), ('ros-jazzy-rclpy', 'ros'),
+            ('pytest', 'test'), ('torch', 'test')} <= set(needs)
+
+
+@pytest.mark.slow
+def test_what_colcon_installs_has_no_requirements(copy, tmp_path):
+    # On Python 3.6 the programs would end with DistributionNotFound: Debian's OpenCV and NVIDIA's are not registered.
+    subprocess.run([sys.executable, 'setup.py', '-q', 'egg_info', '--egg-base', str(tmp_path)], check=True,
+                   cwd=str(copy))
+    lines = (tmp_path / 'espnet_ros.egg-info' / 'requires.txt').read_text().split()
+    assert [line for line in lines if not line.startswith('[')] == ['pytest'] and '[test]' in lines
 
 
 def test_programs_go_where_ros2_run_looks():
@@ -179,8 +195,10 @@ def test_lock_pins_one_version_for_each_python():
 def test_every_requirement_is_in_the_lock():
     requirements = pytest.importorskip('packaging.requirements')
     names = {normal(requirement.name) for requirement in locked()}
-    for name in ('build.txt', 'run.txt', 'test.txt'):
-        for line in (ROOT / 'requirements' / name).read_text().splitlines():
+    files = [path for path in (ROOT / 'requirements').glob('*.txt') if path.name not in ('floor.txt', 'lock.txt')]
+    assert {path.stem for path in files} == {'base', 'build', 'run', *EXTRAS}
+    for path in files:
+        for line in path.read_text().splitlines():
             if line and not line.startswith(('#', '-r ')):
                 assert normal(requirements.Requirement(line).name) in names
 
@@ -231,13 +249,15 @@ def make(copy):
     return run
 
 
+@pytest.mark.slow
 def test_make_alone_explains_itself(make):
     status, text = make()
     assert status == 0
-    for target in ('demo', 'test', 'lint', 'env', 'clean', 'SOURCE=', 'SECONDS=', 'PYTHON='):
+    for target in ('demo', 'check', 'test', 'lint', 'floor', 'env', 'clean', 'SOURCE=', 'SECONDS=', 'PYTHON='):
         assert target in text
 
 
+@pytest.mark.slow
 def test_make_env_installs_once_and_again_after_a_change(make, copy):
     log = copy / 'pip.log'
     assert make('env', 'PYTHON=./stand-in')[0] == 0
@@ -254,6 +274,7 @@ def test_make_env_installs_once_and_again_after_a_change(make, copy):
     assert log.read_text().splitlines() == [*first, *first[-2:]]
 
 
+@pytest.mark.slow
 def test_interrupted_installation_is_taken_up_again(make, copy):
     (copy / 'fails').write_text('-r requirements/run.txt')
     assert make('env', 'PYTHON=./stand-in')[0] != 0
@@ -263,6 +284,7 @@ def test_interrupted_installation_is_taken_up_again(make, copy):
     assert (copy / '.venv' / 'test.stamp').exists()
 
 
+@pytest.mark.slow
 def test_unfit_python_is_one_sentence(make, copy):
     status, text = make('env', 'PYTHON=no-such-python')
     assert status != 0 and 'There is no no-such-python; install Python 3.10 to 3.14.' in text
@@ -275,6 +297,7 @@ def test_unfit_python_is_one_sentence(make, copy):
     assert not (copy / '.venv').exists() and 'Traceback' not in text
 
 
+@pytest.mark.slow
 def test_demo_gets_source_and_seconds(make):
     text = make('-n', 'demo', 'SOURCE=my video.mp4', 'SECONDS=7', 'PYTHON=./stand-in')[1]
     assert '.venv/bin/espnet-ros demo --seconds 7 --source "$SOURCE"' in text
