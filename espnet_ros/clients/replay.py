@@ -1,5 +1,4 @@
 """Recorded images played into a running segmentation node, and its answers."""
-import json
 import threading
 import time
 import typing
@@ -14,8 +13,9 @@ from std_msgs.msg import Header, String
 from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, OK
 from espnet_ros.engine import EngineInfo
-from espnet_ros.errors import EspnetError, ImageError, SourceError
+from espnet_ros.errors import EspnetError, ImageError, LabelError, SourceError
 from espnet_ros.images.decoding import image_to_label_pixels, quoted
+from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
 from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
 from espnet_ros.nodes.common.messages import array_to_image
 from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
@@ -120,7 +120,7 @@ class Player(Node):
         """Subscribe to the node and advertise images for it. Raises SourceError."""
         maps = self._wait(timeout, lambda: self._topics(self.get_publisher_names_and_types_by_node,
                                                         'std_msgs/msg/String'),
-                          lambda: "'{}' tells no label map; is it a segmentation node?".format(self._target))
+                          lambda: "'{}' publishes no label map; is it a segmentation node?".format(self._target))
         self._wait(min(timeout, _GRAPH_SECONDS), lambda: self._labels in self._outputs(), lambda: (
             "'{}' publishes its labels elsewhere than on {}: start it without that remapping ({})".format(
                 self._target, self._labels, ', '.join(self._outputs()) or 'no images')))
@@ -308,10 +308,10 @@ class Player(Node):
 
     def _on_label_map(self, message):
         try:
-            self.class_names = [str(entry['name']) for entry in json.loads(message.data)['classes']]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise SourceError("'{}' tells no label map ({}); is it a segmentation node?".format(
-                self._target, quoted(error)))
+            self.class_names = list(label_map_to_set(message.data, self._target + LABEL_MAP).names)
+        except LabelError as error:
+            raise SourceError("'{}' publishes no label map ({}); is it a segmentation node?".format(
+                self._target, error))
 
     def _on_diagnostics(self, message):
         own = keys.parts_of(message_to_statuses(message), self._target)

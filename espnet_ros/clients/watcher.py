@@ -1,6 +1,5 @@
 """A node that watches a segmentation node from outside: rates, latency, accuracy and pictures."""
 import collections
-import json
 import threading
 import typing
 
@@ -17,7 +16,8 @@ from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import ERROR
 from espnet_ros.images import render
-from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, cityscapes_to_camvid
+from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, cityscapes_to_camvid
+from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
 from espnet_ros.metrics.confusion import confusion_matrix, mean_iou
 from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
 from espnet_ros.nodes.common.messages import image_to_bgr, stamp_to_seconds
@@ -136,9 +136,7 @@ class Watcher(Node):
                                 _plane(self._halves['image truth'].pop(key)))
 
     def _on_label_map(self, message):
-        content = json.loads(message.data)
-        self._label_set = LabelSet(content['label_set'], tuple(
-            LabelClass(c['id'], c['name'], c['category_id'], tuple(c['color'])) for c in content['classes']))
+        self._label_set = label_map_to_set(message.data, self._target + LABEL_MAP)
 
     def _on_diagnostics(self, message):
         parts = keys.parts_of(message_to_statuses(message), self._target)

@@ -31,32 +31,24 @@ class WorstFrame(typing.NamedTuple):
 
 
 class Cell(typing.NamedTuple):
-    """A square of the confusion matrix; share: of the row's pixels."""
+    """A cell of the confusion matrix; share: of the row's pixels. title: tooltip."""
 
-    x: int
-    y: int
     share: float
     title: str
 
 
-class Label(typing.NamedTuple):
-    """A name beside the confusion matrix."""
+class MatrixRow(typing.NamedTuple):
+    """A class of the ground truth and its cells."""
 
-    x: int
-    y: int
-    text: str
+    name: str
+    cells: tuple[Cell, ...]
 
 
 class Matrix(typing.NamedTuple):
-    """The confusion matrix as a drawing; cell: side of a square, least_width: in which its text can be read."""
+    """The confusion matrix; names: of its columns."""
 
-    width: int
-    height: int
-    cell: int
-    least_width: int
-    rows: tuple[Label, ...]
-    columns: tuple[Label, ...]
-    cells: tuple[Cell, ...]
+    names: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
 
 
 class Row(typing.NamedTuple):
@@ -104,7 +96,7 @@ def page(statistics, metrics, worst):
         classes=_class_rows(statistics, metrics) if statistics.by_class else [],
         categories=_category_rows(statistics, metrics), matrix=_matrix(statistics), latency=latency,
         images=images_in_words(statistics.images) if statistics.images else '',
-        facts=_facts(metrics), scores=charts.timeline(statistics.scores, 'frame', 'mIOU', top=1.0), chart=charts)
+        facts=_facts(metrics), scores=charts.timeline(statistics.scores, 'frame', 'mIOU', top=1.0))
 
 
 def images_in_words(images):
@@ -157,17 +149,12 @@ def _category_rows(statistics, metrics):
 
 
 def _matrix(statistics):
-    names, cell, left, top = (*statistics.label_set.names, 'unlabeled'), 34, 120, 84
+    names = (*statistics.label_set.names, 'unlabeled')
     rows = statistics.confusion[:len(names) if statistics.protocol == 'authors' else -1]
     shares = rows / np.maximum(1, rows.sum(1, keepdims=True))
-    cells = tuple(
-        Cell(left + cell * x, top + cell * y, shares[y, x], '{} taken for {}: {} pixels, {} %'.format(
-            names[y], names[x], rows[y, x], percent(shares[y, x])))
-        for y in range(len(rows)) for x in range(len(names)))
-    width = left + cell * len(names) + 70
-    return Matrix(width, top + cell * len(rows) + 4, cell, min(width, 20 * len(names) + 140),
-                  tuple(Label(left - 8, top + cell * y + cell // 2 + 4, names[y]) for y in range(len(rows))),
-                  tuple(Label(left + cell * x + cell // 2, top - 8, name) for x, name in enumerate(names)), cells)
+    return Matrix(names, tuple(MatrixRow(truth, tuple(
+        Cell(share, '{} predicted as {}: {} pixels, {} %'.format(truth, name, pixels, percent(share)))
+        for name, pixels, share in zip(names, *row))) for truth, *row in zip(names, rows, shares)))
 
 
 def _facts(metrics):

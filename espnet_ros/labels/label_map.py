@@ -1,15 +1,15 @@
-"""What the ids of a ground truth mean, as a message beside it in the bag."""
+"""The label map: a label set as JSON, as ~/label_map publishes it and bags hold it beside their ground truth."""
 import json
 
 from espnet_ros.errors import LabelError, quoted
 from espnet_ros.labels import CATEGORIES, UNLABELED, label_set_from_dict
 
 LABEL_MAP = '/label_map'
-"""Ends the name of the topic that tells the label set of the topic before it."""
+"""Suffix of the topic with the label map of the topic before it."""
 
 
 def label_map_to_set(text, where):
-    """Return the LabelSet in a label map, JSON as the node's ~/label_map; where: its topic. Raises LabelError."""
+    """Return the LabelSet in a label map; where: its topic, for errors. Raises LabelError."""
     try:
         data = json.loads(text)
         classes = [{key: c[key] for key in ('id', 'name', 'category', 'color')} for c in data['classes']]
@@ -18,8 +18,14 @@ def label_map_to_set(text, where):
         raise LabelError('{} holds no label map: {}'.format(where, quoted(error)))
 
 
-def set_to_label_map(label_set):
-    """Return a label set as JSON text, as the node's ~/label_map tells it (without threshold: truth has none)."""
-    return json.dumps({'label_set': label_set.name, 'unlabeled': UNLABELED, 'classes': [
+def set_to_label_map(label_set, threshold=None):
+    """Return the label map of a label set, as text.
+
+    threshold: confidence from 0 to 1 below which the node marks pixels as unlabeled; None for ground truth.
+    """
+    data = {'label_set': label_set.name, 'unlabeled': UNLABELED, 'classes': [
         {'id': c.id, 'name': c.name, 'category': CATEGORIES[c.category], 'category_id': c.category,
-         'color': list(c.color)} for c in label_set.classes]}, sort_keys=True)
+         'color': list(c.color)} for c in label_set.classes]}
+    if threshold is not None:
+        data['threshold'] = threshold
+    return json.dumps(data, sort_keys=True)

@@ -11,6 +11,8 @@ from segmentation_rig import picture
 from espnet_ros import models
 from espnet_ros.engine import build_engine
 from espnet_ros.errors import EspnetError, SourceError
+from espnet_ros.labels import LabelClass, LabelSet
+from espnet_ros.labels.label_map import set_to_label_map
 from espnet_ros.segmenter import Segmenter
 
 pytest.importorskip('rclpy', reason='it needs ROS 2')
@@ -215,7 +217,7 @@ class Deaf:
         self.diagnostics = self.node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.node.create_subscription(Image, 'image', lambda message: None, 10)
 
-    def describe(self, text='{"classes": [{"name": "road"}]}'):
+    def describe(self, text=set_to_label_map(LabelSet('roads', (LabelClass(0, 'road', 1, (128, 64, 128)),)))):
         from std_msgs.msg import String
         self.label_map.publish(String(data=text))
 
@@ -351,5 +353,5 @@ def test_what_is_no_label_image_ends_the_wait_with_a_sentence(player, deaf, chan
 @pytest.mark.parametrize('text', ['x', '[]', '{}', '{"classes": [1]}', '[' * 100000])
 def test_what_is_no_label_map_is_a_sentence(play, deaf, text):
     deaf.describe(text)
-    with pytest.raises(SourceError, match='tells no label map .*; is it a segmentation node?'):
+    with pytest.raises(SourceError, match='publishes no label map .*; is it a segmentation node?'):
         play(deaf.name).connect(30.0)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from espnet_ros.evaluation.charts import HEIGHT, LEFT, RIGHT, TOP, WIDTH, histogram, timeline
+from espnet_ros.evaluation.charts import BINS, histogram, summarized, timeline
 from espnet_ros.evaluation.pictures import frame_pictures
 from espnet_ros.evaluation.report import WorstFrame, write_report
 from espnet_ros.evaluation.scoring import compare_labels, score_frame
@@ -18,6 +18,7 @@ from espnet_ros.labels import CAMVID, CITYSCAPES
 DETAILS = {
     'configuration': {
         'model': {'name': 'model-<b>x</b>', 'sha256': 64 * 'a'}, 'input': [480, 360], 'by_class': True,
+        'way': 'offline',
         'bags': [{'paths': ['/a/long/path/' + 40 * 'x' + '/drive.mcap'], 'bytes': 12345678, 'frames': 30,
                   'labeled': 32, 'label_set': 'camvid'}]},
     'sessions': [{'frames': 30, 'seconds': 1.5, 'engine_share': 0.95, 'where': 'in one process', 'versions': {'a': '1'},
@@ -88,7 +89,7 @@ def test_the_page_shows_the_numbers(tmp_path, look):
     assert tiles[:5] == ['{:.2f}'.format(100 * value) for value in shares]
     assert tiles[5:] == ['{:.1f}'.format(1000 * metrics['latency'][p]) for p in ('p50', 'p95')] + [
         '{:.2f}'.format(100 * 30 / 32)]
-    assert page.locator('h1').inner_text() == 'How right is model-<b>x</b>?'
+    assert page.locator('h1').inner_text() == 'Evaluation of model-<b>x</b>'
     assert page.locator('.warn li').all_inner_texts() == DETAILS['problems']
     classes = page.locator('section', has=page.get_by_role('heading', name='Classes')).locator('tr')
     assert classes.count() == 1 + 11 + 1
@@ -103,11 +104,14 @@ def test_pictures_load_and_the_matrix_is_right(tmp_path, look):
     page = look(write(tmp_path))
     sizes = page.evaluate('[...document.images].map(i => [i.complete, i.naturalWidth, i.naturalHeight])')
     assert sizes == 8 * [[True, 160, 120]]
-    assert page.locator('.matrix g').count() == 11 * 12
+    assert page.locator('.matrix td').count() == 11 * 12
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     row = metrics['confMatrix'][3]
-    title = page.locator('.matrix g').nth(3 * 12 + 3).locator('title').text_content()
-    assert title == 'Road taken for Road: {} pixels, {:.2f} %'.format(row[3], 100 * row[3] / sum(row))
+    cell = page.locator('.matrix td').nth(3 * 12 + 3)
+    assert cell.get_attribute('title') == 'Road predicted as Road: {} pixels, {:.2f} %'.format(
+        row[3], 100 * row[3] / sum(row))
+    assert cell.inner_text() == '{:.0f}'.format(100 * row[3] / sum(row))
+    assert page.locator('svg.chart').count() == 3 and page.locator('svg.chart').first.bounding_box()['height'] > 200
 
 
 @pytest.mark.parametrize('width, label_set', [(390, CAMVID), (320, CITYSCAPES), (820, CITYSCAPES), (1280, CITYSCAPES)])
@@ -161,28 +165,43 @@ def test_without_frames_or_ground_truth_there_is_a_page(tmp_path, look):
 
 def test_pictures_are_in_the_page(tmp_path):
     text = write(tmp_path).read_text()
-    assert not re.search(r'(src|href)="(?!data:)', text) and 'url(' not in text and '<script' not in text
+    assert not re.search(r'(src|href)="(?!data:|#)', text) and not re.search(r'url\((?!#)', text)
+    assert '<script' not in text
     for kind, data in re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', text):
         picture = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
         assert picture.shape == (120, 160, 3), kind
 
 
+def heights(svg):
+    """Heights of the bars in a histogram, and of the highest."""
+    bars = re.findall(r'<path d="M [\d.]+ ([\d.]+) \nL [\d.]+ [\d.]+ \nL [\d.]+ ([\d.]+) [^"]*" clip-path', svg)
+    return [float(bottom) - float(top) for bottom, top in bars]
+
+
 def test_histogram_counts_every_value():
-    values = [0.1] * 95 + [5.0] * 3 + [0.2] * 2
-    chart = histogram(values, 'x', 'y')
-    assert sum(int(bar.title.split(': ')[1]) for bar in chart.bars) == 100
+    chart = histogram([0.1] * 95 + [5.0] * 3 + [0.2] * 2, 'x', 'y')
+    bars = heights(chart.svg)
+    assert len(bars) == BINS
+    assert [round(95 * bar / max(bars)) for bar in bars if bar > 0] == [95, 2, 3]
     assert chart.note == 'The last bar holds 3 beyond 0.21, up to 5.'
-    for bar in chart.bars:
-        assert LEFT <= bar.x and bar.x + bar.width <= WIDTH - RIGHT and bar.y + bar.height <= HEIGHT
-    assert histogram([0.0], 'x', 'y').bars and histogram([3.0], 'x', 'y').note == ''
+    assert heights(histogram([0.0], 'x', 'y').svg) and histogram([3.0], 'x', 'y').note == ''
 
 
-def test_timeline_keeps_peaks_and_leaves_out_what_is_missing():
+def test_charts_take_the_colors_of_the_page_and_escape_their_titles():
+    for chart in (histogram([1.0, 2.0], '<x>', 'y'), timeline([1.0, 2.0], '<x>', 'y')):
+        assert 'var(--accent)' in chart.svg and 'var(--soft)' in chart.svg and '#0' not in chart.svg
+        assert '<x>' not in chart.svg and '&lt;x&gt;' in chart.svg and chart.svg.startswith('<svg class="chart"')
+
+
+def test_timeline_keeps_peaks_and_skips_what_is_missing():
     values = np.full(5000, 1.0)
     values[1234] = 9.0
-    chart = timeline(values, 'x', 'y')
-    heights = [float(point.split(',')[1]) for point in chart.range.split()]
-    assert min(heights) == pytest.approx(TOP) and len(chart.line.split()) == 360
+    numbers, low, middle, high = summarized(values, np.arange(5000))
+    assert len(numbers) == 360 and high.max() == 9.0 and low.min() == 1.0 and numbers[high.argmax()] == pytest.approx(
+        1235, abs=7)
+    assert set(middle) == {1.0}
+    values[100:200] = np.nan
+    numbers, *_ = summarized(values, np.flatnonzero(~np.isnan(values)))
+    assert not any(115 < number < 185 for number in numbers)
     assert timeline([np.nan, np.nan], 'x', 'y') is None and timeline([], 'x', 'y') is None
-    assert len(timeline([1.0, np.nan, 0.5], 'x', 'y').line.split()) == 2
-    assert timeline([0.0], 'x', 'y').line
+    assert 'var(--accent)' in timeline([0.0], 'x', 'y').svg and timeline([1.0, np.nan, 0.5], 'x', 'y').svg

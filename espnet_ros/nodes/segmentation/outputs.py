@@ -1,6 +1,4 @@
 """The segmentation node's voice: every output topic, each computed only when somebody listens."""
-import json
-
 import cv2
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -13,7 +11,8 @@ except ImportError:  # vision_msgs is optional: ~/label_map says the same
 
 from espnet_ros.errors import ImageError
 from espnet_ros.images import render
-from espnet_ros.labels import CATEGORIES, UNLABELED
+from espnet_ros.labels import CATEGORIES
+from espnet_ros.labels.label_map import set_to_label_map
 from espnet_ros.nodes.common.endpoints import create_publisher
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
 
@@ -69,10 +68,7 @@ class Outputs:
     def announce(self, threshold):
         """Publish the latched label map; threshold is the confidence below which pixels are unlabeled, 0..1."""
         stamp = self._node.get_clock().now().to_msg()
-        self._label_map.publish(String(data=json.dumps({
-            'label_set': self._label_set.name, 'unlabeled': UNLABELED, 'threshold': threshold, 'classes': [
-                {'id': c.id, 'name': c.name, 'category': CATEGORIES[c.category], 'category_id': c.category,
-                 'color': list(c.color)} for c in self._label_set.classes]}, sort_keys=True)))
+        self._label_map.publish(String(data=set_to_label_map(self._label_set, threshold)))
         if self._label_info is not None:
             message = LabelInfo(threshold=threshold, class_map=[
                 VisionClass(class_id=c.id, class_name=c.name) for c in self._label_set.classes])
