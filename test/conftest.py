@@ -12,7 +12,9 @@ if 'PYTEST_XDIST_WORKER_COUNT' in os.environ:
     os.environ.setdefault('OMP_NUM_THREADS', str(
         max(1, (os.cpu_count() or 1) // int(os.environ['PYTEST_XDIST_WORKER_COUNT']))))
 
-import espnet_ros  # noqa: E402, F401  before torch, for the way its threads wait
+from espnet_ros.process import tune_process  # noqa: E402
+
+tune_process()
 
 # Shells start what runs in the background with SIGINT ignored, nohup with SIGHUP, and programs that tests start would
 # inherit that.

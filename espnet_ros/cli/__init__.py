@@ -6,6 +6,7 @@ import sys
 
 from espnet_ros import __version__
 from espnet_ros.errors import EspnetError
+from espnet_ros.process import tune_process
 
 COMMANDS = {
     'bag': 'make evaluation bags, look into bags',
@@ -59,6 +60,7 @@ def main(argv=None):
 
 def _run(name, arguments):
     # Only now, and only this one: PyTorch takes seconds to import.
+    tune_process()
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')  # read at its import; our errors say what users need
     try:
         command = importlib.import_module('espnet_ros.cli.' + name)

@@ -7,9 +7,9 @@ import torch
 from espnet_ros.deploy.deploy import deploy
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
-from espnet_ros.engine.memory import release_freed_memory, return_freed_memory
 from espnet_ros.engine.verification import compare, example_images, pytorch
 from espnet_ros.errors import EngineError, ModelError
+from espnet_ros.process import release_freed_memory, return_freed_memory
 
 # OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries them in this order.
 _PRECISIONS = {'bf16': ('bf16', 'BF16'), 'fp16': ('f16', 'FP16'), 'fp32': ('f32', 'FP32')}

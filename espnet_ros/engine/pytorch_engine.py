@@ -10,12 +10,10 @@ from torch.nn import functional
 from espnet_ros.deploy.deploy import deploy
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cuda_graphs import CudaGraphs
-from espnet_ros.engine.memory import keep_freed_memory, share_one_arena
 from espnet_ros.errors import EngineError
+from espnet_ros.process import keep_freed_memory
 
 _DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
-
-share_one_arena()  # at once, because it holds for threads that begin from now on
 
 
 class PyTorchEngine(Engine):

@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from espnet_ros.errors import EngineError, EspnetError
 from espnet_ros.evaluation.offline import Done, Evaluator, Task
+from espnet_ros.process import tune_process
 
 CHUNK = 32
 """Frames that a worker takes at a time, at most."""
@@ -162,6 +163,7 @@ def _begin(setup, threads):
     import torch
     global _own_setup
     _own_setup = setup
+    tune_process()
     torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for this one
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from espnet_ros.engine import memory
+from espnet_ros import process
 from espnet_ros.errors import ModelError, ParameterError
 from espnet_ros.labels import UNLABELED
 from espnet_ros.network import build
@@ -53,7 +53,7 @@ def train(plan, folder, team, workers=0, restart=False, watch=Watch()):
     folder = pathlib.Path(folder)
     kept = team.first(lambda: _left_in(folder, plan.identity, restart))
     if team.device.type == 'cpu':
-        memory.keep_freed_memory()  # a step takes gigabytes: a fifth of its time would be page faults
+        process.keep_freed_memory()  # a step takes gigabytes: a fifth of its time would be page faults
     log = team.together(lambda: Logbook(folder, kept.rows if kept else ()) if team.is_first else None)
     if team.device.type == 'cuda':
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False

@@ -3,6 +3,7 @@ import sys
 
 from espnet_ros.errors import EspnetError
 from espnet_ros.nodes.common.process import run
+from espnet_ros.process import tune_process
 
 NO_TORCH = ('PyTorch is not installed for {}; on a PC: pip install torch, in the environment of ROS; on a Jetson: '
             'install the wheel for your JetPack, found on NVIDIA\'s page "Installing PyTorch for Jetson Platform"')
@@ -21,6 +22,7 @@ def make_node(_stop):
 
 def main():
     """Run the node until it is told to stop; return the exit code."""
+    tune_process()
     return run(make_node)
 
 

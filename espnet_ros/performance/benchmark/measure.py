@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from espnet_ros.errors import EngineError
+from espnet_ros.process import thread_settings
 from espnet_ros.telemetry.machine import readings, total_power
 from espnet_ros.telemetry.sources import open_machine
 
@@ -159,6 +160,8 @@ class _Worker:
         environment = dict(os.environ)
         if candidate.backend == BASELINE:
             environment['GOMP_SPINCOUNT'] = '300000'  # OpenMP's own default, which this package lowers for itself
+        else:
+            environment.update(thread_settings(environment))
         self._errors = tempfile.TemporaryFile('w+')
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'espnet_ros.performance.benchmark.worker'], stdin=subprocess.PIPE,

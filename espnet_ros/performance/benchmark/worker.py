@@ -15,6 +15,7 @@ from espnet_ros import models
 from espnet_ros.errors import EspnetError
 from espnet_ros.images.sources import read_image
 from espnet_ros.performance.benchmark.baseline import Baseline
+from espnet_ros.process import tune_process
 from espnet_ros.scene import Street
 
 FRAMES = 8
@@ -63,7 +64,8 @@ def configure(settings):
         device = 'cpu' if settings['device'] == 'auto' else settings['device']
         return Baseline(card, network, width, height, device), frames, {
             'backend': 'baseline', 'device': device, 'weights': weights}
-    # Only here: the engines change how this process keeps memory, and the published pipeline had none of that.
+    # Only here: the published pipeline had none of that.
+    tune_process()
     from espnet_ros.engine import build_engine
     from espnet_ros.segmenter import Segmenter
     engine = build_engine(card, network, width, height, settings['backend'], settings['device'],

@@ -1,12 +1,30 @@
-"""What the C library does with memory that was freed; only glibc is told, others go their own way."""
+"""Settings for the whole process: how OpenMP's threads wait, and what the C library does with freed memory.
+
+Memory settings are those of glibc; with other C libraries they do nothing.
+"""
 import ctypes
+import os
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8  # malloc.h
 
 
-def share_one_arena():
-    """One arena for all threads that begin from now on: others than the first give back whatever is freed."""
+def tune_process():
+    """Set what must be set before PyTorch is loaded and threads begin; programs call it first."""
+    for name, value in thread_settings(os.environ).items():
+        os.environ[name] = value
+    # One arena for all threads: those after the first would give back whatever is freed.
     _call('mallopt', _ARENA_MAX, 1)
+
+
+def thread_settings(environment):
+    """Return the variables to add to a process's environment so that OpenMP's threads soon sleep when they wait.
+
+    By default they spin between two layers: on two cores with one other busy process, an image then takes 440 ms
+    instead of 75. Empty where the environment says itself how they wait.
+    """
+    if 'OMP_WAIT_POLICY' in environment or 'GOMP_SPINCOUNT' in environment:
+        return {}
+    return {'GOMP_SPINCOUNT': '1000'}
 
 
 def keep_freed_memory():
