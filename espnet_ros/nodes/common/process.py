@@ -131,12 +131,13 @@ def _spin_until(ending, node, threads):
     spinner = threading.Thread(target=_spin, args=(executor, ending), name='spin', daemon=True)
     spinner.start()
     ending.wait()
-    executor.create_task(lambda: None)  # wakes it; its shutdown() would destroy what the spinning thread still uses
+    executor.create_task(lambda: None)  # wakes it; shutdown() now would destroy what the spinning thread still uses
     spinner.join()
     pool = getattr(executor, '_executor', None)
     if pool:
         pool.shutdown()  # callbacks end before their node does
     executor.remove_node(node)
+    executor.shutdown(timeout_sec=0.5)
 
 
 def _spin(executor, ending):

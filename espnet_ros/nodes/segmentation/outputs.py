@@ -46,13 +46,13 @@ class Outputs:
 
     @property
     def subscribers(self):
-        """Number of subscriptions to outputs that need inference."""
-        return sum(publisher.get_subscription_count() for publisher in self._inferred)
+        """Number of subscriptions to outputs of each frame."""
+        return sum(publisher.get_subscription_count() for publisher in self._inferred + [self._camera_info])
 
     @property
-    def wants_camera_info(self):
-        """Whether somebody listens to ~/camera_info."""
-        return _wanted(self._camera_info)
+    def wants_inference(self):
+        """Whether somebody subscribes to an output that needs inference."""
+        return any(_wanted(publisher) for publisher in self._inferred)
 
     @property
     def wants_confidence(self):

@@ -128,13 +128,12 @@ class Worker(threading.Thread):
                            0.0 if since is None else time.monotonic() - since, total and total.p50)
 
     def _handle(self, message):
-        is_wanted = self.enabled and self._active
-        if not is_wanted or not (self._outputs.subscribers or self._outputs.wants_camera_info):
+        if not self.enabled or not self._active or not self._outputs.subscribers:
             self._skipped += 1
             return
         self._busy_since = time.monotonic()
         try:
-            if self._outputs.subscribers:
+            if self._outputs.wants_inference:
                 self._segment(message)
             else:
                 self._publish_camera_info(message)

@@ -105,11 +105,11 @@ def test_a_model_that_is_none_is_refused_until_mended(start_rig, small_model, tm
 
 @pytest.mark.parametrize('parameter, reason', [
     ('backend:=tensorrt', 'TensorRT needs an NVIDIA GPU'), ('precision:=int8', 'not in int8'),
-    ('device:=cuda:7', 'cuda:7'), ('device:=toaster', "'toaster' is not one of")])
+    ('device:=cuda:7', 'cuda:7')])
 def test_an_engine_that_cannot_be_had_falls_back_and_says_so(start_rig, small_model, image, parameter, reason):
     rig = start_rig('model:={}'.format(small_model), parameter)
     assert reason in rig.wait_for_status('Engine', 'ready: ', level=1).message
-    assert rig.values('Engine')['backend'] == 'torch'
+    assert rig.values('Engine')['backend'] in ('torch', 'openvino') and reason in rig.values('Engine')['fallback']
     assert sum(reason in line for line in rig.process.output.splitlines() if 'takes its place' in line) == 1
     answer(rig, image)
     rig.close()

@@ -23,7 +23,7 @@ class StandIns:
     def __init__(self):
         from espnet_ros.nodes.common.slot import NewestSlot
         self.slot = NewestSlot()
-        self.subscribers, self.wants_camera_info, self.wants_confidence = 1, False, False
+        self.subscribers, self.wants_inference, self.wants_confidence = 1, True, False
         self.published, self.infos, self.segmented = [], [], 0
         self.publishing, self.proceed, self.inferring = threading.Event(), threading.Event(), threading.Event()
         self.proceed.set()
@@ -115,7 +115,7 @@ def test_a_publisher_that_hangs_does_not_hold_up_deactivate_for_ever(worker, par
 
 
 def test_a_lone_subscriber_of_camera_info_starts_no_inference(worker, parts):
-    parts.subscribers, parts.wants_camera_info = 0, True
+    parts.wants_inference = False
     parts.slot.put(MESSAGE)
     wait_until(lambda: parts.infos)
     assert parts.infos == [(HEADER, (6, 8), 'info')] and parts.segmented == 0
