@@ -7,23 +7,21 @@ import signal
 import sys
 import time
 
-import cv2
-
 from espnet_ros import models
 from espnet_ros.cli import main
-from espnet_ros.cli.files import make_folder
+from espnet_ros.cli.files import make_folder, write_image, writing_video
 from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.errors import EspnetError
 from espnet_ros.images.resize import resize_for_viewing
 from espnet_ros.labels import CITYSCAPES
 
-DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show how they do in one
-live line, and leave pictures. Where the camera tells the ground truth, as the street's does, some of its images
-become a bag, on which the model is evaluated at the end. Nothing else on the network sees them."""
+DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show them live in a browser
+page, and leave a picture, a video and logs. Where the camera publishes ground truth, as the street's does, some of
+its images become a bag, on which the model is evaluated at the end. The nodes are not visible on the network."""
 
-STREET = {'width': 640, 'height': 480, 'rate': 15.0}
-"""Pixels and Hz of the synthetic camera."""
-VIDEO_RATE = 15
+STREET = {'width': 480, 'height': 360, 'rate': 25.0}
+"""Pixels and Hz of the synthetic camera: the default model's input size, so that two cores do for both."""
+VIDEO_RATE = 10
 START_SECONDS = 120.0
 RECORDED, RECORDED_EVERY = 30, 8
 """At most so many images go into the bag, and one of so many that come: neighbors tell the same."""
@@ -58,52 +56,82 @@ def run(options):
         environment = private_environment(stack.enter_context(private_domain()))
         os.environ.clear()
         os.environ.update(environment)
-        recorder = stack.enter_context(_Recorder(options.out))
-        watcher = stack.enter_context(watching('/espnet', recorder.add, recording.add))
         nodes = stack.enter_context(Nodes(options.out / 'logs'))
-        nodes.start('diagnostics')
+        print('starting; the nodes log to {}'.format(nodes.logs), flush=True)
+        nodes.start_page()
         nodes.start('segmentation', remap='image:=image_raw', model=options.model)
+        nodes.start('diagnostics')
+        recorder = stack.enter_context(_Recorder(options.out))
+        watcher = stack.enter_context(watching('/espnet', recorder.add, VIDEO_RATE, recording.add))
+        progress = _Progress(watcher, nodes)
+        progress.follow(lambda view: view.ready)
+        # Only now: images that come before the engine is there would all be dropped.
         nodes.start('camera', source=options.source, loop=True, **camera)
-        _watch(watcher, nodes, options.seconds)
+        progress.follow(lambda view: view.frames)
+        end = time.monotonic() + options.seconds
+        progress.follow(lambda view: time.monotonic() > end)
     view = watcher.view()
-    print('{} frames segmented. Look at:\n  {}   the last frame\n  {}   all of them\n  {}   what the nodes said'.format(
+    print('{} frames answered\n  {}   the last one\n  {}   video\n  {}   logs of the nodes'.format(
         view.frames, options.out / 'overlay.png', options.out / 'overlay.mp4', options.out / 'logs'))
     code = recording.evaluate(options.out, options.model) if recording.frames else 0
     print('On a robot: ros2 launch espnet_ros segment.launch.py image:=/your/camera/image_raw')
+    report = options.out / 'evaluation' / 'report.html'
+    if recording.frames and code == 0:
+        print('Report: {}'.format(report.resolve().as_uri()))
     return code
 
 
-def _watch(watcher, nodes, seconds):
-    """Print a live line until `seconds` after the first output."""
-    began = time.monotonic()
-    first = None
-    while first is None or time.monotonic() < first + seconds:
-        time.sleep(0.5 if sys.stdout.isatty() else 1.0)
-        nodes.check()
-        view = watcher.view()
-        if first is None and view.frames:
-            first = time.monotonic()
-        if view.failed:
-            raise EspnetError('the segmentation node says: {}'.format(view.engine))
-        if first is None and time.monotonic() > began + START_SECONDS:
-            raise EspnetError('no output after {:.0f} s; see the logs in {}'.format(START_SECONDS, nodes.logs))
-        _print_line(_line(view))
-    sys.stdout.write('\n' if sys.stdout.isatty() else '')
+class _Progress:
+    """Prints a live line, and the page's address once it is there."""
+
+    def __init__(self, watcher, nodes):
+        self._watcher = watcher
+        self._nodes = nodes
+        self._has_page = False
+
+    def follow(self, is_done):
+        """Print until is_done(view) is true; raise EspnetError when a node fails or nothing moves for START_SECONDS."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            self._announce_page()
+            self._nodes.check()
+            view = self._watcher.view()
+            if view.failed:
+                raise EspnetError('the segmentation node says: {}'.format(view.engine))
+            if is_done(view):
+                break
+            if not view.frames and time.monotonic() > deadline:
+                raise EspnetError('no output after {:.0f} s; see the logs in {}'.format(
+                    START_SECONDS, self._nodes.logs))
+            _print_line(_line(view))
+            time.sleep(0.25 if sys.stdout.isatty() else 1.0)
+        sys.stdout.write('\n' if sys.stdout.isatty() else '')
+
+    def _announce_page(self):
+        if self._has_page:
+            return
+        lines = self._nodes.lines('page')
+        if len(lines) > 1:
+            _print_line('')
+            print('\n'.join(lines), flush=True)
+        elif not self._nodes.is_running('page'):
+            print('no live page: {}'.format(' '.join(lines[-1:])), flush=True)
+        self._has_page = len(lines) > 1 or not self._nodes.is_running('page')
 
 
 def _line(view):
     if not view.frames:
         return 'engine: {}'.format(view.engine)
     accuracy = '' if view.miou != view.miou else ' | category mIOU {:.1f}%'.format(100 * view.miou)
-    return '{:.1f} fps | latency {:.0f} ms | {} frames, {} dropped for newer ones{}'.format(
+    return '{:.1f} fps | {:.0f} ms from camera to labels | {} answered, {} dropped for newer ones{}'.format(
         view.rate, 1000 * view.latency, view.frames, view.dropped, accuracy)
 
 
 def _print_line(text):
     if sys.stdout.isatty():
-        sys.stdout.write('\r' + text.ljust(90))
+        sys.stdout.write('\r' + text.ljust(100) + '\r' * (not text))
         sys.stdout.flush()
-    else:
+    elif text:
         print(text, flush=True)
 
 
@@ -133,11 +161,12 @@ class _Recording:
 
 
 class _Recorder:
-    """Writes overlays to overlay.mp4 in real time, and the last one to overlay.png."""
+    """Writes pictures to overlay.mp4 in real time, and the last one to overlay.png."""
 
     def __init__(self, folder):
         self._folder = folder
-        self._writer = None
+        self._stack = contextlib.ExitStack()
+        self._write = None
         self._first = self._size = self._picture = None
         self._written = 0
 
@@ -145,22 +174,18 @@ class _Recorder:
         return self
 
     def __exit__(self, *_):
-        if self._writer is not None:
-            self._writer.release()
-            os.replace(self._folder / 'partial.mp4', self._folder / 'overlay.mp4')
-            cv2.imwrite(str(self._folder / 'overlay.png'), self._picture)
+        self._stack.close()
+        if self._picture is not None:
+            write_image(self._folder / 'overlay.png', self._picture)
 
     def add(self, seconds, picture):
         """Show `picture` from `seconds` on; the one before it stays until then."""
-        if self._writer is None:
+        if self._write is None:
             self._size = picture.shape[1::-1]
-            self._writer = cv2.VideoWriter(str(self._folder / 'partial.mp4'), cv2.VideoWriter_fourcc(*'mp4v'),
-                                           VIDEO_RATE, self._size)
-            if not self._writer.isOpened():
-                raise EspnetError('OpenCV cannot write a video in {} here'.format(self._folder))
+            self._write = self._stack.enter_context(writing_video(self._folder / 'overlay.mp4', VIDEO_RATE))
             self._first = seconds
         while self._picture is not None and self._written < round((seconds - self._first) * VIDEO_RATE):
-            self._writer.write(self._picture)
+            self._write(self._picture)
             self._written += 1
-        # The file has one size, and OpenCV skips frames of any other without a word.
+        # A video has one size.
         self._picture = resize_for_viewing(picture, *self._size)

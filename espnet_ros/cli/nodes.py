@@ -26,9 +26,9 @@ class Nodes:
         return self
 
     def __exit__(self, *_):
-        for process, _ in self._processes.values():
+        for process, _, _ in self._processes.values():
             process.send_signal(signal.SIGINT)
-        for process, log in self._processes.values():
+        for process, log, _ in self._processes.values():
             try:
                 process.wait(10.0)
             except subprocess.TimeoutExpired:
@@ -44,16 +44,29 @@ class Nodes:
             # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.
             text = "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value).lower()
             command += ['-p', '{}:={}'.format(key, text)]
-        log = open(self.logs / (name + '.log'), 'w', encoding='utf-8')
-        # In a session of its own: Ctrl-C in the terminal is ours to pass on.
-        self._processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
-                                                 stdin=subprocess.DEVNULL, start_new_session=True), log
+        self._run(name, command, True)
+
+    def start_page(self):
+        """Serve the live page of the nodes (`espnet-ros view`); the nodes do without it when it ends."""
+        self._run('page', [sys.executable, '-u', '-m', 'espnet_ros.cli', 'view'], False)
+
+    def lines(self, name):
+        """Return what a process has written so far."""
+        return (self.logs / (name + '.log')).read_text(encoding='utf-8', errors='replace').strip().splitlines()
+
+    def is_running(self, name):
+        """Return whether a process that was started has not ended."""
+        return self._processes[name][0].poll() is None
 
     def check(self):
         """Raise EspnetError when a node has ended."""
-        for name, (process, _) in self._processes.items():
-            if process.poll() is not None:
-                path = self.logs / (name + '.log')
-                last = path.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1:]
+        for name, (process, _, is_node) in self._processes.items():
+            if is_node and process.poll() is not None:
                 raise EspnetError('the {} node ended with code {}: {} (all in {})'.format(
-                    name, process.returncode, ' '.join(last), path))
+                    name, process.returncode, ' '.join(self.lines(name)[-1:]), self.logs / (name + '.log')))
+
+    def _run(self, name, command, is_node):
+        log = open(self.logs / (name + '.log'), 'w', encoding='utf-8')
+        # In a session of its own: Ctrl-C in the terminal is ours to pass on.
+        self._processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
+                                                 stdin=subprocess.DEVNULL, start_new_session=True), log, is_node

@@ -154,7 +154,7 @@ class Predictor:
         color = render.colorize(labels, self._palette)
         overlay = render.overlay(image, color, self._options.alpha, labels)
         if self._options.legend:
-            overlay = render.draw_legend(overlay, labels, self._label_set)
+            overlay = render.add_legend(overlay, self._label_set)
         return labels, color, overlay
 
 

@@ -16,6 +16,7 @@ from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import ERROR
 from espnet_ros.images import render
+from espnet_ros.images.resize import resize_for_viewing
 from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, cityscapes_to_camvid
 from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
 from espnet_ros.metrics.confusion import confusion_matrix, mean_iou
@@ -30,8 +31,8 @@ _KEPT = 100
 class View(typing.NamedTuple):
     """What has been seen so far.
 
-    latency: median seconds from stamp to arrival. miou: category mIOU 0..1, NaN without ground truth. engine, failed:
-    what diagnostics says of the engine, and whether that is an error.
+    latency: median seconds from stamp to arrival. miou: category mIOU 0..1, NaN without ground truth. engine: what
+    diagnostics says of the engine; ready, failed: whether it can be used, and whether that is in error.
     """
 
     frames: int
@@ -40,40 +41,40 @@ class View(typing.NamedTuple):
     dropped: int
     miou: float
     engine: str
+    ready: bool
     failed: bool
 
 
 class Watcher(Node):
-    """Matches labels, overlays and ground truth of one segmentation node by their stamps.
+    """Matches images, labels and ground truth of one segmentation node by their stamps.
 
-    on_overlay(seconds, picture): called in the executor's thread with each overlay, BGR uint8 [H, W, 3] with a
-    legend, and its stamp. on_truth(image, labels): likewise with each camera image that has ground truth, BGR uint8
-    [H, W, 3] and trainIds uint8 [H, W]; None when nobody wants them.
+    target: the segmentation node's full name, such as '/espnet'. on_picture(seconds, picture): called in the
+    executor's thread with an overlay, BGR uint8 [H, W, 3] with a legend, and its stamp, at most `picture_rate` times a
+    second of stamps. on_truth(image, labels): likewise with each camera image that has ground truth, BGR uint8
+    [H, W, 3] and trainIds uint8 [H, W].
     """
 
-    def __init__(self, target, on_overlay, on_truth=None):
-        """target: the segmentation node's full name, such as '/espnet'."""
+    def __init__(self, target, on_picture, picture_rate, on_truth):
         super().__init__('watcher')
         self.error = None
         self._target = target
-        self._on_overlay_picture = on_overlay
-        self._on_truth_pair = on_truth
+        self._on_picture = on_picture
+        self._interval = 0.9 / picture_rate  # stamps jitter
+        self._last_picture = -float('inf')
+        self._on_truth = on_truth
         self._lock = threading.Lock()
         self._rate = RateMeter()
         self._latencies = collections.deque(maxlen=300)
         self._frames = self._dropped = 0
-        self._engine, self._failed = 'starting', False
+        self._engine, self._ready, self._failed = 'starting', False, False
         self._confusion = np.zeros((len(CATEGORIES) - 1, len(CATEGORIES)), np.int64)
         self._halves = {name: collections.OrderedDict() for name in (
-            'labels', 'overlay', 'categories', 'truth', 'image', 'image truth')}
+            'labels', 'image', 'categories', 'truth', 'image of truth', 'truth of image')}
         self._label_set = None
         qos = QoSProfile(depth=10)
-        for name in ('labels', 'overlay', 'categories'):
-            self.create_subscription(Image, '{}/{}'.format(target, name), self._on(name), qos)
-        self.create_subscription(Image, 'ground_truth', self._on('truth'), qos)
-        if on_truth is not None:
-            self.create_subscription(Image, 'image_raw', self._on('image'), qos)
-            self.create_subscription(Image, 'ground_truth', self._on('image truth'), qos)
+        for topic, names in ((target + '/labels', ['labels']), (target + '/categories', ['categories']),
+                             ('image_raw', ['image', 'image of truth']), ('ground_truth', ['truth', 'truth of image'])):
+            self.create_subscription(Image, topic, self._on(names), qos)
         self.create_subscription(String, target + '/label_map', self._on_label_map, LATCHED_QOS)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
@@ -84,34 +85,40 @@ class Watcher(Node):
         with self._lock:
             return View(self._frames, self._rate.rate(self._now()),
                         float(np.median(self._latencies)) if self._latencies else float('nan'),
-                        self._dropped, mean_iou(self._confusion), self._engine, self._failed)
+                        self._dropped, mean_iou(self._confusion), self._engine, self._ready, self._failed)
 
     def _now(self):
         return self.get_clock().now().nanoseconds * 1e-9
 
-    def _on(self, name):
+    def _on(self, names):
         def callback(message):
             key = message.header.stamp.sec, message.header.stamp.nanosec
             with self._lock:
-                half = self._halves[name]
-                half[key] = message
-                while len(half) > _KEPT:
-                    half.popitem(last=False)
-                if name == 'categories':
+                for half in (self._halves[name] for name in names):
+                    half[key] = message
+                    while len(half) > _KEPT:
+                        half.popitem(last=False)
+                if 'categories' in names:
                     self._frames += 1
                     self._rate.add(self._now())
                     self._latencies.append(self._now() - stamp_to_seconds(message.header.stamp))
                 self._match_truth(key)
-            self._match_overlay(key)
+            self._match_picture(key)
             self._match_image(key)
         return callback
 
+    def _take(self, key, *names):
+        """Return the messages of that stamp by all of these names, and forget them; None while one is missing."""
+        if all(key in self._halves[name] for name in names):
+            return [self._halves[name].pop(key) for name in names]
+        return None
+
     def _match_truth(self, key):
         """Add a frame whose categories and truth are both there to the confusion matrix."""
-        if self._label_set is None or not all(key in self._halves[name] for name in ('categories', 'truth')):
+        found = None if self._label_set is None else self._take(key, 'categories', 'truth')
+        if found is None:
             return
-        categories = _plane(self._halves['categories'].pop(key))
-        truth = _plane(self._halves['truth'].pop(key))
+        categories, truth = map(_plane, found)
         if truth.shape == categories.shape:
             # CamVid counts a rider's bicycle as human, Cityscapes as vehicle: the truth follows the model.
             table = CITYSCAPES.category_table()
@@ -122,18 +129,21 @@ class Watcher(Node):
             self._confusion += confusion_matrix(cv2.LUT(truth, table), categories.astype(np.int64) - 1,
                                                 len(CATEGORY_SET.classes))
 
-    def _match_overlay(self, key):
-        if self._label_set is None or not all(key in self._halves[name] for name in ('labels', 'overlay')):
+    def _match_picture(self, key):
+        found = None if self._label_set is None else self._take(key, 'labels', 'image')
+        if found is None or stamp_to_seconds(found[0].header.stamp) < self._last_picture + self._interval:
             return
-        labels = _plane(self._halves['labels'].pop(key))
-        message = self._halves['overlay'].pop(key)
-        self._on_overlay_picture(stamp_to_seconds(message.header.stamp),
-                                 render.draw_legend(image_to_bgr(message), labels, self._label_set))
+        # Drawn here: overlays of all frames would cost the node more than these few.
+        labels = _plane(found[0])
+        image = resize_for_viewing(image_to_bgr(found[1]), labels.shape[1], labels.shape[0])
+        self._last_picture = stamp_to_seconds(found[0].header.stamp)
+        overlay = render.overlay(image, render.colorize(labels, self._label_set.palette()[:, ::-1]), 0.5, labels)
+        self._on_picture(self._last_picture, render.add_legend(overlay, self._label_set))
 
     def _match_image(self, key):
-        if all(key in self._halves[name] for name in ('image', 'image truth')):
-            self._on_truth_pair(image_to_bgr(self._halves['image'].pop(key)),
-                                _plane(self._halves['image truth'].pop(key)))
+        found = self._take(key, 'image of truth', 'truth of image')
+        if found is not None:
+            self._on_truth(image_to_bgr(found[0]), _plane(found[1]))
 
     def _on_label_map(self, message):
         self._label_set = label_map_to_set(message.data, self._target + LABEL_MAP)
@@ -143,12 +153,14 @@ class Watcher(Node):
         if keys.INPUT in parts:
             self._dropped = sum(keys.count_of(parts, counter) for counter in (keys.DROPPED, keys.LOST))
         if keys.ENGINE in parts:
-            self._engine, self._failed = parts[keys.ENGINE].message, parts[keys.ENGINE].level == ERROR
+            self._engine = parts[keys.ENGINE].message
+            self._ready = keys.value_of(parts, keys.ENGINE, keys.PHASE) == keys.READY
+            self._failed = parts[keys.ENGINE].level == ERROR
 
 
-def watching(target, on_overlay, on_truth=None):
+def watching(*arguments):
     """Run a Watcher in a thread of its own (see background.spinning); yields it."""
-    return spinning(lambda: Watcher(target, on_overlay, on_truth))
+    return spinning(lambda: Watcher(*arguments))
 
 
 def _plane(message):

@@ -1,4 +1,4 @@
-"""Pictures from labels: color map, overlay, category masks, legend."""
+"""Pictures from labels: color map, overlay, category masks, outlines, legend."""
 import cv2
 import numpy as np
 
@@ -43,32 +43,39 @@ def category_mask(ids, wanted):
     return cv2.LUT(ids, table)
 
 
-def draw_legend(image, labels, label_set):
-    """Name the classes that occur in `labels` (uint8 [H, W], any size), by ascending id, in the top left corner.
+def outline(picture, labels):
+    """Draw a white line between regions of different labels.
 
-    `image` is BGR uint8 [H, W, 3]. Text and swatches grow with the image's height; a list that is too long goes on
-    in another column. Returns a new image, a plain copy where no class occurs.
+    picture: uint8 [H, W, 3]. labels: uint8 [H, W]. Returns a new array.
     """
-    picture = image.copy()
-    counts = np.bincount(labels.ravel(), minlength=256)
-    shown = [c for c in label_set.classes if counts[c.id]]
-    if not shown:
-        return picture
-    height = picture.shape[0]
-    line = 4 + height // 32  # pixels from one name to the next: 15 at 360, 36 at 1024
+    edges = np.zeros(labels.shape, bool)
+    edges[:, 1:] = labels[:, 1:] != labels[:, :-1]
+    edges[1:] |= labels[1:] != labels[:-1]
+    result = picture.copy()
+    result[edges] = 255
+    return result
+
+
+def add_legend(image, label_set):
+    """Return the image, BGR uint8 [H, W, 3], with a panel to its right that names all classes of a LabelSet.
+
+    Text and swatches grow with the image's height; a list that is too long goes on in another column. Pictures of one
+    size keep a common size.
+    """
+    height = image.shape[0]
+    line = 6 + height // 24  # pixels from one name to the next: 21 at 360, 48 at 1024
     gap = line // 4
-    scale = line / 36.0  # letters of this font are 21 pixels high at scale 1
-    thickness = max(1, line // 18)
+    scale = line / 44.0  # letters of this font are 21 pixels high at scale 1
+    thickness = max(1, line // 24)
     rows = max(1, (height - 2 * gap) // line)
-    widest = max(cv2.getTextSize(c.name, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)[0][0] for c in shown)
+    widest = max(cv2.getTextSize(c.name, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)[0][0] for c in label_set.classes)
     column = line + widest + 2 * gap
-    columns = -(-len(shown) // rows)
-    panel = picture[:gap + line * min(rows, len(shown)) + gap, :gap + column * columns]
-    panel[:] = cv2.convertScaleAbs(panel, alpha=0.35)
-    for i, c in enumerate(shown):
+    width = gap + column * -(-len(label_set.classes) // rows)
+    panel = np.full((height, width + width % 2, 3), 32, np.uint8)
+    for i, c in enumerate(label_set.classes):
         x, y = gap + column * (i // rows), gap + line * (i % rows)
         side = line - gap
-        cv2.rectangle(picture, (x, y + gap // 2), (x + side - 1, y + gap // 2 + side - 1), c.color[::-1], cv2.FILLED)
-        cv2.putText(picture, c.name, (x + line, y + line - gap - gap // 2), cv2.FONT_HERSHEY_SIMPLEX, scale,
+        cv2.rectangle(panel, (x, y + gap // 2), (x + side - 1, y + gap // 2 + side - 1), c.color[::-1], cv2.FILLED)
+        cv2.putText(panel, c.name, (x + line, y + line - gap - gap // 2), cv2.FONT_HERSHEY_SIMPLEX, scale,
                     (255, 255, 255), thickness, cv2.LINE_AA)
-    return picture
+    return np.concatenate([image, panel], axis=1)

@@ -1,5 +1,6 @@
 """The demo: three nodes as processes, watched, pictures left behind."""
 import json
+import re
 
 import cv2
 import numpy as np
@@ -28,8 +29,11 @@ def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
     done = run_demo('--model', tiny, '--seconds', '3', '--out', str(tmp_path / 'out dir'))
     assert done.returncode == 0, done.stdout
     last = [line for line in done.stdout.splitlines() if ' fps | ' in line][-1]
-    assert 'category mIOU' in last and ' 0 frames' not in last, done.stdout
-    assert cv2.imread(str(tmp_path / 'out dir/overlay.png')).shape == (480, 640, 3)
+    assert 'category mIOU' in last and ' 0 answered' not in last, done.stdout
+    picture = cv2.imread(str(tmp_path / 'out dir/overlay.png'))
+    assert picture.shape[0] == 360 and picture.shape[1] > 480  # the legend stands beside it
+    assert re.search('Live page: http://localhost:[0-9]+\n', done.stdout)
+    assert done.stdout.endswith('Report: {}\n'.format((tmp_path / 'out dir/evaluation/report.html').as_uri()))
     video = cv2.VideoCapture(str(tmp_path / 'out dir/overlay.mp4'))
     assert video.isOpened() and video.get(cv2.CAP_PROP_FRAME_COUNT) >= 1
     metrics = json.loads((tmp_path / 'out dir/evaluation/metrics.json').read_text())
@@ -37,7 +41,7 @@ def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
     frames = len((tmp_path / 'out dir/evaluation/frames.jsonl').read_text().splitlines())
     assert '{0} frames, {0} of {0} labeled ones scored'.format(frames) in done.stdout and frames >= 1
     assert {p.name for p in (tmp_path / 'out dir/logs').iterdir()} == {
-        'camera.log', 'segmentation.log', 'diagnostics.log'}
+        'camera.log', 'segmentation.log', 'diagnostics.log', 'page.log'}
 
 
 @pytest.mark.parametrize('arguments, sentence', [

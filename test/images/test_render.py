@@ -63,40 +63,34 @@ def test_categories_and_masks(labels):
         np.testing.assert_array_equal(mask, np.where(categories == wanted, 255, 0))
 
 
-@pytest.mark.parametrize('width, height', [(480, 360), (2048, 1024)])
-def test_legend_names_the_classes_present(width, height):
-    labels = np.full((20, 30), 255, np.uint8)
-    labels[:3], labels[3:6], labels[6:9] = 13, 0, 8  # car, road, vegetation: drawn by ascending id
+@pytest.mark.parametrize('width, height, label_set', [
+    (480, 360, label_sets.CAMVID), (2048, 1024, label_sets.CITYSCAPES), (640, 120, label_sets.CITYSCAPES)])
+def test_the_legend_beside_the_image_names_all_classes(width, height, label_set):
     image = np.full((height, width, 3), 90, np.uint8)
-    picture = render.draw_legend(image, labels, label_sets.CITYSCAPES)
-    assert (image == 90).all()
-    line = 4 + height // 32
-    swatches = [picture[line // 4 + line * i + line // 2, line // 4 + line // 2].tolist() for i in range(3)]
-    assert swatches == [list(PALETTE[i][::-1]) for i in (0, 8, 13)]
-    changed = np.argwhere((picture != 90).any(axis=2)).max(axis=0)
-    assert changed[0] < 4 * line and changed[1] < width // 3
-    for i in range(3):  # each name is written in white, high enough to be read
-        row = picture[line // 4 + line * i:line // 4 + line * (i + 1), line // 4 + line:changed[1]]
-        lit = np.flatnonzero((row.min(axis=2) > 180).any(axis=1))
-        assert line // 3 <= lit[-1] - lit[0] + 1 <= line
-    np.testing.assert_array_equal(picture, render.draw_legend(image, labels, label_sets.CITYSCAPES))
-
-
-def test_long_legend_goes_on_in_another_column():
-    labels = np.arange(19, dtype=np.uint8).reshape(1, 19)
-    picture = render.draw_legend(np.full((120, 800, 3), 90, np.uint8), labels, label_sets.CITYSCAPES)
-    colors = {tuple(c) for c in picture.reshape(-1, 3).tolist()}
-    assert {tuple(c.color[::-1]) for c in label_sets.CITYSCAPES.classes} <= colors
+    picture = render.add_legend(image, label_set)
+    np.testing.assert_array_equal(picture[:, :width], image)
+    panel = picture[:, width:]
+    assert panel.shape[1] % 2 == 0 and panel.shape[1] < max(width, 4 * height)
+    colors = {tuple(c) for c in panel.reshape(-1, 3).tolist()}
+    assert {c.color[::-1] for c in label_set.classes} <= colors
+    line = 6 + height // 24
+    rows = min(len(label_set.classes), (height - 2 * (line // 4)) // line)
+    for i in range(rows):  # each name is written in white, high enough to be read
+        row = panel[line // 4 + line * i:line // 4 + line * (i + 1), line // 4 + line:]
+        lit = np.flatnonzero((row.min(axis=2) > 150).any(axis=1))
+        assert line // 4 <= lit[-1] - lit[0] + 1 <= line
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 40), (40, 3)])
-def test_legend_on_a_tiny_picture(size):
-    picture = render.draw_legend(np.zeros(size + (3,), np.uint8), np.zeros((1, 1), np.uint8), label_sets.CAMVID)
-    assert picture.shape == size + (3,)
+def test_legend_of_a_tiny_picture(size):
+    picture = render.add_legend(np.zeros(size + (3,), np.uint8), label_sets.CAMVID)
+    assert picture.shape[0] == size[0] and picture.shape[1] > size[1]
 
 
-def test_legend_of_nothing_is_a_copy():
-    image = np.full((36, 48, 3), 7, np.uint8)
-    picture = render.draw_legend(image, np.full((2, 2), 255, np.uint8), label_sets.CAMVID)
-    np.testing.assert_array_equal(picture, image)
-    assert not np.shares_memory(picture, image)
+def test_outlines_lie_between_labels():
+    labels = np.zeros((4, 5), np.uint8)
+    labels[2:, 3:] = 7
+    picture = render.outline(np.full((4, 5, 3), 10, np.uint8), labels)
+    edges = (picture == 255).all(axis=2)
+    assert edges.astype(int).tolist() == [[0] * 5, [0] * 5, [0, 0, 0, 1, 1], [0, 0, 0, 1, 0]]
+    assert (picture[~edges] == 10).all()
