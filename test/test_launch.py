@@ -195,14 +195,6 @@ def test_configuration_holds_every_parameter_with_its_default(name):
         key: type(value) for key, value in defaults.items()}
 
 
-@pytest.mark.parametrize('name', sorted(PARAMETERS))
-def test_configuration_explains_every_parameter(name):
-    lines = (CONFIG / name).read_text().splitlines()
-    settings = [line for line in lines if re.match(r' {4}\w', line)]
-    assert settings
-    assert [line for line in settings if not re.search(r'  # \w.{9}', line)] == []
-
-
 def test_rviz_shows_camera_overlay_and_labels():
     displays = yaml.safe_load((CONFIG / 'segment.rviz').read_text())['Visualization Manager']['Displays']
     assert {display['Class'] for display in displays} == {'rviz_default_plugins/Image'}

@@ -19,7 +19,7 @@ CAMERA_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durabil
 
 
 class CameraParameters(typing.NamedTuple):
-    """What the camera node can be told."""
+    """Parameters of the camera node with their defaults."""
 
     source: str = 'street'
     width: int = 0
@@ -34,17 +34,17 @@ class CameraParameters(typing.NamedTuple):
 
 CAMERA_RULES = {
     'source': Rule('street or street:SEED (synthetic), webcam index or /dev path, rtsp:// or http:// stream, video '
-                   'file, image file, or folder of images', fixed=True),
-    'width': Rule('width of the images in pixels; 0: as they come, or as height and the aspect ratio make it', 0,
-                  LARGEST, fixed=True),
-    'height': Rule('height of the images in pixels; 0: as they come, or as width and the aspect ratio make it', 0,
-                   LARGEST, fixed=True),
-    'rate': Rule('images per second; 0: as the source has it, else 10', 0.0, 1000.0, fixed=True),
-    'loop': Rule('start a video or folder again at its end', fixed=True),
-    'frame_id': Rule('frame in the header of the messages', fixed=True),
-    'camera_info_url': Rule('calibration file (YAML of camera_calibration): path, file:// or package://', fixed=True),
-    'jpeg_quality': Rule('quality of image_raw/compressed', 1, 100),
-    'wait_for_subscriber': Rule('give the first image only when somebody listens', fixed=True),
+                   'file, image file, or folder of images.', fixed=True),
+    'width': Rule('Width of the images in pixels; 0: that of the source, or from height and aspect ratio.', 0, LARGEST,
+                  fixed=True),
+    'height': Rule('Height of the images in pixels; 0: that of the source, or from width and aspect ratio.', 0, LARGEST,
+                   fixed=True),
+    'rate': Rule('Images per second; 0: that of the source, else 10.', 0.0, 1000.0, fixed=True),
+    'loop': Rule('Repeat a video or folder.', fixed=True),
+    'frame_id': Rule('frame_id in the header of all messages.', fixed=True),
+    'camera_info_url': Rule('Calibration file (YAML of camera_calibration): path, file:// or package://.', fixed=True),
+    'jpeg_quality': Rule('JPEG quality of image_raw/compressed.', 1, 100),
+    'wait_for_subscriber': Rule('Publish the first image only once somebody subscribes.', fixed=True),
 }
 
 

@@ -1,4 +1,4 @@
-"""ROS parameters to one immutable, checked value."""
+"""Declares ROS parameters and keeps their checked values in one immutable tuple."""
 import difflib
 import math
 import re
@@ -11,7 +11,7 @@ from espnet_ros.errors import ParameterError
 
 
 class Rule(typing.NamedTuple):
-    """What a parameter means and may be.
+    """Description and limits of a parameter.
 
     low, high: inclusive range of a number. choices: allowed strings; N at the end of one, as in cuda:N, is any index.
     fixed: cannot change while the node is configured.
@@ -27,8 +27,8 @@ class Rule(typing.NamedTuple):
 class ParameterSet:
     """Declares the fields of a NamedTuple as a node's parameters and keeps the last valid values in `value`.
 
-    A wrong value is refused with a sentence. At start there is nobody to refuse it to: it is replaced by the default
-    and kept in `problems` (name to sentence) until the parameter is set to something valid.
+    An invalid value is refused with a reason. At start there is no caller to refuse it to: the default takes its place
+    and the reason is kept in `problems` (name to sentence) until the parameter is set to a valid value.
     """
 
     def __init__(self, node, defaults, rules, is_configured=lambda: True, unlock='start the node again with it'):
@@ -59,12 +59,12 @@ class ParameterSet:
         self._warn_of_unknown(node)
 
     def check_problems(self):
-        """Raise ParameterError when a value given at start was wrong and has not been mended."""
+        """Raise ParameterError when a value given at start was invalid and has not been corrected."""
         if self.problems:
             raise ParameterError('; '.join(self.problems.values()))
 
     def _warn_of_unknown(self, node):
-        """Name what was given at start and is no parameter: rclpy passes over it, and the default would rule unseen."""
+        """Warn of names given at start that are no parameters: rclpy ignores them silently, and the default stays."""
         # Private, but the same from Foxy to Kilted; nothing public tells.
         for name in getattr(node, '_parameter_overrides', {}):
             if not node.has_parameter(name) and not name.startswith('qos_overrides.'):
@@ -103,6 +103,13 @@ class ParameterSet:
             raise ParameterError('parameter {} must be one of {}, not {!r}'.format(
                 name, ', '.join(rule.choices), value))
         return value
+
+
+def constraint_text(rule):
+    """Return a rule's choices or range in words, '' without any."""
+    if rule.choices:
+        return 'One of: {}.'.format(', '.join(rule.choices))
+    return '' if rule.low is None and rule.high is None else 'Range: {}.'.format(_range_text(rule))
 
 
 _KIND_NAMES = {str: 'a string', bool: 'true or false', int: 'a whole number', float: 'a number'}

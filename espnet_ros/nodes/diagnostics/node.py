@@ -1,4 +1,4 @@
-"""The diagnostics node: how the machine under the robot's perception feels."""
+"""The diagnostics node: state of the machine on /diagnostics."""
 import socket
 import time
 import typing
@@ -23,7 +23,7 @@ _LOOK = 0.5
 
 
 class DiagnosticsParameters(typing.NamedTuple):
-    """What the diagnostics node can be told; the limits are those of diagnostics.machine."""
+    """Parameters of the diagnostics node with their defaults; the limits are those of diagnostics.machine."""
 
     tegrastats: str = 'tegrastats'
     interval: float = 1.0
@@ -40,17 +40,17 @@ class DiagnosticsParameters(typing.NamedTuple):
 
 
 RULES = {
-    'tegrastats': Rule('Path of tegrastats, or its name on the PATH, used where it is found; empty never uses it.',
+    'tegrastats': Rule('Path of tegrastats, or its name on the PATH, used where it is found; empty: not used.',
                        fixed=True),
     'interval': Rule('Seconds between readings of the machine.', 0.1, 60, fixed=True),
-    'prometheus_port': Rule('TCP port that serves all diagnostics to Prometheus; 0 serves none.', 0, 65535, fixed=True),
-    'prometheus_address': Rule('Address that it listens on; 0.0.0.0 lets other machines read.', fixed=True),
+    'prometheus_port': Rule('TCP port on which Prometheus reads all diagnostics; 0: none.', 0, 65535, fixed=True),
+    'prometheus_address': Rule('Address of that port; 0.0.0.0: other machines can read, too.', fixed=True),
     'cpu_warn': Rule('CPU load, in percent of all cores, from which to warn.', 0, 100),
-    'gpu_warn': Rule('GPU load, in percent, from which to warn; 0 never warns.', 0, 100),
-    'memory_warn': Rule('Memory in use, in percent of the machine\'s or a GPU\'s, from which to warn.', 0, 100),
+    'gpu_warn': Rule('GPU load, in percent, from which to warn; 0: never.', 0, 100),
+    'memory_warn': Rule('Memory in use, of the machine or a GPU, in percent, from which to warn.', 0, 100),
     'memory_error': Rule('Memory in use, in percent, from which to report an error.', 0, 100),
-    'power_warn': Rule('Power drawn, in watts, from which to warn; 0 never warns.', 0, 10000),
-    'power_error': Rule('Power drawn, in watts, from which to report an error; 0 never does.', 0, 10000),
+    'power_warn': Rule('Power, in watts, from which to warn; 0: never.', 0, 10000),
+    'power_error': Rule('Power, in watts, from which to report an error; 0: never.', 0, 10000),
     'temperature_warn': Rule('Temperature, in degrees Celsius, from which to warn.', 0, 150),
     'temperature_error': Rule('Temperature, in degrees Celsius, from which to report an error.', 0, 150),
 }

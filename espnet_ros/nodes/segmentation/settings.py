@@ -8,7 +8,7 @@ from espnet_ros.segmenter import OUTPUT_SIZES
 
 
 class SegmentationParameters(typing.NamedTuple):
-    """Settings of the segmentation node; the defaults stand here alone."""
+    """Parameters of the segmentation node with their defaults."""
 
     model: str = DEFAULT
     backend: str = 'auto'
@@ -30,28 +30,29 @@ class SegmentationParameters(typing.NamedTuple):
 
 
 SEGMENTATION_RULES = {
-    'model': Rule('Model name, model card (.yaml) or weights file (.pth).', fixed=True),
-    'backend': Rule('What executes the network; auto picks the best that works here.', choices=BACKENDS, fixed=True),
-    'device': Rule('Where it runs.', choices=('auto', 'cpu', 'cuda', 'cuda:N'), fixed=True),
-    'precision': Rule('Number format of the network; auto is the fastest that keeps the labels here.',
+    'model': Rule('Model name (espnet-ros models list), model card (.yaml) or weights file (.pth).', fixed=True),
+    'backend': Rule('Inference engine; auto selects the fastest that works on this machine.', choices=BACKENDS,
+                    fixed=True),
+    'device': Rule('Device that runs the network.', choices=('auto', 'cpu', 'cuda', 'cuda:N'), fixed=True),
+    'precision': Rule('Number format of the network; auto selects the fastest that keeps the labels.',
                       choices=PRECISIONS, fixed=True),
-    'engine_cache_dir': Rule('Folder for engines that take long to build (TensorRT); empty is the user\'s cache.',
-                             fixed=True),
-    'input_width': Rule('Network input width in pixels, a multiple of 8; 0 is the model\'s own.', 0, 4096, fixed=True),
-    'input_height': Rule('Network input height in pixels, a multiple of 8; 0 is the model\'s own.', 0, 4096,
-                         fixed=True),
-    'output_size': Rule('Resolution of all outputs: the camera\'s or the network\'s.', choices=OUTPUT_SIZES,
+    'engine_cache_dir': Rule('Folder for built engines (TensorRT); empty: the user\'s cache folder.', fixed=True),
+    'input_width': Rule('Network input width in pixels, a multiple of 8; 0: as in the model card.', 0, 4096,
                         fixed=True),
-    'image_transport': Rule('raw reads `image`, compressed reads `image/compressed`.', choices=('raw', 'compressed'),
-                            fixed=True),
-    'image_reliability': Rule('Reliability asked of the camera; auto is reliable where the camera offers it.',
+    'input_height': Rule('Network input height in pixels, a multiple of 8; 0: as in the model card.', 0, 4096,
+                         fixed=True),
+    'output_size': Rule('Resolution of all outputs: that of the camera or of the network.', choices=OUTPUT_SIZES,
+                        fixed=True),
+    'image_transport': Rule('raw subscribes to `image`, compressed to `image/compressed`.',
+                            choices=('raw', 'compressed'), fixed=True),
+    'image_reliability': Rule('Reliability of the image subscription; auto: reliable where the camera offers it.',
                               choices=('auto', 'best_effort', 'reliable'), fixed=True),
-    'autostart': Rule('Configure and activate at start; false leaves that to a lifecycle manager.', fixed=True),
-    'overlay_alpha': Rule('Weight of the colors in the overlay: 0 shows the image alone, 1 the colors.', 0, 1),
-    'confidence_threshold': Rule('Pixels with a confidence below this become unlabeled (255).', 0, 1),
-    'max_rate': Rule('Highest output rate in Hz; 0 is as fast as it goes.', 0, 1000),
-    'min_input_rate': Rule('Diagnostics warns when images come slower than this, in Hz; 0 never warns.', 0, 1000),
-    'max_latency': Rule('Diagnostics warns when the 95th percentile from stamp to output exceeds this, in s; 0 never.',
-                        0, 60),
-    'jpeg_quality': Rule('Quality of the compressed overlay.', 1, 100),
+    'autostart': Rule('Configure and activate at start; false: a lifecycle manager does that.', fixed=True),
+    'overlay_alpha': Rule('Opacity of the colors in the overlay; 0: the image alone, 1: the colors alone.', 0, 1),
+    'confidence_threshold': Rule('Pixels with a lower confidence become unlabeled (255); 0: none.', 0, 1),
+    'max_rate': Rule('Maximum output rate in Hz; 0: no limit.', 0, 1000),
+    'min_input_rate': Rule('Diagnostics warns when images arrive at a lower rate, in Hz; 0: never.', 0, 1000),
+    'max_latency': Rule('Diagnostics warns when the 95th percentile of the latency from stamp to output is higher, in '
+                        'seconds; 0: never.', 0, 60),
+    'jpeg_quality': Rule('JPEG quality of ~/overlay/compressed.', 1, 100),
 }
