@@ -1,4 +1,5 @@
-"""Diagnostics as text that Prometheus collects."""
+"""Diagnostics as metrics for Prometheus."""
+import contextlib
 import math
 import socket
 import socketserver
@@ -9,17 +10,17 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from espnet_ros.errors import EspnetError
 
 _FRESH_SECONDS = 5.0
-"""What nobody has said for so long is left out: a dead node must not look steady."""
+"""A status not published for this long is left out: a node that has ended must not look healthy."""
 _MOST = 500
-"""Statuses kept, whatever publishes diagnostics on this robot."""
+"""Maximum number of statuses, whatever publishes diagnostics."""
 _READERS = 16
-"""Connections served at a time; more wait for a moment, then they are refused."""
-_PATIENCE = 5.0
-"""Seconds that a connection may keep silent."""
+"""Connections served at a time; further ones wait for a moment, then they are refused."""
+_DEADLINE = 5.0
+"""Seconds within which a connection must have sent its request and read the answer."""
 
 
 class Exporter:
-    """Serves the newest statuses at http://ADDRESS:PORT/metrics.
+    """Serves the newest statuses at http://ADDRESS:PORT/metrics, by prometheus_client's WSGI application.
 
     espnet_diagnostics_level{status}: 0 OK, 1 WARN, 2 ERROR, 3 STALE. espnet_diagnostics_value{status, key}: each value
     that is a number, with its unit in the key.
@@ -84,35 +85,47 @@ class Exporter:
 
 
 class _Handler(WSGIRequestHandler):
-    """Answers one reader, and logs nothing."""
-
-    timeout = _PATIENCE
+    """Answers one request, and logs nothing."""
 
     def log_message(self, *_):
         pass
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """A server whose threads whoever reads slowly, or talks nonsense, can neither multiply nor outlive."""
+    """Serves with a bounded number of threads, each for a bounded time.
+
+    Not prometheus_client.start_http_server: it starts a thread for each connection and waits without limit; 300 clients
+    that stop in the middle of a request keep 300 threads.
+    """
 
     daemon_threads = True
 
     def __init__(self, address, port):
         self.address_family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
         self._free = threading.Semaphore(_READERS)
+        self._open = {}
         super().__init__((address, port), _Handler)
 
     def verify_request(self, request, client_address):
         return self._free.acquire(timeout=0.1)
 
     def process_request_thread(self, request, client_address):
+        self._open[request] = time.monotonic()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            del self._open[request]
             self._free.release()
 
+    def service_actions(self):
+        """Cut off connections past the deadline; serve_forever calls it twice a second."""
+        for request, began in list(self._open.items()):
+            if time.monotonic() - began > _DEADLINE:
+                with contextlib.suppress(OSError):  # it has just ended by itself
+                    request.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request, client_address):
-        """Say nothing: whoever reads has gone, or was too slow."""
+        """Log nothing: the client has gone, or was too slow."""
 
 
 def _numbers(values):

@@ -91,7 +91,7 @@ def test_many_readers_at_once_all_get_everything(exporter):
 
 
 def test_readers_that_never_ask_take_few_threads_and_not_for_long(exporter, monkeypatch):
-    monkeypatch.setattr(prometheus._Handler, 'timeout', 1.0)
+    monkeypatch.setattr(prometheus, '_DEADLINE', 1.0)
     before = threading.active_count()
     idle = [socket.create_connection(('127.0.0.1', exporter.port)) for _ in range(40)]
     for connection in idle:
@@ -109,6 +109,19 @@ def test_readers_that_never_ask_take_few_threads_and_not_for_long(exporter, monk
     wait_until(lambda: threading.active_count() <= before)
     for connection in idle:
         connection.close()
+
+
+def test_a_reader_that_dribbles_is_cut_off(exporter, monkeypatch):
+    monkeypatch.setattr(prometheus, '_DEADLINE', 1.0)
+    with socket.create_connection(('127.0.0.1', exporter.port), 10) as connection:
+        def is_cut_off():
+            try:
+                connection.sendall(b'G')
+            except OSError:
+                return True
+        wait_until(is_cut_off)
+    exporter.update(STATUSES)
+    assert len(scrape(exporter.port)) == 4
 
 
 @pytest.mark.parametrize('request_bytes, answer', [
