@@ -21,9 +21,15 @@ tune_process()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+TESTS = pathlib.Path(__file__).parent
 KINDS = ('unit', 'ros', 'slow')
 ROS_FIXTURES = {'observer', 'ros_context', 'ros_domain', 'start_node', 'start_rig'}
-PROCESS_FIXTURES = {'browser', 'cluster'}
+SLOW_FIXTURES = {'browser', 'cluster', 'shared'}
+SLOW_PATHS = ('cli', 'engine/test_openvino_engine.py', 'evaluation/test_evaluate.py', 'evaluation/test_live.py',
+              'performance/benchmark/test_measure.py', 'performance/profile/test_clock_guard.py',
+              'performance/profile/test_counters.py', 'performance/profile/test_efficiency.py',
+              'performance/profile/test_frequencies.py', 'telemetry/test_tegrastats_process.py')
+"""Folders and files whose tests run whole commands, compile networks, or start programs."""
 PROCESS_EVENTS = {'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.system', 'subprocess.Popen'}
 ALONE = pytest.StashKey[bool]()
 """Set for tests that must not start a process: the units that are not marked so by hand."""
@@ -34,14 +40,17 @@ test_alone = None
 def pytest_collection_modifyitems(items):
     """Give each test its kind, and run files with slow tests first so that no worker is left with one at the end.
 
-    What uses a fixture that talks DDS is `ros`; what has a time limit of its own, or uses a fixture that starts other
-    processes, is `slow`; all else is `unit`.
+    What uses a fixture that talks DDS is `ros`. What has a time limit of its own, is in SLOW_PATHS, or uses a fixture
+    of SLOW_FIXTURES (other programs, the authors' networks) is `slow`. All else is `unit`.
     """
+    slow_paths = [TESTS / path for path in SLOW_PATHS]
     for item in items:
         names = set(item.fixturenames)
         if names & ROS_FIXTURES:
             item.add_marker('ros')
-        if names & PROCESS_FIXTURES or item.get_closest_marker('timeout'):
+        if not item.get_closest_marker('unit') and (
+                names & SLOW_FIXTURES or item.get_closest_marker('timeout')
+                or any(path == item.path or path in item.path.parents for path in slow_paths)):
             item.add_marker('slow')
         if not any(item.get_closest_marker(kind) for kind in KINDS):
             item.add_marker('unit')
@@ -93,7 +102,7 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope='session')
 def shared():
     """Folder with the authors' weights, real images and reference results; the test is skipped without it."""
-    folder = pathlib.Path(__file__).resolve().parents[2] / 'shared'
+    folder = TESTS.resolve().parents[1] / 'shared'
     if not (folder / 'DATA.md').is_file():
         pytest.skip('needs the reference data folder shared/ beside the checkout')
     return folder

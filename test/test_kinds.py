@@ -38,8 +38,8 @@ def test_skipped_tests_are_listed_by_reason(conftest):
 
 
 def test_a_test_has_the_kind_of_its_fixtures(conftest):
-    def kinds(*fixtures, marks=()):
-        item = Item(fixtures, marks)
+    def kinds(*fixtures, marks=(), path='labels/test_labels.py'):
+        item = Item(fixtures, marks, conftest.TESTS / path)
         conftest.pytest_collection_modifyitems([item])
         return item.marks, conftest.ALONE in item.stash
 
@@ -47,14 +47,16 @@ def test_a_test_has_the_kind_of_its_fixtures(conftest):
     assert kinds('start_node', 'tmp_path') == ({'ros'}, False)
     assert kinds('start_node', marks=['slow']) == ({'ros', 'slow'}, False)
     assert kinds('browser') == kinds(marks=['slow']) == ({'slow'}, False)
-    assert kinds(marks=['unit']) == ({'unit'}, False)
+    assert kinds(path='cli/test_cli_main.py') == ({'slow'}, False)
+    assert kinds(marks=['unit'], path='cli/test_cli_main.py') == ({'unit'}, False)
+    assert all((conftest.TESTS / path).exists() for path in conftest.SLOW_PATHS)
 
 
 class Item:
     """As much of a collected test as its kind needs."""
 
-    def __init__(self, fixturenames, marks):
-        self.fixturenames, self.marks, self.stash, self.path = fixturenames, set(marks), pytest.Stash(), 'test/a.py'
+    def __init__(self, fixturenames, marks, path):
+        self.fixturenames, self.marks, self.stash, self.path = fixturenames, set(marks), pytest.Stash(), path
 
     def add_marker(self, name):
         self.marks.add(name)

@@ -124,6 +124,7 @@ def test_a_hostile_file_is_refused_and_does_not_run(tmp_path):
     assert not (tmp_path / 'ran').exists()
 
 
+@pytest.mark.slow
 def test_files_cut_off_or_damaged_are_only_ever_model_errors(weights, tmp_path):
     content, dice = weights.read_bytes(), random.Random(2)
     path = tmp_path / 'damaged.pth'

@@ -148,6 +148,7 @@ def test_a_pc(machine, tmp_path):
     assert 'sysfs' not in found.state().sources and 'tegrastats' not in found.state().sources
 
 
+@pytest.mark.slow
 def test_a_jetson_with_everything(machine, tmp_path, monkeypatch):
     (tmp_path / 'sys/devices/gpu.0').mkdir(parents=True)
     (tmp_path / 'sys/devices/gpu.0/load').write_text('999')

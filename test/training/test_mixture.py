@@ -228,6 +228,7 @@ def test_a_mistake_in_a_worker_is_not_taken_for_a_lack_of_memory(monkeypatch):
         all_samples(prepared())
 
 
+@pytest.mark.slow
 def test_workers_survive_the_threads_of_opencv():
     threads = cv2.getNumThreads()
     try:

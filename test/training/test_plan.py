@@ -163,6 +163,7 @@ def test_two_datasets_of_one_name_have_one_result():
         plan(validation=[dataset('once'), dataset('twice'), dataset('twice', 3)])
 
 
+@pytest.mark.slow
 def test_unusable_images_are_named(tmp_path):
     files = camvid_files(tmp_path / 'camvid')
     files.pairs[1].labels.unlink()
