@@ -4,6 +4,8 @@ import typing
 
 import numpy as np
 
+from espnet_ros import models
+from espnet_ros.engine import build_engine
 from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_for_viewing, resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
@@ -134,3 +136,16 @@ class Segmenter:
         if self.output_size == 'camera':
             return image
         return resize_for_viewing(image, self.engine.width, self.engine.height)
+
+
+def load_segmenter(model='', backend='auto', device='auto', precision='auto', width=0, height=0, output_size='camera'):
+    """Return a Segmenter that is ready to run.
+
+    model: a name, model card (.yaml) or weights file; '' for the default model. backend, device, precision: as for
+    engine.build_engine; a backend that is named and cannot be had is an error. width, height: network input in pixels,
+    0 for the model's own. Raises EspnetError.
+    """
+    found = models.find(model or models.DEFAULT)
+    engine = build_engine(found.card, models.load(found), *input_size(found.card, width, height), backend=backend,
+                          device=device, precision=precision, strict=True)
+    return Segmenter(engine, output_size)
