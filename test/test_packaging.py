@@ -32,8 +32,8 @@ WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
 OPTIONAL = {
-    'av', 'lz4', 'openvino', 'prometheus_client', 'pynvml', 'rich', 'rosbags', 'setuptools', 'tensorrt', 'torch2trt',
-    'websockets'}
+    'av', 'lz4', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rich', 'rosbags', 'setuptools', 'tensorrt',
+    'torch2trt', 'websockets'}
 """Modules that are used where they are installed, or by setup.py only."""
 
 

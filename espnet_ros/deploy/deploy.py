@@ -34,11 +34,14 @@ class Deployed(nn.Module):
         self.register_buffer('shift', shift)
         self.register_buffer('outputs', torch.tensor(card.outputs, dtype=torch.uint8))
 
+    def normalize(self, image):
+        """Return (image - mean) / std / divisor as float32."""
+        return image.float() * self.scale + self.shift
+
     def features(self, image):
         """Return what the network makes of `image`."""
         # In float32 also for a network in half precision: a quarter fewer labels change (bfloat16, Cityscapes).
-        x = image.float() * self.scale + self.shift
-        return self.network(x.to(next(self.network.parameters()).dtype))
+        return self.network(self.normalize(image).to(next(self.network.parameters()).dtype))
 
     def logits(self, image):
         """Return the logits [N, classes, H, W] at the size of `image`."""

@@ -1,4 +1,4 @@
-"""Where a training stands, in a file from which it goes on exactly."""
+"""The checkpoint file from which an interrupted training is resumed."""
 import io
 import pathlib
 import reprlib
@@ -13,11 +13,11 @@ FILE = 'checkpoint.pt'
 
 
 class Checkpoint(typing.NamedTuple):
-    """A training between two steps; only tensors and plain data.
+    """The state of a training between two steps; only tensors and plain data.
 
-    identity: what must be the same for going on. stage: its number. epoch: those that are complete. step: those done of
-    the next epoch. losses: of these. network, average, optimizer, scaler: state dicts; average is {} without one. best:
-    {} or score and state dict of the best network so far. rows: of the log.
+    identity: what must be equal to resume. stage: its number. epoch: completed epochs. step: completed steps of the
+    next epoch. losses: of these steps. network, ema, optimizer, scaler: state dicts, {} where there is none. best: {}
+    or score and state dict of the best network so far. rows: of the log.
     """
 
     identity: dict
@@ -26,7 +26,7 @@ class Checkpoint(typing.NamedTuple):
     step: int
     losses: list
     network: dict
-    average: dict
+    ema: dict
     optimizer: dict
     scaler: dict
     best: dict
@@ -34,7 +34,7 @@ class Checkpoint(typing.NamedTuple):
 
 
 def write(checkpoint, folder):
-    """Write the checkpoint to the folder; the one before stays whole until it is complete. Raises ModelError."""
+    """Write the checkpoint to the folder; the previous one stays valid until it is complete. Raises ModelError."""
     content = io.BytesIO()
     torch.save(checkpoint._asdict(), content)
     write_file(pathlib.Path(folder, FILE), content.getvalue())
@@ -43,7 +43,7 @@ def write(checkpoint, folder):
 def read(folder, identity):
     """Return the Checkpoint in the folder, None when there is none.
 
-    Raises ParameterError when it is one of another training than `identity` says, ModelError when it is damaged.
+    Raises ParameterError when its identity differs, ModelError when it is damaged.
     """
     path = pathlib.Path(folder, FILE)
     try:
@@ -54,12 +54,13 @@ def read(folder, identity):
     except FileNotFoundError:
         return None
     except Exception as error:  # a damaged pickle can fail in any way
-        raise ModelError("the checkpoint '{}' cannot be read ({}); --restart begins anew".format(
+        raise ModelError("the checkpoint '{}' cannot be read ({}); --restart starts over".format(
             path, type(error).__name__))
     for key in identity:
         if found.identity.get(key) != identity[key]:
-            raise ParameterError("'{}' holds another training, {}; choose another folder with --out, or --restart to "
-                                 'begin anew'.format(folder, _difference(key, found.identity.get(key), identity[key])))
+            raise ParameterError("'{}' holds another training, {}; choose another folder with --out, or start over "
+                                 'with --restart'.format(
+                                     folder, _difference(key, found.identity.get(key), identity[key])))
     return found
 
 

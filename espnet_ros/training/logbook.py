@@ -1,4 +1,4 @@
-"""What is left for people while a training goes on: a table, curves, pictures, TensorBoard."""
+"""The log of a training: table, curves, pictures and TensorBoard events."""
 import contextlib
 import csv
 import io
@@ -14,10 +14,10 @@ TABLE, CURVES, PICTURES, TENSORBOARD = 'log.csv', 'curves.png', 'pictures', 'ten
 
 
 class Logbook:
-    """Writes to a folder: log.csv with a row for each epoch, pictures/, curves.png and tensorboard/.
+    """Writes log.csv with a row for each epoch, pictures/, curves.png and tensorboard/ to a folder.
 
-    The last two only where matplotlib and tensorboard are installed. rows: of the epochs so far, dicts of plain data.
-    Raises ModelError when a file cannot be written.
+    The last two only where matplotlib and tensorboard are installed. rows: dicts of plain data, one for each completed
+    epoch. Raises ModelError when a file cannot be written.
     """
 
     def __init__(self, folder, rows):
@@ -53,7 +53,7 @@ class Logbook:
                 self._board.flush()
 
     def draw(self, pictures):
-        """Draw the curves, and write (name, BGR uint8 [H, W, 3]) pictures for the last row."""
+        """Plot the curves and write pictures, pairs (name, BGR uint8 [H, W, 3]), of the last epoch."""
         for name, picture in pictures:
             stem = re.sub(r'\W+', '_', name)[-50:].strip('_')
             _, content = cv2.imencode('.jpg', picture)
@@ -69,14 +69,14 @@ class Logbook:
         write_file(self._folder / CURVES, content)
 
     def close(self):
-        """Close TensorBoard's file."""
+        """Close TensorBoard's event file."""
         if self._board is not None:
-            with contextlib.suppress(OSError):  # all that it tells stands in the table, too
+            with contextlib.suppress(OSError):  # the table has the same values
                 self._board.close()
 
 
 def curves(rows):
-    """Return a picture of loss and mIOU over the epochs, as PNG bytes. Raises ImportError without matplotlib."""
+    """Return a plot of loss and mIOU over the epochs as PNG bytes. Raises ImportError without matplotlib."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
     figure = Figure(figsize=(8, 6), layout='constrained')
@@ -95,7 +95,7 @@ def curves(rows):
     score.set_ylabel('mIOU in %')
     score.set_xlabel('epoch')
     if names:
-        figure.legend(loc='outside lower center', ncols=2, fontsize='small')  # inside, it would lie on a curve
+        figure.legend(loc='outside lower center', ncols=2, fontsize='small')  # inside, it would cover a curve
     for i, (before, row) in enumerate(zip(rows, rows[1:]), 1):
         if before['stage'] != row['stage']:
             for axes in (loss, score):

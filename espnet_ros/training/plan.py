@@ -1,4 +1,4 @@
-"""From settings and datasets to a plan: classes, samples in memory, weights of the classes, the draft of a card."""
+"""The plan of a training: classes, prepared datasets, class weights and the model card without results."""
 import re
 import typing
 
@@ -10,40 +10,40 @@ from espnet_ros.labels import UNLABELED, get_label_set, label_set_to_dict
 from espnet_ros.models import ADDED, available
 from espnet_ros.models.card import ModelCard, card_from_dict, card_to_dict
 from espnet_ros.network import DEFAULT
-from espnet_ros.training.mixture import Part, Stage, read_all, steps_of
-from espnet_ros.training.samples import Prepared
+from espnet_ros.training.loading import Part, Stage, read_all, steps_of
+from espnet_ros.training.samples import PreparedDataset
 from espnet_ros.training.settings import Settings
-from espnet_ros.training.survey import Survey, class_weights, joined, survey
-from espnet_ros.training.transfer import Start
+from espnet_ros.training.survey import Survey, class_weights, combine, survey
+from espnet_ros.training.transfer import Pretrained
 
 _MEMORY = 0.4
-"""Share of the free memory that samples may take."""
+"""Maximum share of the available memory for samples."""
 
 
 class Plan(typing.NamedTuple):
-    """All that a training needs to know.
+    """Everything that determines a training.
 
-    card: the model to be, without results and hash. class_weights: float32 [classes]. surveys: what was found in parts
-    and validation. notes: for people, one sentence each.
+    card: of the resulting model, without results and hash. class_weights: float32 [classes]. surveys: of parts and
+    validation. notes: sentences for the user.
     """
 
     settings: Settings
     card: ModelCard
     parts: tuple[Part, ...]
-    validation: tuple[Prepared, ...]
+    validation: tuple[PreparedDataset, ...]
     class_weights: np.ndarray
-    start: Start | None
+    start: Pretrained | None
     surveys: tuple[Survey, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def label_set(self):
-        """The LabelSet that is learned; the network's output i is its class number i."""
+        """The LabelSet to learn; output i of the network is its class number i."""
         return self.card.label_set
 
     @property
     def stages(self):
-        """The Stages, one or two: the encoder on labels at 1/8, then the whole."""
+        """The Stages, one or two: the encoder on labels at 1/8, then the whole network."""
         s = self.settings
         base = self.parts[:1] if s.base_data == 'first' else self.parts
         if s.family != DEFAULT:  # no encoder of its own to train first
@@ -60,7 +60,7 @@ class Plan(typing.NamedTuple):
 
     @property
     def identity(self):
-        """What decides the weights, as plain data."""
+        """Everything that determines the weights, as plain data."""
         return {
             'settings': self.settings.to_dict(), 'label set': label_set_to_dict(self.label_set),
             'data': [[part.samples.name, len(part.samples), part.weight] for part in self.parts],
@@ -70,18 +70,18 @@ class Plan(typing.NamedTuple):
             'name': self.card.name, 'normalization': [*self.card.mean, *self.card.std, self.card.divisor]}
 
 
-def make_plan(settings, sources, validation, team, start=None, name='', workers=0):
-    """Look at all data once and return the Plan. Raises EspnetError that names what cannot be used.
+def make_plan(settings, sources, validation, group, start=None, name='', workers=0):
+    """Read all data once and return the Plan.
 
-    settings: settings.Settings. sources: (datasets.Dataset, weight) pairs. validation: Datasets. team: team.Team; all
-    its processes must call this. start: transfer.Start. name: of the model; '' makes one. workers: processes that read
-    images.
+    settings: settings.Settings. sources: pairs (datasets.Dataset, weight). validation: Datasets. group:
+    process_group.ProcessGroup; all its processes must call this. start: transfer.Pretrained. name: of the model, '' for
+    a default. workers: number of processes that read images. Raises EspnetError that names the unusable input.
     """
     if not sources:
         raise ParameterError('there is nothing to train on; name datasets with --data')
     label_set = get_label_set(settings.labels) if settings.labels else sources[0][0].label_set
-    parts = tuple(Part(Prepared(dataset, label_set, settings.size), weight) for dataset, weight in sources)
-    held_out = tuple(Prepared(dataset, label_set, settings.size) for dataset in validation)
+    parts = tuple(Part(PreparedDataset(dataset, label_set, settings.size), weight) for dataset, weight in sources)
+    held_out = tuple(PreparedDataset(dataset, label_set, settings.size, as_bytes=False) for dataset in validation)
     names = [prepared.name for prepared in held_out]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -95,11 +95,15 @@ def make_plan(settings, sources, validation, team, start=None, name='', workers=
         source='', training={}, results={}, weights='', sha256='0' * 64)
     card = card_from_dict(card_to_dict(card._replace(weights=card.name + '.pth')), card.name)
     plan = Plan(settings, card, parts, held_out, np.ones(len(label_set.classes), np.float32), start)
-    for stage in plan.stages:  # what cannot be is better said before all images are read
+    for stage in plan.stages:  # fails before all images are read
         steps_of(stage, settings.batch)
-    surveys, notes = _look(parts, held_out, label_set, team, workers)
+    surveys, notes = _look(parts, held_out, label_set, group, workers)
+    if group.size > 1 and not (settings.sync_batch_norm and group.can_sync_batch_norm):
+        notes += ('warning: each process normalizes with the batch statistics of its own {} to {} images; {}'.format(
+            settings.batch // group.size, -(-settings.batch // group.size), 'sync_batch_norm is off'
+            if group.can_sync_batch_norm else 'PyTorch synchronizes batch normalization on GPUs only'),)
     found = surveys[:len(parts)]
-    overview = joined(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
+    overview = combine(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
     normalization = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)
     plan = plan._replace(surveys=surveys, notes=notes, card=card._replace(
         mean=normalization.mean, std=normalization.std, divisor=normalization.divisor))
@@ -109,7 +113,7 @@ def make_plan(settings, sources, validation, team, start=None, name='', workers=
 
 
 def default_name(label_set, settings):
-    """Return the name of a model that was given none, such as voc-espnet-q8; own-... where this package has that."""
+    """Return a default name such as voc-espnet-q8, with own- in front where this package has a model of that name."""
     words = re.sub('[^a-z0-9._]+', '-', label_set.name.lower())[:60].strip('-._')
     network = settings.family if settings.family != DEFAULT else '{}-q{}'.format(settings.variant, settings.alpha3)
     name = '{}-{}'.format(words or 'model', network)
@@ -117,19 +121,19 @@ def default_name(label_set, settings):
     return 'own-' + name if taken else name
 
 
-def _look(parts, held_out, label_set, team, workers):
-    """Return the Surveys of parts and held_out, and notes; keep the samples that memory has room for."""
-    def read(prepared, numbers):
-        return read_all(prepared, numbers, workers)
+def _look(parts, held_out, label_set, group, workers):
+    """Return the Surveys of parts and held_out, and notes; keep samples in memory as far as they fit."""
+    def read(prepared, indices):
+        return read_all(prepared, indices, workers)
 
     size = len(label_set.classes)
-    # The least of all machines: all processes must decide alike.
-    room = min(team.gather(_MEMORY * psutil.virtual_memory().available / team.neighbors))
+    # The minimum of all machines, because all processes must decide alike.
+    room = min(group.all_gather(_MEMORY * psutil.virtual_memory().available / group.local_size))
     found, notes = [], []
     for prepared in (*(part.samples for part in parts), *held_out):
         keep = prepared.bytes <= room
         room -= prepared.bytes if keep else 0
-        result = survey(prepared, size, read, team, keep)
+        result = survey(prepared, size, read, group, keep)
         if not sum(result.pixels):
             raise LabelError('{} has no labeled pixel of {}'.format(prepared.name, label_set.name))
         notes.append('{}: {} images{}'.format(prepared.name, len(prepared), ', kept in memory' if keep else ''))
@@ -137,7 +141,7 @@ def _look(parts, held_out, label_set, team, workers):
     pixels = np.sum([result.pixels for result in found[:len(parts)]], 0)
     empty = [name for name, count in zip(label_set.names, pixels) if not count]
     if empty:
-        notes.append('warning: no image to train on has a pixel of {}: the network will never answer that'.format(
+        notes.append('warning: no training image has a pixel of {}: the network will never predict it'.format(
             ', '.join(empty)))
     return tuple(found), tuple(notes)
 

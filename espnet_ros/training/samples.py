@@ -1,32 +1,35 @@
-"""Labeled images as the network sees them: at its size, with its classes, and never twice the same."""
+"""Labeled images at the input size of the network, and their augmentation."""
 import typing
 
 import cv2
 import numpy as np
 
 from espnet_ros.datasets import label_table
+from espnet_ros.images.resize import resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
-from espnet_ros.segmenter import resize_nearest
 
 
 class Sample(typing.NamedTuple):
-    """`image`: BGR uint8 [H, W, 3]; `labels`: places in the label set uint8 [H, W], 255 = unlabeled; `name`."""
+    """`image`: BGR [H, W, 3], uint8 or float32 0..255; `labels`: class indices uint8 [H, W], 255 = unlabeled."""
 
     image: np.ndarray
     labels: np.ndarray
     name: str = ''
 
 
-class Prepared:
-    """A dataset's Samples at the size of the network, resized as the node does it, but in bytes.
+class PreparedDataset:
+    """The Samples of a dataset, resized as the segmenter resizes its input.
 
-    dataset: espnet_ros.datasets.Dataset. label_set: whose classes the labels become. size: (width, height) in pixels.
-    `keep` takes the place of reading. Raises LabelError when the dataset's classes cannot become those.
+    dataset: espnet_ros.datasets.Dataset. label_set: the LabelSet whose classes the labels are converted to. size:
+    (width, height) in pixels. as_bytes: whether images are rounded to uint8, which saves memory where they will be
+    augmented; otherwise they are exactly the input of the network on a robot. Raises LabelError when the classes of
+    the dataset cannot be converted.
     """
 
-    def __init__(self, dataset, label_set, size):
+    def __init__(self, dataset, label_set, size, as_bytes=True):
         self.dataset, self.size, self.name = dataset, tuple(size), dataset.name
-        self.table = places(label_set)[label_table(dataset.label_set, label_set)]
+        self.table = class_index(label_set)[label_table(dataset.label_set, label_set)]
+        self._as_bytes = as_bytes
         self._kept: dict[int, Sample] = {}
 
     def __len__(self):
@@ -36,14 +39,12 @@ class Prepared:
         if i in self._kept:
             return self._kept[i]
         found = self.dataset[i]
-        image = found.image
-        if image.shape[1::-1] != self.size:
-            image = cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR)
-        return Sample(image, self.table[resize_nearest(found.labels, *self.size)],
-                      '{} of {}'.format(found.name, self.name))
+        image = resize_image(found.image, *self.size)
+        return Sample(to_bytes(image) if self._as_bytes else image,
+                      self.table[resize_nearest(found.labels, *self.size)], '{} of {}'.format(found.name, self.name))
 
     def keep(self, i, sample):
-        """Hold Sample i in memory."""
+        """Keep Sample i in memory."""
         self._kept[i] = sample
 
     @property
@@ -53,19 +54,24 @@ class Prepared:
 
     @property
     def bytes(self):
-        """Memory that all samples would take."""
-        return len(self) * self.size[0] * self.size[1] * 4
+        """Memory that all samples take at most, in bytes."""
+        return len(self) * self.size[0] * self.size[1] * (4 if self._as_bytes else 13)
 
 
-def places(label_set):
-    """Return the table from ids to places in the label set: uint8 [256], 255 where there is none."""
+def to_bytes(image):
+    """Return an image as uint8; float images are rounded."""
+    return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
+
+
+def class_index(label_set):
+    """Return the table from class ids to indices into label_set.classes: uint8 [256], 255 where there is no class."""
     table = np.full(256, UNLABELED, np.uint8)
     table[list(label_set.ids)] = range(len(label_set.ids))
     return table
 
 
 class Augmentation(typing.NamedTuple):
-    """What may change in an image, as in settings.Settings; `crop`: (width, height) of the result."""
+    """Ranges of the random changes, as in settings.Settings; `crop`: (width, height) of the result."""
 
     crop: tuple[int, int]
     scale: tuple[float, float]
@@ -76,9 +82,9 @@ class Augmentation(typing.NamedTuple):
     blur: float
 
     def apply(self, sample, rng):
-        """Return another Sample: scaled, turned, mirrored, cropped, in another light.
+        """Return a new Sample: scaled, rotated, flipped and cropped, with changed brightness, contrast and color.
 
-        rng: np.random.Generator. What lies outside of the image becomes black and unlabeled.
+        sample: with a uint8 image. rng: np.random.Generator. Pixels outside of the image become black and unlabeled.
         """
         matrix = self._matrix(sample.labels.shape, rng)
         image = cv2.warpAffine(sample.image, matrix, self.crop, flags=cv2.INTER_LINEAR)
@@ -91,14 +97,14 @@ class Augmentation(typing.NamedTuple):
         return Sample(image, labels, sample.name)
 
     def _matrix(self, shape, rng):
-        """From pixels of the image to those of the crop: float64 [2, 3]."""
+        """Return the affine map from pixels of the image to those of the crop: float64 [2, 3]."""
         scale = rng.uniform(*self.scale)
         stretch = rng.uniform(1 - self.stretch, 1 + self.stretch)
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
         mirror = -1.0 if rng.random() < self.flip else 1.0
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
-        # Where the image's corners come to lie; they are half a pixel away from the centers of the corner pixels.
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        linear = rotation @ np.diag([mirror * scale * stretch, scale / stretch])
+        # The transformed corners of the image, which are half a pixel away from the centers of the corner pixels.
         corners = linear @ (np.array([[0, 1, 0, 1], [0, 0, 1, 1]]) * [[shape[1]], [shape[0]]] - 0.5)
         low, span = corners.min(1), np.ptp(corners, 1)
         room = span - self.crop
@@ -106,7 +112,7 @@ class Augmentation(typing.NamedTuple):
         return np.column_stack([linear, -low - corner - 0.5])
 
     def _curve(self, rng):
-        """A look-up table for each channel: uint8 [256, 1, 3]."""
+        """Return a random lookup table for each channel: uint8 [256, 1, 3]."""
         gain = rng.uniform(1 - 0.3 * self.light, 1 + 0.3 * self.light) * rng.uniform(
             1 - 0.08 * self.light, 1 + 0.08 * self.light, 3)
         gamma = rng.uniform(1 - 0.25 * self.light, 1 + 0.35 * self.light)

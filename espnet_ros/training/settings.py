@@ -1,13 +1,16 @@
-"""What decides a training's result: one immutable value, read from a recipe."""
+"""Training settings and the recipes that they are read from."""
 import difflib
 import json
+import logging
 import os
 import pathlib
 import reprlib
-import typing
-from typing import Annotated
+from typing import Annotated, Literal
 
+# pydantic rather than msgspec: it has more maintainers, more frequent releases and a JSON schema with every range.
+import pydantic
 import yaml
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.files import read_yaml
@@ -15,159 +18,115 @@ from espnet_ros.models import models_directory
 from espnet_ros.models.card import SIDES
 from espnet_ros.network import DEFAULT, DOWNSAMPLING, FAMILIES, VARIANTS, NetworkConfig, configure
 
-
-class Choice(typing.NamedTuple):
-    """One of some values, all of one type."""
-
-    values: tuple
-
-    def read(self, value):
-        if type(value) is not type(self.values[0]) or value not in self.values:
-            raise ValueError('one of ' + ', '.join(map(str, self.values)))
-        return value
+BASE = 'paper'
+"""The recipe that has every key; the others have only those that differ from it."""
+_RENAMED = {'average': 'ema'}
+"""Old keys that are still read, and their new names."""
+_log = logging.getLogger(__name__)
 
 
-class Whole(typing.NamedTuple):
-    """A whole number."""
-
-    low: int
-    high: int
-
-    def read(self, value):
-        if type(value) is not int or not self.low <= value <= self.high:
-            raise ValueError('a whole number from {} to {}'.format(*self))
-        return value
+def _from_text(value):
+    return float(value) if isinstance(value, str) else value  # YAML 1.1 reads 5e-4 as text
 
 
-class Number(typing.NamedTuple):
-    """A number; as text, too, because YAML takes 5e-4 for text."""
-
-    low: float
-    high: float
-
-    def read(self, value):
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = float('nan')
-        if type(value) not in (int, float, str) or not self.low <= number <= self.high:
-            raise ValueError('a number from {:g} to {:g}'.format(*self))
-        return number
+def _from_list(value):
+    return tuple(value) if isinstance(value, list) else value
 
 
-class Range(typing.NamedTuple):
-    """Two numbers, the second not below the first."""
-
-    low: float
-    high: float
-
-    def read(self, value):
-        try:
-            if not isinstance(value, (list, tuple)):
-                raise TypeError
-            first, second = (Number(*self).read(v) for v in value)
-            if first > second:
-                raise ValueError
-        except (TypeError, ValueError):
-            raise ValueError('two numbers from {:g} to {:g}, the second not below the first'.format(*self))
-        return first, second
+def _no_bool(value):
+    if type(value) is not int:  # Literal takes True and 1.0 for 1
+        raise ValueError
+    return value
 
 
-class Size(typing.NamedTuple):
-    """Width and height of images in pixels."""
-
-    def read(self, value):
-        if not isinstance(value, (list, tuple)) or len(value) != 2 or any(type(v) is not int or v not in SIDES
-                                                                          for v in value):
-            raise ValueError('[width, height], multiples of {} from {} to {}'.format(SIDES.step, SIDES[0], SIDES[-1]))
-        return tuple(value)
+def _ascending(pair):
+    if pair[0] > pair[1]:
+        raise ValueError
+    return pair
 
 
-class Flag(typing.NamedTuple):
-    """Yes or no."""
-
-    def read(self, value):
-        if not isinstance(value, bool):
-            raise ValueError('true or false')
-        return value
+def _whole(low, high, description):
+    return Field(ge=low, le=high, description=description)
 
 
-class Text(typing.NamedTuple):
-    """Any text."""
-
-    def read(self, value):
-        if not isinstance(value, str):
-            raise ValueError('text')
-        return value
+def _number(low, high, description):
+    return Field(ge=low, le=high, allow_inf_nan=False, description=description)
 
 
-_Size = tuple[int, int]
-_Range = tuple[float, float]
+Number = Annotated[float, BeforeValidator(_from_text)]
+Side = Annotated[int, Field(ge=SIDES[0], le=SIDES[-1], multiple_of=SIDES.step)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_from_list)]
+Scale = Annotated[float, Field(ge=0.1, le=10, allow_inf_nan=False), BeforeValidator(_from_text)]
+Range = Annotated[tuple[Scale, Scale], BeforeValidator(_from_list), AfterValidator(_ascending)]
 
 
-class Settings(typing.NamedTuple):
-    """All settings; each with its type, what it may be, and what it is for. Their defaults stand in paper.yaml.
+class Settings(pydantic.BaseModel, strict=True, frozen=True, extra='forbid'):
+    """All settings with types, ranges and descriptions; their defaults are in paper.yaml.
 
-    They and the data decide the trained weights, bit for bit on one kind of machine.
+    Settings and data determine the trained weights, bit for bit on one kind of machine.
     """
 
-    family: Annotated[str, Choice(tuple(FAMILIES)), 'network to train; the next keys are for espnet alone']
-    variant: Annotated[str, Choice(VARIANTS), 'which ESPNet (Fig. 4)']
-    alpha2: Annotated[int, Whole(1, 64), 'ESP modules at level 2']
-    alpha3: Annotated[int, Whole(1, 64), 'ESP modules at level 3, 3 to 8 in the paper']
-    width_divider: Annotated[int, Whole(2, 8), 'K, branches of an ESP module']
-    activation: Annotated[str, Choice(('prelu', 'relu')), 'non-linearity (Table 2a)']
-    residual: Annotated[bool, Flag(), 'residual links in ESP modules (Table 2b)']
-    downsampling: Annotated[str, Choice(DOWNSAMPLING), 'strided ESP module or convolution (Table 2c)']
-    reduce_kernel: Annotated[int, Choice((1, 3)), 'kernel of the reduction (Table 2d)']
-    dilated: Annotated[bool, Flag(), 'dilated branches (Table 2d)']
-    fuse_input: Annotated[bool, Flag(), "the decoder's last merge also sees the image"]
+    family: Literal[tuple(FAMILIES)] = Field(  # type: ignore[valid-type]
+        description='family of the network; the following keys are for espnet only')
+    variant: Literal[VARIANTS] = Field(description='variant of ESPNet (Fig. 4)')  # type: ignore[valid-type]
+    alpha2: int = _whole(1, 64, 'number of ESP modules at level 2')
+    alpha3: int = _whole(1, 64, 'number of ESP modules at level 3, 3 to 8 in the paper')
+    width_divider: int = _whole(2, 8, 'K, number of branches of an ESP module')
+    activation: Literal['prelu', 'relu'] = Field(description='non-linearity (Table 2a)')
+    residual: bool = Field(description='residual connections in ESP modules (Table 2b)')
+    downsampling: Literal[DOWNSAMPLING] = Field(  # type: ignore[valid-type]
+        description='strided ESP module or convolution (Table 2c)')
+    reduce_kernel: Annotated[Literal[1, 3], BeforeValidator(_no_bool)] = Field(
+        description='kernel size of the reduction (Table 2d)')
+    dilated: bool = Field(description='dilated branches (Table 2d)')
+    fuse_input: bool = Field(description='the last merge of the decoder also receives the image')
 
-    outputs: Annotated[int, Whole(0, 255), 'of the network, 0: one for each class; the decoder has as many channels, '
-                       'and few are a bottleneck: more than there are classes widen it']
-    labels: Annotated[str, Text(), 'label set to learn, a name or a YAML file; empty is that of the first dataset']
-    size: Annotated[_Size, Size(), 'input of the network; images are resized to it as the node does']
-    base_data: Annotated[str, Choice(('all', 'first')),
-                         'datasets of the first stage, the class weights and the normalization']
+    outputs: int = _whole(0, 255, 'output channels of the network, 0: one for each class; the decoder is as wide, so '
+                          'that more than there are classes avoid a bottleneck')
+    labels: str = Field(description='label set to learn: a name or a YAML file; empty: that of the first dataset')
+    size: Size = Field(description='input size of the network; images are resized to it as in the node')
+    base_data: Literal['all', 'first'] = Field(
+        description='datasets used in the first stage and for class weights and normalization')
 
-    encoder_epochs: Annotated[int, Whole(0, 100000), 'first stage: epochs of the encoder on labels at 1/8; 0: none']
-    encoder_crop: Annotated[_Size, Size(), 'first stage: size of the crops']
-    epochs: Annotated[int, Whole(1, 100000), 'second stage: epochs of the whole network']
-    crop: Annotated[_Size, Size(), 'second stage: size of the crops']
-    batch: Annotated[int, Whole(1, 4096), 'images of a step, in all processes together']
+    encoder_epochs: int = _whole(0, 100000, 'first stage: epochs of the encoder on labels at 1/8; 0: skip this stage')
+    encoder_crop: Size = Field(description='first stage: crop size')
+    epochs: int = _whole(1, 100000, 'second stage: epochs of the whole network')
+    crop: Size = Field(description='second stage: crop size')
+    batch: int = _whole(1, 4096, 'batch size, summed over all processes')
 
-    optimizer: Annotated[str, Choice(('adam', 'adamw')), 'ADAM, or with weight decay apart from the gradient']
-    learning_rate: Annotated[float, Number(0, 10), 'at its highest']
-    encoder_rate: Annotated[float, Number(0, 1), 'share of it for the encoder in the second stage']
-    schedule: Annotated[str, Choice(('step', 'poly', 'cosine')), 'how it falls in each stage']
-    step_epochs: Annotated[int, Whole(1, 100000), 'step: after so many epochs it is multiplied with step_factor']
-    step_factor: Annotated[float, Number(0, 1), 'step: see there']
-    poly_power: Annotated[float, Number(0.1, 10), 'poly: power of the share of the stage that is left']
-    final_rate: Annotated[float, Number(0, 1), 'poly, cosine: share of it at the end of a stage']
-    warmup: Annotated[float, Number(0, 0.5), 'share of a stage in which it rises from zero']
-    weight_decay: Annotated[float, Number(0, 1), 'pull of the weights toward zero']
-    gradient_norm: Annotated[float, Number(0, 1e6), 'longer gradients are cut to this length; 0: never']
-    average: Annotated[float, Number(0, 0.99999),
-                       'exponential moving average of the weights (EMA), which is what is validated and kept; 0: none']
-    mixed_precision: Annotated[bool, Flag(), 'bf16 or fp16 where that is exact enough; GPU only']
+    optimizer: Literal['adam', 'adamw'] = Field(description='adamw: ADAM with decoupled weight decay')
+    learning_rate: Number = _number(0, 10, 'peak learning rate')
+    encoder_rate: Number = _number(0, 1, 'factor on the learning rate of the encoder in the second stage')
+    schedule: Literal['step', 'poly', 'cosine'] = Field(description='learning rate decay within each stage')
+    step_epochs: int = _whole(1, 100000, 'step: epochs between two decays')
+    step_factor: Number = _number(0, 1, 'step: factor of each decay')
+    poly_power: Number = _number(0.1, 10, 'poly: exponent of the remaining share of the stage')
+    final_rate: Number = _number(0, 1, 'poly, cosine: final learning rate as a fraction of learning_rate')
+    warmup: Number = _number(0, 0.5, 'share of a stage with linear warm-up')
+    weight_decay: Number = _number(0, 1, 'weight decay of the optimizer')
+    gradient_norm: Number = _number(0, 1e6, 'gradients are clipped to this norm; 0: no clipping')
+    ema: Number = _number(0, 0.99999, 'decay of the exponential moving average of the weights, which is validated and '
+                          'saved; 0: none')
+    sync_batch_norm: bool = Field(description='batch statistics of all processes together; GPUs only')
+    mixed_precision: bool = Field(description='bfloat16 or float16 where that is accurate enough; GPUs only')
 
-    class_weights: Annotated[str, Choice(('inverse', 'none')), 'of the loss: 1 / ln(c + probability), or all equal']
-    class_weight_constant: Annotated[float, Number(1.001, 100), 'c; the higher, the more equal']
-    label_smoothing: Annotated[float, Number(0, 0.5), 'share of the target that is spread over all classes']
+    class_weights: Literal['inverse', 'none'] = Field(description='in the loss: 1 / ln(c + probability), or all equal')
+    class_weight_constant: Number = _number(1.001, 100, 'c; higher values make the weights more equal')
+    label_smoothing: Number = _number(0, 0.5, 'share of the target that is spread over all classes')
 
-    scale: Annotated[_Range, Range(0.1, 10), 'size of the image before it is cropped']
-    stretch: Annotated[float, Number(0, 0.5), 'change of its proportions, at most']
-    rotation: Annotated[float, Number(0, 180), 'in degrees, at most']
-    flip: Annotated[float, Number(0, 1), 'probability of a mirrored image']
-    light: Annotated[float, Number(0, 2), 'strength of changes of brightness, contrast and color; 1 is much']
-    blur: Annotated[float, Number(0, 1), 'probability of a blurred image']
+    scale: Range = Field(description='random scale of the image before cropping')
+    stretch: Number = _number(0, 0.5, 'maximum random change of the aspect ratio')
+    rotation: Number = _number(0, 180, 'maximum random rotation in degrees')
+    flip: Number = _number(0, 1, 'probability of a horizontal flip')
+    light: Number = _number(0, 2, 'strength of random brightness, contrast and color; 1 is strong')
+    blur: Number = _number(0, 1, 'probability of Gaussian blur')
 
-    seed: Annotated[int, Whole(0, 2 ** 31), 'of weights, order and augmentation']
-    select: Annotated[str, Choice(('last', 'best')),
-                      'weights to keep: the last, or those with the best class mIOU in validation']
-    validate_epochs: Annotated[int, Whole(1, 100000), 'validation after so many epochs, and at the end of a stage']
-    picture_epochs: Annotated[int, Whole(1, 100000), 'pictures of the validation after so many epochs, and at the end']
-    checkpoint_steps: Annotated[int, Whole(0, 10 ** 9), 'checkpoints also after so many steps within an epoch; 0: none']
+    seed: int = _whole(0, 2 ** 31, 'of initial weights, image order and augmentation')
+    select: Literal['last', 'best'] = Field(
+        description='weights to save: the last, or those with the best class mIOU in validation')
+    validate_epochs: int = _whole(1, 100000, 'epochs between validations; also at the end of a stage')
+    picture_epochs: int = _whole(1, 100000, 'epochs between pictures of the validation; also at the end of a stage')
+    checkpoint_steps: int = _whole(0, 10 ** 9, 'steps between checkpoints within an epoch; 0: only after each epoch')
 
     def architecture(self, classes):
         """Return the network's configuration for that many classes.
@@ -178,19 +137,16 @@ class Settings(typing.NamedTuple):
             raise ParameterError('outputs is {}, too few for {} classes'.format(self.outputs, classes))
         if self.family != DEFAULT:
             return configure(self.family, {'classes': self.outputs or classes})
-        shared = set(self._fields) & set(NetworkConfig._fields)
+        shared = set(Settings.model_fields) & set(NetworkConfig._fields)
         return NetworkConfig(classes=self.outputs or classes, **{field: getattr(self, field) for field in shared})
 
     def to_dict(self):
         """Return the settings as plain data."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in self._asdict().items()}
+        return self.model_dump(mode='json')
 
 
-_HINTS = typing.get_type_hints(Settings, include_extras=True)
-KINDS = {field: _HINTS[field].__metadata__[0] for field in Settings._fields}
-DESCRIPTIONS = {field: _HINTS[field].__metadata__[1] for field in Settings._fields}
-BASE = 'paper'
-"""The recipe that holds every key; the others name what they do differently."""
+DESCRIPTIONS = {key: field.description for key, field in Settings.model_fields.items()}
+_SCHEMAS = Settings.model_json_schema()['properties']
 
 
 def recipes_directory():
@@ -204,7 +160,7 @@ def recipes():
 
 
 def read_recipe(name_or_path, changes=()):
-    """Return the Settings of a recipe: its name or YAML file, changed by texts such as 'epochs=30'.
+    """Return the Settings of a recipe, given by name or YAML file, with changes such as 'epochs=30'.
 
     Raises ParameterError.
     """
@@ -216,29 +172,30 @@ def read_recipe(name_or_path, changes=()):
         if not equals:
             raise ParameterError("the setting '{}' is not written as KEY=VALUE".format(change))
         try:
-            values[key.strip()] = yaml.safe_load(text)
+            value = yaml.safe_load(text)
         except Exception:  # PyYAML also lets KeyError and more out
             raise ParameterError("the value in '{}' is not YAML".format(change))
+        values.update(_current({key.strip(): value}))
     return settings_from_dict(values, "the recipe '{}'".format(name_or_path))
 
 
 def settings_from_dict(values, where):
-    """Check settings given as plain data and return them. Raises ParameterError naming `where` and the key."""
+    """Validate settings given as plain data and return them. Raises ParameterError naming `where` and the key."""
     for key in values:
-        if key not in KINDS:
-            near = difflib.get_close_matches(str(key), KINDS, 1, 0.5)
+        if key not in _SCHEMAS:
+            near = difflib.get_close_matches(str(key), _SCHEMAS, 1, 0.5)
             raise ParameterError('{}: there is no setting {}{}'.format(
                 where, reprlib.repr(key), near and ', did you mean {}?'.format(near[0]) or ''))
-    missing = [key for key in KINDS if key not in values]
+    try:
+        return Settings.model_validate(values)
+    except pydantic.ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False)
+    missing = [str(found['loc'][0]) for found in errors if found['type'] == 'missing' and len(found['loc']) == 1]
     if missing:
         raise ParameterError('{} lacks {}'.format(where, ', '.join(missing)))
-    checked = {}
-    for key, kind in KINDS.items():
-        try:
-            checked[key] = kind.read(values[key])
-        except ValueError as error:
-            raise ParameterError('{}: {} is {}; it must be {}'.format(where, key, reprlib.repr(values[key]), error))
-    return Settings(**checked)
+    key = errors[0]['loc'][0]
+    raise ParameterError('{}: {} is {}; it must be {}'.format(
+        where, key, reprlib.repr(values[key]), _requirement(_SCHEMAS[key])))
 
 
 def settings_text(settings):
@@ -248,6 +205,33 @@ def settings_text(settings):
         item = '{}: {}'.format(key, json.dumps(value, ensure_ascii=False))  # JSON is YAML, too
         lines.append('{:<34}  # {}'.format(item, DESCRIPTIONS[key]))
     return '\n'.join(lines)
+
+
+def _requirement(schema):
+    """Return what a value must be, in words; schema: of its setting, as in JSON schema."""
+    if 'enum' in schema:
+        return 'one of ' + ', '.join(map(str, schema['enum']))
+    kind = schema['type']
+    if kind == 'array':
+        schema = schema['prefixItems'][0]
+        kind = 'size' if schema['type'] == 'integer' else 'range'
+    return {'integer': 'a whole number from {minimum} to {maximum}', 'number': 'a number from {minimum:g} to '
+            '{maximum:g}', 'boolean': 'true or false', 'string': 'text',
+            'range': 'two numbers from {minimum:g} to {maximum:g}, the second not below the first',
+            'size': '[width, height], multiples of {multipleOf} from {minimum} to {maximum}'}[kind].format(**schema)
+
+
+def _current(values):
+    """Return settings with old keys replaced by the new ones."""
+    found = {}
+    for key, value in values.items():
+        new = _RENAMED.get(key, key) if isinstance(key, str) else key
+        if new != key:
+            _log.warning("the setting '%s' is deprecated; it is called '%s' now", key, new)
+            if new in values:
+                raise ParameterError("'{}' and '{}' are the same setting; remove '{}'".format(key, new, key))
+        found[new] = value
+    return found
 
 
 def _read(name_or_path):
@@ -261,4 +245,4 @@ def _read(name_or_path):
     data = read_yaml(path, 'the recipe', ParameterError)
     if not isinstance(data, dict):
         raise ParameterError("the recipe '{}' is not a mapping from settings to values".format(path))
-    return data
+    return _current(data)

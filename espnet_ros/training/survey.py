@@ -1,4 +1,4 @@
-"""A first look at all labeled images: what cannot be used, how often each class occurs, how bright they are."""
+"""Class frequencies, mean and standard deviation of a dataset, cached."""
 import contextlib
 import hashlib
 import io
@@ -15,55 +15,55 @@ from espnet_ros.files import write_file
 from espnet_ros.models import cache_directory
 
 NAMED = 10
-"""Unusable images that an error names, at most."""
-_VERSION = 1
-"""Part of the cache's key: another way to count needs another number."""
+"""Maximum number of unusable images that an error lists."""
+_VERSION = 2
+"""Part of the cache key; to be raised when the computation changes."""
 
 
 class Survey(typing.NamedTuple):
-    """pixels: labeled ones of each class. mean, std: of the images, per channel in B, G, R order, 0..255."""
+    """pixels: number of labeled pixels of each class. mean, std: of the images, in B, G, R order, 0..255."""
 
     pixels: tuple[int, ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
 
-def survey(prepared, classes, read, team, keep=False):
-    """Return the Survey of a samples.Prepared with labels 0..classes-1; the same in all processes of a team.Team.
+def survey(prepared, classes, read, group, keep=False):
+    """Return the Survey of a samples.PreparedDataset with labels 0..classes-1, in all processes of the group.
 
-    read: called with a Prepared and numbers, returns an iterator over its Samples of these numbers, with an EspnetError
-    in the place of what cannot be used (mixture.read_all). keep: whether every process keeps the samples in memory;
-    else each reads its share. Results for files are cached until they change. Raises LabelError that names what cannot
-    be used.
+    read: called with a PreparedDataset and indices, yields its Samples, or an EspnetError in place of one that cannot
+    be used (loading.read_all). group: process_group.ProcessGroup. keep: whether every process keeps the samples in
+    memory; otherwise each reads its share of them. Results for files are cached until they change. Raises LabelError
+    that lists the unusable images.
     """
     cached = _cache_path(prepared)
     if not keep:
-        found = team.first(lambda: _read_cache(cached, classes))
+        found = group.on_first(lambda: _read_cache(cached, classes))
         if found is not None:
             return found
-    numbers = range(len(prepared)) if keep else range(team.rank, len(prepared), team.size)
-    shares = team.gather(team.together(lambda: _sums(prepared, read, numbers, keep)))
+    indices = range(len(prepared)) if keep else range(group.rank, len(prepared), group.size)
+    shares = group.all_gather(group.on_all(lambda: _sums(prepared, read, indices, keep)))
     errors = sorted({i: text for share in shares for i, text in share.errors}.items())
     if errors:
         raise LabelError('{} of {} images of {} cannot be used:\n{}{}'.format(
             len(errors), len(prepared), prepared.name, '\n'.join(text for _, text in errors[:NAMED]),
             '\n...' if len(errors) > NAMED else ''))
-    # Sums of bytes are exact, in whatever shares.
+    # Sums of integers are exact and do not depend on how the images are distributed.
     counted = shares[:1] if keep else shares
     counts, sums, squares = (np.sum([share[i] for share in counted], 0) for i in range(3))
     seen = sum(share.seen for share in counted)
     mean = sums / seen
     std = np.sqrt(np.maximum(squares / seen - mean ** 2, 1.0))
     found = Survey(tuple(counts[:classes].tolist()), _rounded(mean), _rounded(std))
-    if team.is_first:
+    if group.is_first:
         _write_cache(cached, found)
     return found
 
 
 class _Sums(typing.NamedTuple):
-    """pixels: of each label, int64 [256]. sums, squares: of pixels' values, float64 [3]. seen: these pixels.
+    """pixels: of each label, int64 [256]. sums, squares: of `seen` pixel values, float64 [3].
 
-    errors: (number of the image, text).
+    errors: (index of the image, text).
     """
 
     pixels: np.ndarray
@@ -73,24 +73,24 @@ class _Sums(typing.NamedTuple):
     errors: tuple
 
 
-def _sums(prepared, read, numbers, keep):
+def _sums(prepared, read, indices, keep):
     counts = np.zeros(256, np.int64)
     sums, squares, seen = np.zeros(3), np.zeros(3), 0
     errors = []
-    for sample, i in zip(read(prepared, numbers), numbers):
+    for sample, i in zip(read(prepared, indices), indices):
         if isinstance(sample, EspnetError):
             errors.append((i, str(sample)))
             continue
         if keep:
             prepared.keep(i, sample)
         counts += np.bincount(sample.labels.ravel(), minlength=256)
-        pixels = sample.image[::4, ::4].reshape(-1, 3).astype(np.float64)  # every 16th tells enough
+        pixels = np.rint(sample.image[::4, ::4]).reshape(-1, 3).astype(np.float64)  # every 16th pixel is enough
         sums, squares, seen = sums + pixels.sum(0), squares + (pixels ** 2).sum(0), seen + len(pixels)
     return _Sums(counts, sums, squares, seen, tuple(errors))
 
 
-def joined(surveys, weights):
-    """Return the Survey of a mixture: pixels and images count by weight."""
+def combine(surveys, weights):
+    """Return the Survey of several datasets together, weighted."""
     shares = np.array([weight * sum(s.pixels) for s, weight in zip(surveys, weights)], np.float64)
     shares /= max(1.0, shares.sum())
     mean = sum(share * np.array(s.mean) for s, share in zip(surveys, shares))
@@ -111,13 +111,13 @@ def _rounded(values):
 
 
 def _cache_path(prepared):
-    """Where the Survey of these files is kept; None for what is no file or when there is no place."""
+    """Return the path of the cached Survey; None when the dataset is not made of files or there is no cache folder."""
     dataset = prepared.dataset
     if not isinstance(dataset, FileDataset):
         return None
     key = io.BytesIO()
     pickler = pickle.Pickler(key, 4)
-    pickler.fast = True  # no references: they tell which of equal values are one object, another time other ones
+    pickler.fast = True  # no memo references: they depend on object identity, which varies
     pickler.dump((_VERSION, dataset, prepared.size, prepared.table.tobytes()))
     digest = hashlib.sha256(key.getvalue())
     try:
@@ -146,6 +146,6 @@ def _read_cache(path, classes):
 def _write_cache(path, found):
     if path is None:
         return
-    with contextlib.suppress(OSError, ModelError):  # it will be counted again
+    with contextlib.suppress(OSError, ModelError):  # it will be computed again
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps(found._asdict()).encode())

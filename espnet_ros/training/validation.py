@@ -1,4 +1,4 @@
-"""How good a network is while it is trained, in numbers and in pictures."""
+"""Scores and pictures of a network during training."""
 import cv2
 import numpy as np
 import torch
@@ -8,24 +8,25 @@ from espnet_ros.errors import EspnetError
 from espnet_ros.images.render import colorize
 from espnet_ros.labels import UNLABELED
 from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, mean_iou
+from espnet_ros.training.samples import to_bytes
 
 PICTURES = 4
-"""Images of each dataset that are drawn, at most."""
+"""Maximum number of images of each dataset in its picture."""
 _HEIGHT = 240
-"""Pixels that each of them is high, at most."""
+"""Maximum height of each of them in pixels."""
 
 
 class Validator:
-    """Validates on samples.Prepared that belong to the ModelCard's label set, with the processes of a team.Team.
+    """Evaluates a network on PreparedDatasets with the label set of the ModelCard, distributed over the processes.
 
-    read: as for survey.survey.
+    group: process_group.ProcessGroup. read: as for survey.survey.
     """
 
-    def __init__(self, card, prepared, team, read):
-        # Outputs as places among the classes, as the samples have them.
+    def __init__(self, card, prepared, group, read):
+        # The outputs as class indices, as in the samples.
         size = len(card.label_set.classes)
         self._card = card._replace(outputs=tuple(range(size)) + (UNLABELED,) * (len(card.outputs) - size))
-        self._label_set, self._prepared, self._team, self._read = card.label_set, prepared, team, read
+        self._label_set, self._prepared, self._group, self._read = card.label_set, prepared, group, read
 
     def scores(self, network):
         """Return {'<dataset> class mIOU': percent, '<dataset> category mIOU': percent} of a network."""
@@ -39,15 +40,15 @@ class Validator:
         return found
 
     def _confusion(self, network, prepared):
-        total = self._team.together(lambda: self._own_confusion(network, prepared))
-        return self._team.total(torch.from_numpy(total).to(self._team.device)).cpu().numpy()
+        total = self._group.on_all(lambda: self._own_confusion(network, prepared))
+        return self._group.all_reduce(torch.from_numpy(total).to(self._group.device)).cpu().numpy()
 
     def _own_confusion(self, network, prepared):
-        """Of the images that are this process's share."""
+        """Return the confusion matrix of this process's share of the images: int64 [classes, classes + 1]."""
         size = len(self._label_set.classes)
         deployed = self._deployed(network)
         total = np.zeros((size, size + 1), np.int64)
-        own = range(self._team.rank, len(prepared), self._team.size)
+        own = range(self._group.rank, len(prepared), self._group.size)
         for sample in self._read(prepared, own):
             if isinstance(sample, EspnetError):
                 raise sample
@@ -55,7 +56,7 @@ class Validator:
         return total
 
     def pictures(self, network):
-        """Return (name of the dataset, picture) pairs; BGR uint8: image, ground truth, prediction of some samples."""
+        """Return pairs (dataset name, BGR uint8 picture); rows of image, ground truth and prediction."""
         deployed = self._deployed(network)
         return [(prepared.name, np.concatenate([
             self._row(prepared[i], deployed)
@@ -66,14 +67,15 @@ class Validator:
         palette = np.zeros((256, 3), np.uint8)
         palette[:len(self._label_set.classes)] = [c.color[::-1] for c in self._label_set.classes]
         prediction = self._predict(deployed, sample.image)
-        row = np.concatenate([sample.image, colorize(sample.labels, palette), colorize(prediction, palette)], 1)
+        labels = [colorize(found, palette) for found in (sample.labels, prediction)]
+        row = np.concatenate([to_bytes(sample.image), *labels], 1)
         scale = min(1.0, _HEIGHT / row.shape[0])
         return cv2.resize(row, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
     def _deployed(self, network):
-        return Deployed(network, self._card).to(self._team.device).eval()
+        return Deployed(network, self._card).to(self._group.device).eval()
 
     def _predict(self, deployed, image):
         with torch.inference_mode():
-            batch = torch.from_numpy(image).to(self._team.device).permute(2, 0, 1).unsqueeze(0)
+            batch = torch.from_numpy(image).to(self._group.device).permute(2, 0, 1).unsqueeze(0)
             return deployed(batch)[0][0].cpu().numpy()

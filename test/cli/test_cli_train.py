@@ -1,11 +1,12 @@
 """espnet-ros train, from labeled images to a model in use."""
+import contextlib
+import io
 import json
 import math
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import cv2
 import numpy as np
@@ -28,25 +29,36 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def train(*arguments):
-    return main(['train', '--data', 'street:8:64x64', *arguments, *SMALL])
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """The home folder in which a model was trained to ~/mine, and what that printed."""
+    home, text = tmp_path_factory.mktemp('home'), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
+        patch.setenv('HOME', str(home))
+        patch.setenv('ESPNET_ROS_CACHE', str(home / 'cache'))
+        assert main(['train', '--data', 'street:8:64x64', '--data', 'street:8:64x64:900', '--val', 'street:3:96x80:50',
+                     '--name', 'mine', '--license', 'MIT', '--description', 'for tests', '--out=~/mine', *SMALL]) == 0
+    return home, text.getvalue()
 
 
-def test_a_trained_model_works_by_its_name(tmp_path, capsys):
-    assert train('--val', 'street:3:96x80:50', '--name', 'mine', '--license', 'MIT', '--description', 'for tests') == 0
-    text = capsys.readouterr().out
-    assert 'street seed 0: 8 images, kept in memory\n' in text
-    assert 'stage 1, encoder: 1 epochs, begins with fresh weights\n' in text
-    assert text.rstrip().endswith('model: training/mine.yaml\n'
-                                  'to use it by its name: espnet-ros models add training/mine.yaml')
-    out = tmp_path / 'training'
+@pytest.mark.slow
+def test_a_training_prints_its_data_stages_and_results(trained):
+    _, text = trained
+    assert 'street seed 0: 8 images, kept in memory\nstreet seed 900: 8 images, kept in memory\n' in text
+    assert 'stage 1, encoder: 1 epochs, initialized with random weights\n' in text
+    assert 'class mIOU' in text and 'street seed 50' in text.split('validation')[-1]
+    assert text.rstrip().endswith('/mine/mine.yaml') and 'to use it by name: espnet-ros models add ' in text
+
+
+@pytest.mark.slow
+def test_the_files_of_a_training(trained):
+    out = trained[0] / 'mine'
     left = {path.name for path in out.iterdir()}
     assert left - {'tensorboard'} == {
         'mine.yaml', 'mine.pth', 'log.csv', 'curves.png', 'pictures', 'checkpoint.pt', 'report'}
-
-    card = models.find('training/mine.yaml').card
+    card = models.find(str(out / 'mine.yaml')).card
     assert (card.license, card.description, card.label_set.name) == ('MIT', 'for tests', 'cityscapes')
-    assert card.training['data'] == ['8 images of street seed 0, weight 1']
+    assert card.training['data'] == ['8 images of street seed 0, weight 1', '8 images of street seed 900, weight 1']
     assert card.training['settings']['epochs'] == 2 and card.training['command'].startswith('espnet-ros train')
     metrics = json.loads((out / 'report' / '1-street-seed-50' / 'metrics.json').read_text())
     result = card.results['street seed 50']
@@ -54,7 +66,10 @@ def test_a_trained_model_works_by_its_name(tmp_path, capsys):
     assert result['class mIOU'] == round(100 * metrics['averageScoreClasses'], 2)
     assert list(result['category IoU']) == ['flat', 'construction', 'object', 'nature', 'sky', 'human', 'vehicle']
 
-    assert main(['models', 'add', 'training/mine.yaml']) == 0
+
+@pytest.mark.slow
+def test_a_trained_model_works_by_its_name(trained):
+    assert main(['models', 'add', str(trained[0] / 'mine' / 'mine.yaml')]) == 0
     cv2.imwrite('picture.png', np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))
     assert main(['predict', 'picture.png', '--model', 'mine', '--out', 'seen']) == 0
     assert cv2.imread('seen/picture_labels.png', cv2.IMREAD_UNCHANGED).shape == (40, 60)
@@ -64,45 +79,39 @@ def test_a_class_that_never_occurs_has_no_score():
     assert (percent(np.float64(0.70103)), percent(math.nan)) == (70.1, None)
 
 
-def test_beginning_with_another_model(capsys):
-    assert train('--name', 'first') == 0
-    assert main(['train', '--data', 'street:8:64x64', '--out', 'second', '--name', 'second', '--from',
-                 'training/first.yaml', *SMALL, 'labels=categories', 'encoder_epochs=0', 'epochs=1']) == 0
+@pytest.mark.slow
+def test_initialization_with_another_model(trained, capsys):
+    path = str(trained[0] / 'mine' / 'mine.yaml')
+    assert main(['train', '--data', 'street:8:64x64', '--out', 'second', '--name', 'second', '--from', path, *SMALL,
+                 'labels=categories', 'encoder_epochs=0', 'epochs=1']) == 0
     text = capsys.readouterr().out
-    assert 'begins with first (' in text and 'begin fresh, of another shape: ' in text
-    first, second = (models.find(path).card for path in ('training/first.yaml', 'second/second.yaml'))
-    assert (second.mean, second.std) == (first.mean, first.std)  # what the weights are used to
-    assert second.training['began with'] == 'first, SHA-256 of its weights: ' + first.sha256
+    assert 'initialized with mine (' in text and 'random, different shape: ' in text
+    first, second = (models.find(path).card for path in (path, 'second/second.yaml'))
+    assert (second.mean, second.std) == (first.mean, first.std)  # that of the pretrained weights
+    assert second.training['began with'] == 'mine, SHA-256 of its weights: ' + first.sha256
     assert second.label_set.name == 'categories'
 
 
-def test_datasets_add_up_and_a_tilde_is_the_home(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
-    assert train('--data', 'street:8:64x64:900', '--val', 'street:3:64x64:500', '--name', 'mine', '--out=~/mine') == 0
-    assert (tmp_path / 'home' / 'mine' / 'mine.pth').is_file()
-    text = capsys.readouterr().out
-    assert 'street seed 900: 8 images' in text and 'street seed 500: class mIOU' in text
-
-
 @pytest.mark.timeout(900)
-def test_a_training_that_was_killed_goes_on_exactly(tmp_path):
-    arguments = ['train', '--data', 'street:24:64x64', '--name', 'mine', *SMALL, 'epochs=12', 'average=0.9']
+def test_a_training_that_was_killed_resumes_exactly(tmp_path):
+    arguments = ['train', '--data', 'street:8:64x64', '--name', 'mine', *SMALL, 'epochs=6', 'ema=0.9',
+                 'checkpoint_steps=1']
     assert main([*arguments, '--out', 'whole']) == 0
     command = [sys.executable, '-m', 'espnet_ros.cli', *arguments, '--out', 'killed']
-    for rows in (2, 5):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        table = tmp_path / 'killed' / 'log.csv'
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and not (table.exists() and len(table.read_text().splitlines()) > rows):
-            time.sleep(0.01)
-        time.sleep(0.03 * rows)  # wherever it is then
-        process.send_signal(signal.SIGKILL)
+    table = tmp_path / 'killed' / 'log.csv'
+    for rows in (1, 3):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        while 'epoch {}:'.format(rows) not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)  # wherever it is then
         assert process.wait() == -signal.SIGKILL
+        process.stdout.close()
+        assert rows < len(table.read_text().splitlines()) < 8
     assert not (tmp_path / 'killed' / 'mine.pth').exists()
-    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    assert main([*arguments, '--out', 'killed']) == 0
     whole, killed = (read_weights(name + '/mine.pth') for name in ('whole', 'killed'))
     assert all((whole[key] == killed[key]).all() for key in whole) and list(whole) == list(killed)
-    assert len(table.read_text().splitlines()) == 1 + 13
+    assert len(table.read_text().splitlines()) == 1 + 7
 
 
 def test_show(capsys):
@@ -117,7 +126,7 @@ def test_show(capsys):
     (['--data', 'street:8:64x64', '--recipe', 'best'], "no recipe is called 'best'"),
     ([], 'there is nothing to train on; name datasets with --data'),
     (['--data', 'street:8:64x64@0'], 'must be above 0'),
-    (['--data', 'street:8:64x64', '--val', 'street:8:64x64@2'], 'a dataset to validate on has no weight'),
+    (['--data', 'street:8:64x64', '--val', 'street:8:64x64@2'], 'a validation dataset cannot have a weight'),
     (['--data', 'camvid:nowhere:train'], "no folder 'nowhere"),
     (['--data', 'street:8:64x64', '--from', 'none'], "no model is called 'none'"),
     (['--data', 'street:8:64x64', '--name', 'With Spaces'], "name 'With Spaces' must be"),
@@ -152,4 +161,4 @@ def test_interrupted_by_the_user(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert 'kept; the same command goes on\nespnet-ros: interrupted\n' in errors and 'Traceback' not in errors
+    assert 'kept; run the same command again to resume\nespnet-ros: interrupted\n' in errors and 'Traceback' not in errors

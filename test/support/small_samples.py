@@ -8,13 +8,13 @@ from espnet_ros.datasets import Memory, camvid
 from espnet_ros.labels import CAMVID
 from espnet_ros.models.card import write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
-from espnet_ros.training.mixture import Part, Stage
-from espnet_ros.training.samples import Prepared, Sample
+from espnet_ros.training.loading import Part, Stage
+from espnet_ros.training.process_group import ProcessGroup
+from espnet_ros.training.samples import PreparedDataset, Sample
 from espnet_ros.training.settings import read_recipe
-from espnet_ros.training.team import Team
 
 SIZE = (96, 64)
-ALONE = Team(0, 1, torch.device('cpu'))
+ALONE = ProcessGroup(0, 1, torch.device('cpu'))
 
 
 def blocks(seed=0, width=SIZE[0], height=SIZE[1], classes=11):
@@ -30,12 +30,12 @@ def dataset(name='blocks', count=4, first=0):
 
 
 def prepared(name='blocks', count=4, first=0):
-    return Prepared(dataset(name, count, first), CAMVID, SIZE)
+    return PreparedDataset(dataset(name, count, first), CAMVID, SIZE)
 
 
 def settings(**changes):
     """The paper's settings for small images and networks, with changes."""
-    return read_recipe('paper')._replace(**{
+    return read_recipe('paper').model_copy(update={
         'alpha2': 1, 'alpha3': 1, 'width_divider': 2, 'size': SIZE, 'crop': (64, 64), 'encoder_crop': (64, 64),
         'batch': 2, 'epochs': 2, 'encoder_epochs': 1, **changes})
 

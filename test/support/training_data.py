@@ -4,7 +4,7 @@ import numpy as np
 from espnet_ros.datasets import Memory
 from espnet_ros.labels import LabelClass, LabelSet
 from espnet_ros.training.settings import read_recipe
-from espnet_ros.training.trainer import Watch
+from espnet_ros.training.trainer import Callback
 
 LABELS = LabelSet('shapes', (
     LabelClass(1, 'ground', 1, (128, 64, 128)), LabelClass(4, 'house', 2, (70, 70, 70)),
@@ -36,7 +36,7 @@ class Interrupted(Exception):
     pass
 
 
-class Stopper(Watch):
+class Stopper(Callback):
     """Ends a training as if the power failed, after so many steps."""
 
     def __init__(self, steps):

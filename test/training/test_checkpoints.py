@@ -44,7 +44,7 @@ def test_it_reads_back(tmp_path):
     assert os.listdir(tmp_path) == [FILE]
     found = checkpoints.read(tmp_path, IDENTITY)
     assert same(found, written) and isinstance(found.network, collections.OrderedDict)
-    other = written._replace(epoch=8, best={}, average=network(seed=4).state_dict())
+    other = written._replace(epoch=8, best={}, ema=network(seed=4).state_dict())
     checkpoints.write(other, tmp_path)
     assert same(checkpoints.read(tmp_path, IDENTITY), other)
 
@@ -108,7 +108,7 @@ class Code:
     saved({k: v for k, v in checkpoint()._asdict().items() if k != 'step'})])
 def test_a_damaged_one_is_named(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(ModelError, match="^the checkpoint '.*checkpoint.pt' cannot be read .*; --restart begins anew$"):
+    with pytest.raises(ModelError, match="^the checkpoint '.*checkpoint.pt' cannot be read .*; --restart starts over$"):
         checkpoints.read(tmp_path, IDENTITY)
 
 
@@ -143,6 +143,6 @@ def test_code_in_it_does_not_run(tmp_path, save):
 def test_one_of_another_training_is_named(tmp_path, change, difference):
     checkpoints.write(checkpoint(), tmp_path)
     with pytest.raises(ParameterError, match="^'{}' holds another training, {}.*; choose another folder with --out, or "
-                                             '--restart to begin anew$'.format(tmp_path, difference)) as caught:
+                                             'start over with --restart$'.format(tmp_path, difference)) as caught:
         checkpoints.read(tmp_path, {**IDENTITY, **change})
     assert len(str(caught.value)) < 500

@@ -1,6 +1,7 @@
 """A plan says what will be learned, from what and in which form, or what about the data stands in the way."""
 import numpy as np
 import pytest
+import torch
 from small_models import CARD, CONFIG
 from small_samples import ALONE, SIZE, blocks, camvid_files, dataset, model_file, settings
 
@@ -9,10 +10,11 @@ from espnet_ros.datasets import Memory, Streets
 from espnet_ros.errors import LabelError, ModelError, ParameterError
 from espnet_ros.labels import CAMVID, CATEGORY_SET, CITYSCAPES, LabelClass, LabelSet, label_set_to_dict
 from espnet_ros.network import NetworkConfig
-from espnet_ros.training.mixture import Part, Stage
+from espnet_ros.training.loading import Part, Stage
 from espnet_ros.training.plan import default_name, make_plan
+from espnet_ros.training.process_group import ProcessGroup
 from espnet_ros.training.survey import class_weights
-from espnet_ros.training.transfer import Start
+from espnet_ros.training.transfer import Pretrained
 
 
 def plan(changes=None, sources=None, validation=(), **others):
@@ -66,7 +68,7 @@ def test_class_weights_count_pixels_by_weight():
     assert plan({'class_weights': 'none'}).class_weights.tolist() == [1.0] * 11
 
 
-def test_the_normalisation_is_that_of_the_images():
+def test_the_normalization_is_that_of_the_images():
     first, second = dataset('first', 3), dataset('second', 2, first=50)
     card = plan({'base_data': 'first'}, [(first, 1.0), (second, 1.0)]).card
     seen = np.stack([item.image for item in first])[:, ::4, ::4].reshape(-1, 3)
@@ -76,9 +78,9 @@ def test_the_normalisation_is_that_of_the_images():
     assert plan(sources=[(first, 1.0), (second, 1.0)]).card.mean != card.mean
 
 
-def test_with_a_start_the_normalisation_is_its_own(tmp_path):
+def test_with_a_start_the_normalization_is_its_own(tmp_path):
     _, path = model_file(tmp_path / 'm')
-    found = plan(start=Start(models.find(str(path)), 'encoder'))
+    found = plan(start=Pretrained(models.find(str(path)), 'encoder'))
     assert (found.card.mean, found.card.std, found.card.divisor) == (CARD.mean, CARD.std, CARD.divisor)
     assert found.card.architecture.alpha3 == 1 and found.card.label_set == CAMVID
 
@@ -115,11 +117,26 @@ def test_notes_count_the_images():
         'blocks: 4 images', 'held out: 3 images']
 
 
+@pytest.mark.parametrize('device, sync, warning', [
+    ('cpu', True, 'its own 1 to 2 images; PyTorch synchronizes batch normalization on GPUs only'),
+    ('cuda', False, 'its own 1 to 2 images; sync_batch_norm is off'), ('cuda', True, None)])
+def test_batch_statistics_per_process_are_warned_of(monkeypatch, device, sync, warning):
+    monkeypatch.setattr('torch.distributed.broadcast_object_list', lambda *_, **__: None)  # there is no other process
+    monkeypatch.setattr('torch.distributed.all_reduce', lambda _: None)
+    monkeypatch.setattr('torch.distributed.all_gather_object', lambda values, value: values.__setitem__(
+        slice(None), len(values) * [value]))
+    monkeypatch.setattr(ProcessGroup, 'on_all', lambda self, action: action())
+    notes = make_plan(settings(batch=3, sync_batch_norm=sync), [(dataset(), 1.0)], [],
+                      ProcessGroup(0, 2, torch.device(device))).notes
+    expected = [] if warning is None else ['warning: each process normalizes with the batch statistics of ' + warning]
+    assert [note for note in notes if 'batch statistics' in note] == expected
+
+
 def test_a_class_that_never_occurs_is_warned_of():
     data = Memory('few', CAMVID, [(image, np.where(np.isin(labels, (2, 7)), 255, labels).astype(np.uint8))
                                   for image, labels, _ in map(blocks, range(6))])
     warning, = (note for note in plan(sources=[(data, 1.0)]).notes if note.startswith('warning'))
-    assert warning.startswith('warning: no image to train on has a pixel of Pole, Fence: ')
+    assert warning.startswith('warning: no training image has a pixel of Pole, Fence: ')
     every = plan(sources=[(data, 1.0), (dataset('all', 6), 1.0)])
     assert not [note for note in every.notes if note.startswith('warning')]
 
@@ -133,20 +150,21 @@ def test_a_dataset_without_labels_is_refused():
 
 def test_memory_takes_what_there_is_room_for(monkeypatch):
     class Free:
-        available = 10 * 96 * 64 * 4 * 2.5 + 1  # of which a share of 0.4 may be taken: ten images
+        # Of which 0.4 may be used: 6 training images of 4 bytes a pixel and 4 float validation images of 13 bytes.
+        available = (6 * 4 + 4 * 13) * 96 * 64 * 2.5 + 1
 
     monkeypatch.setattr('psutil.virtual_memory', lambda: Free)
-    found = plan(sources=[(dataset('six', 6), 1.0), (dataset('five', 5), 1.0)], validation=[dataset('four', 4)])
+    found = plan(sources=[(dataset('six', 6), 1.0), (dataset('many', 14), 1.0)], validation=[dataset('four', 4)])
     assert [part.samples.is_kept for part in found.parts] == [True, False] and found.validation[0].is_kept
     assert [note.endswith(', kept in memory') for note in found.notes[:3]] == [True, False, True]
-    shared = make_plan(settings(), [(dataset('six', 6), 1.0)], [dataset('five', 5)], ALONE._replace(neighbors=2))
+    shared = make_plan(settings(), [(dataset('ten', 10), 1.0)], [dataset('two', 2)], ALONE._replace(local_size=2))
     assert not shared.parts[0].samples.is_kept and shared.validation[0].is_kept
 
 
 @pytest.mark.parametrize('changes, sources, message', [
     ({'batch': 5}, [(dataset(), 1.0)], 'an epoch has 4 images, too few for a batch of 5'),
     ({'batch': 4, 'base_data': 'first'}, [(dataset(), 0.5), (dataset('more', 9), 1.0)], 'an epoch has 2 images, too'),
-    ({}, [(dataset(), 1.0), (dataset('more'), 0.1)], 'the weight 0.1 leaves an epoch none of the 4 images of more'),
+    ({}, [(dataset(), 1.0), (dataset('more'), 0.1)], 'with weight 0.1 an epoch has none of the 4 images of more'),
     ({'outputs': 3}, [(dataset(), 1.0)], 'outputs is 3, too few for 11 classes')])
 def test_too_little_is_refused(changes, sources, message):
     with pytest.raises(ParameterError, match=message):
@@ -195,7 +213,7 @@ def test_a_default_name_is_a_name(label_set, name):
 
 def test_the_identity_tells_trainings_apart(tmp_path):
     _, path = model_file(tmp_path / 'm', CONFIG)
-    start = Start(models.find(str(path)))
+    start = Pretrained(models.find(str(path)))
     base = plan(validation=[dataset('held out')])
     assert base.identity == plan(validation=[dataset('held out')]).identity
     assert base.identity['label set'] == label_set_to_dict(CAMVID) and base.identity['beginning'] == []

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from espnet_ros.network import NetworkConfig, build
-from espnet_ros.training.prelu import TrainedPReLU, quicken
+from espnet_ros.training.prelu import FastPReLU, patch_prelu
 
 
 @pytest.mark.parametrize('slope', [-0.5, 0.0, 0.25, 1.0, 1.7])
@@ -17,7 +17,7 @@ def test_gradients_are_those_of_pytorch(slope, layout):
     image[0, :, :3] = 0  # where there are two gradients to choose from
     gradient = torch.randn_like(image)
     found = []
-    for kind in (nn.PReLU, TrainedPReLU):
+    for kind in (nn.PReLU, FastPReLU):
         module = kind(5, slope, dtype=torch.float64)
         x = image.clone().requires_grad_()
         y = module(x)
@@ -31,8 +31,8 @@ def test_a_quickened_network_learns_the_same_and_keeps_its_state_dict():
     torch.manual_seed(0)
     plain = build(NetworkConfig(variant='espnet', classes=5, alpha2=1, alpha3=1)).double()
     quick = copy.deepcopy(plain)
-    quicken(quick)
-    assert any(type(module) is TrainedPReLU for module in quick.modules())
+    patch_prelu(quick)
+    assert any(type(module) is FastPReLU for module in quick.modules())
     assert not any(type(module) is nn.PReLU for module in quick.modules())
     image = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     for network in (plain, quick):

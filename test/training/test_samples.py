@@ -7,9 +7,10 @@ from small_samples import SIZE, blocks, dataset, prepared, settings
 
 from espnet_ros.datasets import Memory, Streets, camvid
 from espnet_ros.errors import LabelError
+from espnet_ros.images.resize import resize_nearest
 from espnet_ros.labels import CAMVID, CATEGORY_SET, CITYSCAPES, UNLABELED
-from espnet_ros.segmenter import Segmenter, resize_nearest
-from espnet_ros.training.samples import Augmentation, Prepared, Sample, augmentation, places
+from espnet_ros.segmenter import Segmenter
+from espnet_ros.training.samples import Augmentation, PreparedDataset, Sample, augmentation, class_index
 
 NOTHING = Augmentation(SIZE, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0)
 EVERYTHING = Augmentation((112, 80), (0.5, 2.0), 0.2, 20.0, 0.5, 1.0, 0.0)
@@ -148,7 +149,7 @@ def test_the_augmentation_of_settings():
 
 
 def test_places_are_those_in_the_label_set():
-    table = places(LABELS)
+    table = class_index(LABELS)
     assert table.dtype == np.uint8 and table[[2, 5, 9]].tolist() == [0, 1, 2]
     assert (np.delete(table, [2, 5, 9]) == UNLABELED).all() and len(table) == 256
 
@@ -158,13 +159,13 @@ def test_labels_become_places_of_the_wanted_set():
     source = Memory('streets', CITYSCAPES, [(np.zeros((2, 7, 3), np.uint8), labels)])
 
     def prepared_labels(label_set):
-        return Prepared(source, label_set, (7, 2))[0].labels[0].tolist()
+        return PreparedDataset(source, label_set, (7, 2))[0].labels[0].tolist()
 
     assert prepared_labels(CITYSCAPES) == labels[0].tolist()
     assert prepared_labels(CAMVID) == [3, 4, 5, 5, 9, 10, 255]  # road, pavement, tree twice, pedestrian, bicyclist
     assert prepared_labels(CATEGORY_SET) == [0, 0, 3, 3, 5, 5, 255]  # flat is category 1 and the first class
     with pytest.raises(LabelError, match="labels of the set 'camvid' cannot become those of 'cityscapes'"):
-        Prepared(dataset(), CITYSCAPES, SIZE)
+        PreparedDataset(dataset(), CITYSCAPES, SIZE)
 
 
 class Engine:
@@ -178,11 +179,15 @@ class Engine:
 
 def test_samples_are_resized_as_the_node_does_it():
     source = Streets(2, 200, 152, seed=4)
-    samples = Prepared(source, CAMVID, SIZE)
+    samples = PreparedDataset(source, CAMVID, SIZE)
     assert (len(samples), samples.name, samples.bytes) == (2, 'street seed 4', 2 * 96 * 64 * 4)
     image, labels, name = samples[1]
     node = Segmenter(Engine()).prepare(source[1].image).pixels
-    assert image.dtype == np.uint8 and np.abs(node - image).max() <= 1.0
+    assert node.dtype == np.float32 and image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.rint(node))
+    exact = PreparedDataset(source, CAMVID, SIZE, as_bytes=False)
+    np.testing.assert_array_equal(exact[1].image, node)
+    assert exact.bytes == 2 * 96 * 64 * 13 and exact[1].image.dtype == np.float32
     np.testing.assert_array_equal(labels, samples.table[resize_nearest(source[1].labels, *SIZE)])
     assert name == 'street_000005 of street seed 4'
 
@@ -197,7 +202,7 @@ def test_kept_samples_are_not_read_again():
 
 
 def test_camvid_on_the_real_data(shared):
-    samples = Prepared(camvid(shared / 'data' / 'camvid', 'val'), CAMVID, (480, 360))
+    samples = PreparedDataset(camvid(shared / 'data' / 'camvid', 'val'), CAMVID, (480, 360))
     assert len(samples) == 101
     counts = sum(np.bincount(samples[i].labels.ravel(), minlength=256) for i in range(101))
     confusion = np.loadtxt(str(shared / 'golden' / 'camvid_val_confusion_q8.csv'), delimiter=',', dtype=np.int64)

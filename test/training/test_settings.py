@@ -11,7 +11,6 @@ from espnet_ros.network import NetworkConfig
 from espnet_ros.training.settings import (
     BASE,
     DESCRIPTIONS,
-    KINDS,
     Settings,
     read_recipe,
     recipes,
@@ -28,7 +27,7 @@ PAPER = {
     'scale': (0.5, 1.5), 'crop': (1024, 512), 'encoder_crop': (1024, 512)}
 """Section 4.1 and Fig. 4."""
 NOTHING_ELSE = {
-    'warmup': 0.0, 'gradient_norm': 0.0, 'average': 0.0, 'mixed_precision': False, 'label_smoothing': 0.0,
+    'warmup': 0.0, 'gradient_norm': 0.0, 'ema': 0.0, 'mixed_precision': False, 'label_smoothing': 0.0,
     'stretch': 0.0, 'rotation': 0.0, 'light': 0.0, 'blur': 0.0}
 """What the paper does not speak of is off."""
 
@@ -41,7 +40,7 @@ def test_the_paper_recipe_is_the_paper():
     settings = read_recipe('paper')
     assert {key: getattr(settings, key) for key in PAPER} == PAPER
     assert {key: getattr(settings, key) for key in NOTHING_ELSE} == NOTHING_ELSE
-    assert set(plain(BASE)) == set(KINDS) == set(Settings._fields)
+    assert set(plain(BASE)) == set(DESCRIPTIONS) == set(Settings.model_fields)
 
 
 def test_every_recipe_reads_and_names_only_what_it_does_differently():
@@ -49,18 +48,18 @@ def test_every_recipe_reads_and_names_only_what_it_does_differently():
     paper = read_recipe(BASE)
     for name in set(recipes()) - {BASE}:
         settings = read_recipe(name)
-        assert {key for key in KINDS if getattr(settings, key) != getattr(paper, key)} == set(plain(name))
+        assert {key for key in DESCRIPTIONS if getattr(settings, key) != getattr(paper, key)} == set(plain(name))
 
 
 def test_the_architecture_has_the_fields_of_the_network():
     settings = read_recipe('paper')
     assert settings.architecture(20) == NetworkConfig()
-    assert settings._replace(alpha3=3, fuse_input=True).architecture(11) == NetworkConfig(
+    assert settings.model_copy(update={'alpha3': 3, 'fuse_input': True}).architecture(11) == NetworkConfig(
         classes=11, alpha3=3, fuse_input=True)
-    assert settings._replace(outputs=20).architecture(11).classes == 20
-    assert settings._replace(outputs=11).architecture(11).classes == 11
+    assert settings.model_copy(update={'outputs': 20}).architecture(11).classes == 20
+    assert settings.model_copy(update={'outputs': 11}).architecture(11).classes == 11
     with pytest.raises(ParameterError, match='outputs is 10, too few for 11 classes'):
-        settings._replace(outputs=10).architecture(11)
+        settings.model_copy(update={'outputs': 10}).architecture(11)
 
 
 @pytest.mark.parametrize('change, key, value', [
@@ -72,7 +71,7 @@ def test_the_architecture_has_the_fields_of_the_network():
 def test_a_change_on_the_command_line(change, key, value):
     changed = read_recipe('paper', ['alpha3=3', change])
     assert getattr(changed, key) == value and type(getattr(changed, key)) is type(value)
-    assert changed == read_recipe('paper')._replace(alpha3=3, **{key: value})
+    assert changed == read_recipe('paper').model_copy(update=dict(alpha3=3, **{key: value}))
 
 
 def test_the_last_of_two_changes_counts():
@@ -120,10 +119,28 @@ def test_a_wrong_change_is_named(change, message):
     assert len(str(caught.value)) < 5000
 
 
+@pytest.mark.parametrize('how', ['change', 'recipe'])
+def test_the_old_name_of_a_setting_still_works(tmp_path, caplog, how):
+    (tmp_path / 'old.yaml').write_text('average: 0.9\n')
+    found = read_recipe('modern', ['average=0.9']) if how == 'change' else read_recipe(tmp_path / 'old.yaml')
+    assert found.ema == 0.9
+    assert caplog.messages == ["the setting 'average' is deprecated; it is called 'ema' now"]
+
+
+def test_the_old_and_the_new_name_of_a_setting_together(tmp_path):
+    assert read_recipe('paper', ['ema=0.9', 'average=0.8']).ema == 0.8
+    (tmp_path / 'both.yaml').write_text('average: 0.9\nema: 0.8\n')
+    with pytest.raises(ParameterError, match="'average' and 'ema' are the same setting; remove 'average'"):
+        read_recipe(tmp_path / 'both.yaml')
+    with pytest.raises(ParameterError, match='ema is 2; it must be a number from 0 to 0.99999'):
+        read_recipe('paper', ['average=2'])
+
+
 def test_a_recipe_of_ones_own(tmp_path):
     path = tmp_path / 'own.yaml'
     path.write_text('# mine\nepochs: 7\nscale: [0.9, 1.1]\n')
-    assert read_recipe(path) == read_recipe(str(path)) == read_recipe('paper')._replace(epochs=7, scale=(0.9, 1.1))
+    assert read_recipe(path) == read_recipe(str(path)) == read_recipe('paper').model_copy(
+        update={'epochs': 7, 'scale': (0.9, 1.1)})
 
 
 @pytest.mark.parametrize('content, message', [
@@ -157,7 +174,7 @@ def test_settings_that_lack_something():
 @pytest.mark.parametrize('changes', [{}, {'learning_rate': 1e-7, 'labels': 'Straße 1: "#2" \U0001f6a6.yaml'},
                                      {'labels': "it's\ta\nfile.yaml"}, {'labels': 'yes'}, {'labels': '0x10'}])
 def test_the_text_of_settings_reads_back(tmp_path, changes):
-    settings = read_recipe('modern')._replace(**changes)
+    settings = read_recipe('modern').model_copy(update=changes)
     path = tmp_path / 'shown.yaml'
     path.write_text(settings_text(settings), encoding='utf-8')
     assert read_recipe(path) == settings
@@ -166,8 +183,8 @@ def test_the_text_of_settings_reads_back(tmp_path, changes):
 
 def test_the_text_of_settings_explains_each():
     lines = settings_text(read_recipe('paper')).splitlines()
-    assert len(lines) == len(KINDS)
-    for line, key in zip(lines, KINDS):
+    assert len(lines) == len(DESCRIPTIONS)
+    for line, key in zip(lines, DESCRIPTIONS):
         assert line.startswith(key + ': ') and line.endswith('  # ' + DESCRIPTIONS[key])
 
 
@@ -178,7 +195,7 @@ HOSTILE = strategies.recursive(
 
 
 @hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
-@hypothesis.given(strategies.sampled_from(sorted(KINDS)), HOSTILE)
+@hypothesis.given(strategies.sampled_from(sorted(DESCRIPTIONS)), HOSTILE)
 def test_nothing_but_a_setting_is_accepted(key, value):
     values = read_recipe('paper').to_dict()
     try:

@@ -11,9 +11,9 @@ from small_samples import ALONE, SIZE, camvid_files, prepared, write
 from espnet_ros.datasets import camvid
 from espnet_ros.errors import LabelError
 from espnet_ros.labels import CAMVID, CATEGORY_SET, UNLABELED
-from espnet_ros.training.mixture import read_all
-from espnet_ros.training.samples import Prepared
-from espnet_ros.training.survey import Survey, class_weights, joined, survey
+from espnet_ros.training.loading import read_all
+from espnet_ros.training.samples import PreparedDataset
+from espnet_ros.training.survey import Survey, class_weights, combine, survey
 
 
 class Reader:
@@ -38,7 +38,7 @@ def files(tmp_path):
 
 
 def look(dataset, read, size=SIZE, label_set=CAMVID):
-    return survey(Prepared(dataset, label_set, size), len(label_set.ids), read, ALONE)
+    return survey(PreparedDataset(dataset, label_set, size), len(label_set.ids), read, ALONE)
 
 
 def test_it_counts_labels_and_measures_brightness(files, read):
@@ -54,7 +54,7 @@ def test_it_counts_labels_and_measures_brightness(files, read):
 
 def test_labels_are_counted_as_the_network_will_see_them(files, read):
     found = look(files, read, (64, 64), CATEGORY_SET)
-    samples = [Prepared(files, CATEGORY_SET, (64, 64))[i] for i in range(3)]
+    samples = [PreparedDataset(files, CATEGORY_SET, (64, 64))[i] for i in range(3)]
     assert found.pixels == tuple(np.bincount(
         np.concatenate([s.labels for s in samples], None), minlength=256)[:7].tolist())
 
@@ -80,12 +80,13 @@ def test_another_process_finds_the_cached_result(files, read):
         import sys
         from espnet_ros.datasets import camvid
         from espnet_ros.labels import CAMVID
-        from espnet_ros.training.samples import Prepared
+        from espnet_ros.training.samples import PreparedDataset
         from espnet_ros.training.survey import survey
-        from espnet_ros.training.team import Team
+        from espnet_ros.training.process_group import ProcessGroup
         def read(*_):
             raise SystemExit('it was read again')
-        print(survey(Prepared(camvid(sys.argv[1], 'train'), CAMVID, (96, 64)), 11, read, Team(0, 1, None)))"""
+        files = PreparedDataset(camvid(sys.argv[1], 'train'), CAMVID, (96, 64))
+        print(survey(files, 11, read, ProcessGroup(0, 1, None)))"""
     result = subprocess.run([sys.executable, '-c', program, str(files.pairs[0].image.parents[1])],
                             capture_output=True, text=True)
     assert (result.stderr, result.stdout) == ('', '{}\n'.format(look(files, read)))
@@ -107,7 +108,7 @@ def test_it_is_taken_again_when_anything_changed(tmp_path, files, read):
 
 
 def test_kept_samples_are_in_memory_and_read_anew(files, read):
-    samples = Prepared(files, CAMVID, SIZE)
+    samples = PreparedDataset(files, CAMVID, SIZE)
     found = survey(samples, 11, read, ALONE, keep=True)
     assert samples.is_kept and look(files, read) == found and read.count == 1
     for pair in files.pairs:
@@ -186,17 +187,17 @@ def test_ten_unusable_images_are_enough(tmp_path, read):
     assert [str(pair.labels) in line for pair, line in zip(files.pairs[1:], lines[:10])] == [True] * 10
 
 
-def test_surveys_of_a_mixture_are_joined_by_weight():
+def test_surveys_are_combined_by_weight():
     rng = np.random.default_rng(1)
     sets = [rng.normal(100, 20, (300, 3)), rng.normal(50, 5, (100, 3))]
     surveys = [Survey(pixels, tuple(values.mean(0)), tuple(values.std(0)))
                for pixels, values in zip(((300, 0), (20, 80)), sets)]
-    found = joined(surveys, [1.0, 3.0])
+    found = combine(surveys, [1.0, 3.0])
     assert found.pixels == (360, 240)
     mixed = np.concatenate([sets[0], sets[1], sets[1], sets[1]])
     np.testing.assert_allclose(found.mean, mixed.mean(0), atol=6e-4)
     np.testing.assert_allclose(found.std, mixed.std(0), atol=6e-4)
-    alone = joined(surveys[:1], [0.25, 3.0])
+    alone = combine(surveys[:1], [0.25, 3.0])
     assert alone.pixels == (75, 0)
     np.testing.assert_allclose(alone.mean + alone.std, surveys[0].mean + surveys[0].std, atol=6e-4)
 

@@ -11,15 +11,16 @@ from training_data import Interrupted, Stopper
 from espnet_ros.datasets import Streets
 from espnet_ros.errors import ModelError, ParameterError
 from espnet_ros.network import build
-from espnet_ros.training import checkpoints, trainer
-from espnet_ros.training.mixture import loader
+from espnet_ros.training import checkpoints, optimization, trainer
+from espnet_ros.training.loading import loader
+from espnet_ros.training.optimization import learning_rate, update_ema
 from espnet_ros.training.plan import make_plan
-from espnet_ros.training.team import Team
-from espnet_ros.training.trainer import Watch, learning_rate, train
+from espnet_ros.training.process_group import ProcessGroup
+from espnet_ros.training.trainer import Callback, train
 
 pytestmark = pytest.mark.slow
 
-ALONE = Team(0, 1, torch.device('cpu'))
+ALONE = ProcessGroup(0, 1, torch.device('cpu'))
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +48,12 @@ def table(folder):
 
 
 def test_two_stages_learn_and_leave_a_log(tmp_path):
-    watch = Stopper(-1)
+    callback = Stopper(-1)
     network, rows = train(plan('learning_rate=0.02', 'encoder_epochs=10', 'epochs=60', 'scale=[1, 1]', 'weight_decay=0',
                                'schedule=cosine', 'picture_epochs=30', 'validate_epochs=10'),
-                          tmp_path, ALONE, watch=watch)
+                          tmp_path, ALONE, callback=callback)
     assert network.config.variant == 'espnet' and not network.training
-    assert watch.notes == [('encoder', 0, 20, 'fresh weights'),
+    assert callback.notes == [('encoder', 0, 20, 'random weights'),
                            ('espnet', 0, 120, 'the encoder of the first stage')]
     assert [(r['stage'], r['epoch']) for r in rows] == [(1, i) for i in range(1, 11)] + [(2, i) for i in range(1, 61)]
     assert rows[-1]['loss'] < 0.5 * rows[0]['loss']
@@ -66,25 +67,25 @@ def test_two_stages_learn_and_leave_a_log(tmp_path):
     assert (tmp_path / 'curves.png').read_bytes()[:4] == b'\x89PNG'
 
 
-@pytest.mark.parametrize('changes', [(), ('checkpoint_steps=1', 'average=0.9'),
+@pytest.mark.parametrize('changes', [(), ('checkpoint_steps=1', 'ema=0.9'),
                                      ('select=best', 'optimizer=adamw', 'schedule=cosine')])
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, changes):
     whole, whole_rows = train(plan(*changes), tmp_path / 'whole', ALONE)
     begins = []
     for steps in (1, 3, 2, 4):  # an epoch has two
-        watch = Stopper(steps)
+        callback = Stopper(steps)
         with pytest.raises(Interrupted):
-            train(plan(*changes), tmp_path / 'parts', ALONE, watch=watch)
-        begins.append(watch.notes[0][:2])
-    watch = Stopper(-1)
-    parts, rows = train(plan(*changes), tmp_path / 'parts', ALONE, watch=watch)
+            train(plan(*changes), tmp_path / 'parts', ALONE, callback=callback)
+        begins.append(callback.notes[0][:2])
+    callback = Stopper(-1)
+    parts, rows = train(plan(*changes), tmp_path / 'parts', ALONE, callback=callback)
     assert equal(parts, whole)
     timeless = [{k: v for k, v in row.items() if k not in ('seconds', 'images per second', 'waiting')}
                 for row in (*whole_rows, *rows)]
     assert timeless[:len(rows)] == timeless[len(rows):] and len(rows) == 5
     # The step in which it was interrupted is lost, and with checkpoints between epochs only, the epoch.
     middle = 3 if 'checkpoint_steps=1' in changes else 2
-    assert [*begins, watch.notes[0][:2]] == [('encoder', 0), ('encoder', 0), ('encoder', 2), ('encoder', middle),
+    assert [*begins, callback.notes[0][:2]] == [('encoder', 0), ('encoder', 0), ('encoder', 2), ('encoder', middle),
                                              ('espnet', 2) if middle == 3 else ('encoder', 4)]
     again, _ = train(plan(*changes), tmp_path / 'parts', ALONE)
     assert equal(again, whole)  # and a complete one is not trained again
@@ -101,10 +102,10 @@ def test_another_seed_gives_other_weights(tmp_path):
 
 
 def test_what_is_kept_is_the_average(tmp_path):
-    kept, _ = train(plan('average=0.9', 'encoder_epochs=0', 'epochs=2'), tmp_path, ALONE)
-    state = checkpoints.read(tmp_path, plan('average=0.9', 'encoder_epochs=0', 'epochs=2').identity)
+    kept, _ = train(plan('ema=0.9', 'encoder_epochs=0', 'epochs=2'), tmp_path, ALONE)
+    state = checkpoints.read(tmp_path, plan('ema=0.9', 'encoder_epochs=0', 'epochs=2').identity)
     name = 'encoder.classifier.weight'
-    assert torch.equal(kept.state_dict()[name], state.average[name])
+    assert torch.equal(kept.state_dict()[name], state.ema[name])
     assert not torch.equal(kept.state_dict()[name], state.network[name])
 
 
@@ -112,7 +113,7 @@ def test_the_average_follows_slowly():
     average, network = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
     average.weight.data.fill_(1.0)
     network.weight.data.fill_(3.0)
-    trainer._approach(average, network, 0.75)
+    update_ema(average, network, 0.75)
     assert average.weight.item() == 1.5
 
 
@@ -131,15 +132,15 @@ def test_the_best_network_is_kept_when_that_is_asked_for(tmp_path, monkeypatch):
 
 def test_a_loss_that_is_no_number_ends_the_training_at_the_last_checkpoint(tmp_path, monkeypatch):
     settings = plan('encoder_epochs=0')
-    real, calls = trainer.functional.cross_entropy, []
+    real, calls = optimization.functional.cross_entropy, []
 
     def broken(*args, **kwargs):
         calls.append(0)
         return real(*args, **kwargs) * (math.nan if len(calls) == 4 else 1.0)
 
-    monkeypatch.setattr(trainer.functional, 'cross_entropy', broken)
+    monkeypatch.setattr(optimization.functional, 'cross_entropy', broken)
     with pytest.raises(ParameterError, match=r'stage 2, epoch 2, step 2: the loss became nan, on shapes 0_00000\d of '
-                                             r'shapes 0; .*; the checkpoint before it is kept. Lower learning_rate'):
+                                             r'shapes 0; .*; the last checkpoint is kept. Lower learning_rate'):
         train(settings, tmp_path, ALONE)
     kept = checkpoints.read(tmp_path, settings.identity)
     assert (kept.stage, kept.epoch, kept.step) == (2, 1, 0)
@@ -151,7 +152,7 @@ def test_a_loss_that_is_no_number_ends_the_training_at_the_last_checkpoint(tmp_p
 def test_weights_that_are_no_numbers_are_not_kept(tmp_path):
     settings = plan('encoder_epochs=0', 'epochs=1')
 
-    class Poison(Watch):
+    class Poison(Callback):
         steps = 0
 
         def step(self, loss):
@@ -162,7 +163,7 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path):
             run['self']._network.up1.weight.data[0] = math.inf
 
     with pytest.raises(ParameterError, match='weights became infinite or NaN'):
-        train(settings, tmp_path, ALONE, watch=Poison())
+        train(settings, tmp_path, ALONE, callback=Poison())
     assert checkpoints.read(tmp_path, settings.identity) is None
 
 
@@ -186,7 +187,7 @@ def test_a_folder_of_another_training_is_left_alone(tmp_path):
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / 'checkpoint.pt').write_bytes(b'PK damaged')
-    with pytest.raises(ModelError, match=r'checkpoint.pt. cannot be read .*; --restart begins anew'):
+    with pytest.raises(ModelError, match=r'checkpoint.pt. cannot be read .*; --restart starts over'):
         train(plan(), tmp_path, ALONE)
 
 
@@ -295,7 +296,7 @@ def test_a_small_network_learns_streets_by_heart(tmp_path):
     """In a few minutes 32 of them: with batches of 8, 300 epochs get to 98% of categories and 95% of classes."""
     changes = ('alpha2=2', 'alpha3=2', 'width_divider=3', 'size=[128, 64]', 'encoder_crop=[128, 64]', 'crop=[128, 64]',
                'batch=4', 'scale=[1, 1]', 'flip=0', 'weight_decay=0', 'class_weights=none', 'schedule=cosine',
-               'learning_rate=0.01', 'warmup=0.05', 'average=0.9', 'encoder_epochs=60', 'epochs=240',
+               'learning_rate=0.01', 'warmup=0.05', 'ema=0.9', 'encoder_epochs=60', 'epochs=240',
                'validate_epochs=240')
     streets = Streets(8, 128, 64)
     _, rows = train(make_plan(training_data.settings(*changes), [(streets, 1.0)], [streets], ALONE), tmp_path, ALONE)

@@ -7,8 +7,8 @@ from espnet_ros.bags.writer import BagSettings, write_bag
 from espnet_ros.datasets import Streets
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.labels import CAMVID, CITYSCAPES
-from espnet_ros.training.mixture import read_all
-from espnet_ros.training.samples import Prepared
+from espnet_ros.training.loading import read_all
+from espnet_ros.training.samples import PreparedDataset
 from espnet_ros.training.sources import open_source
 
 
@@ -45,12 +45,12 @@ def test_the_labeled_frames_of_a_bag(tmp_path):
     write_bag(tmp_path / 'bag', [dataset(count=4)], BagSettings(images='png'))
     found, weight = open_source('bag:{}@2'.format(tmp_path / 'bag'))
     assert (found.name, len(found), weight) == ("bag '{}'".format(tmp_path / 'bag'), 4, 2.0)
-    names = [sample.name for sample in read_all(Prepared(found, found.label_set, SIZE), workers=2)]
+    names = [sample.name for sample in read_all(PreparedDataset(found, found.label_set, SIZE), workers=2)]
     assert names == ['{} of {}'.format(item.name, found.name) for item in found]
 
 
 def test_bags_of_cityscapes_become_camvid(tmp_path):
     write_bag(tmp_path / 'bag', [Streets(2, 96, 64)])
-    samples = Prepared(open_source('bag:{}'.format(tmp_path / 'bag'))[0], CAMVID, SIZE)
+    samples = PreparedDataset(open_source('bag:{}'.format(tmp_path / 'bag'))[0], CAMVID, SIZE)
     assert samples.dataset.label_set == CITYSCAPES
-    np.testing.assert_array_equal(samples[1].labels, Prepared(Streets(2, 96, 64), CAMVID, SIZE)[1].labels)
+    np.testing.assert_array_equal(samples[1].labels, PreparedDataset(Streets(2, 96, 64), CAMVID, SIZE)[1].labels)

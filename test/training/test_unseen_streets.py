@@ -10,10 +10,10 @@ from espnet_ros.evaluation.offline import Setup
 from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.training.plan import make_plan
+from espnet_ros.training.process_group import join_process_group
 from espnet_ros.training.settings import read_recipe
-from espnet_ros.training.team import joined
 from espnet_ros.training.trainer import train
-from espnet_ros.training.transfer import Start
+from espnet_ros.training.transfer import Pretrained
 
 
 def camvid(shared, split):
@@ -38,11 +38,11 @@ def test_unseen(shared, tmp_path, width, height, expected, tolerance):
 
 @pytest.mark.timeout(900)
 def test_after_an_epoch(shared, tmp_path):
-    start = Start(models.find(str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth')))
+    start = Pretrained(models.find(str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth')))
     settings = read_recipe('modern', (
-        'size=[480, 360]', 'crop=[480, 360]', 'encoder_epochs=0', 'epochs=1', 'batch=4', 'outputs=20', 'average=0',
+        'size=[480, 360]', 'crop=[480, 360]', 'encoder_epochs=0', 'epochs=1', 'batch=4', 'outputs=20', 'ema=0',
         'learning_rate=0.0005', 'scale=[1, 1]', 'stretch=0', 'rotation=0', 'light=0.3', 'blur=0'))
-    with joined('cpu') as team:
-        plan = make_plan(settings, [(camvid(shared, 'train'), 1.0)], [camvid(shared, 'val')], team, start)
-        _, rows = train(plan, tmp_path, team)
+    with join_process_group('cpu') as group:
+        plan = make_plan(settings, [(camvid(shared, 'train'), 1.0)], [camvid(shared, 'val')], group, start)
+        _, rows = train(plan, tmp_path, group)
     assert rows[0]['camvid val category mIOU'] > 70 > 51.97  # measured: 75.5, and 77.2 with another seed

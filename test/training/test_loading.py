@@ -12,10 +12,10 @@ from small_samples import ALONE, SIZE, dataset, parts, prepared, settings, stage
 from espnet_ros.datasets import Dataset
 from espnet_ros.errors import EngineError, LabelError, ParameterError
 from espnet_ros.labels import CAMVID, UNLABELED
-from espnet_ros.training import mixture
-from espnet_ros.training.mixture import Part, epoch_tickets, loader, read_all, steps_of
-from espnet_ros.training.samples import Prepared
-from espnet_ros.training.team import Team
+from espnet_ros.training import loading
+from espnet_ros.training.loading import Part, epoch_order, loader, read_all, steps_of
+from espnet_ros.training.process_group import ProcessGroup
+from espnet_ros.training.samples import PreparedDataset
 
 LIVELY = {'scale': (0.5, 2.0), 'stretch': 0.1, 'rotation': 5.0, 'light': 1.0, 'blur': 0.5}
 
@@ -36,7 +36,7 @@ class Broken(Dataset):
 
 
 def broken(accident):
-    return Prepared(Broken(accident), CAMVID, SIZE)
+    return PreparedDataset(Broken(accident), CAMVID, SIZE)
 
 
 def wrong_label(i):
@@ -44,8 +44,8 @@ def wrong_label(i):
         raise LabelError("the label image '4.png' holds the value 77")
 
 
-def batches(mixed, changes=None, team=ALONE, workers=0, epoch=0, step=0):
-    return list(loader(settings(**LIVELY, **(changes or {})), mixed, team, workers, epoch, step))
+def batches(mixed, changes=None, group=ALONE, workers=0, epoch=0, step=0):
+    return list(loader(settings(**LIVELY, **(changes or {})), mixed, group, workers, epoch, step))
 
 
 def check_same(found, expected):
@@ -57,20 +57,20 @@ def check_same(found, expected):
 
 def test_weights_say_how_often_an_epoch_sees_an_image():
     mixed = parts((8, 0.25), (5, 1.0), (4, 3.0), (4, 1.5))
-    tickets = epoch_tickets(mixed, seed=1, stage=2, epoch=3)
-    assert [t.position for t in tickets] == list(range(2 + 5 + 12 + 6)) and {t.epoch for t in tickets} == {3}
-    seen = [collections.Counter(t.image for t in tickets if t.part == i) for i in range(4)]
+    order = epoch_order(mixed, seed=1, stage=2, epoch=3)
+    assert [t.position for t in order] == list(range(2 + 5 + 12 + 6)) and {t.epoch for t in order} == {3}
+    seen = [collections.Counter(t.image for t in order if t.part == i) for i in range(4)]
     assert list(seen[0].values()) == [1, 1]
     assert seen[1] == dict.fromkeys(range(5), 1) and seen[2] == dict.fromkeys(range(4), 3)
     assert sorted(seen[3].values()) == [1, 1, 2, 2]
-    assert {t.part for t in tickets[:12]} == {t.part for t in tickets[12:]} == {0, 1, 2, 3}  # mixed
+    assert {t.part for t in order[:12]} == {t.part for t in order[12:]} == {0, 1, 2, 3}  # mixed
 
 
 def test_the_order_is_another_one_in_each_epoch_and_known_beforehand():
     mixed = parts((8, 0.25), (5, 1.0))
 
     def order(*which):
-        return [(t.part, t.image) for t in epoch_tickets(mixed, *which)]
+        return [(t.part, t.image) for t in epoch_order(mixed, *which)]
 
     assert order(1, 2, 3) == order(1, 2, 3)
     assert len({tuple(order(*which)) for which in ((1, 2, 3), (1, 2, 4), (1, 1, 3), (2, 2, 3))}) == 4
@@ -83,7 +83,7 @@ def test_steps_of_an_epoch():
     assert steps_of(stage(parts((4, 3.0))), 12) == 1
     with pytest.raises(ParameterError, match='an epoch has 7 images, too few for a batch of 8; add data, raise a '):
         steps_of(stage(parts((8, 0.25), (5, 1.0))), 8)
-    with pytest.raises(ParameterError, match='the weight 0.01 leaves an epoch none of the 8 images of part 1; raise'):
+    with pytest.raises(ParameterError, match='with weight 0.01 an epoch has none of the 8 images of part 1; raise'):
         steps_of(stage(parts((5, 1.0), (8, 0.01))), 2)
 
 
@@ -101,10 +101,10 @@ def test_a_batch():
 def test_a_batch_holds_what_the_augmentation_makes_of_its_images():
     mixed = parts((4, 1.0))
     nothing = {'scale': (1.0, 1.0), 'stretch': 0.0, 'rotation': 0.0, 'light': 0.0, 'blur': 0.0, 'flip': 0.0}
-    tickets = epoch_tickets(mixed, settings().seed, 2, 0)
+    order = epoch_order(mixed, settings().seed, 2, 0)
     found, = list(loader(settings(batch=4, **nothing), stage(mixed, 1, SIZE), ALONE, 0, 0, 0))
-    for i, ticket in enumerate(tickets):
-        image, labels, name = mixed[0].samples[ticket.image]
+    for i, index in enumerate(order):
+        image, labels, name = mixed[0].samples[index.image]
         assert found.names[i] == name
         np.testing.assert_array_equal(found.image[i].permute(1, 2, 0).numpy(), image)
         np.testing.assert_array_equal(found.labels[i].numpy(), labels)
@@ -150,19 +150,19 @@ def test_it_goes_on_from_any_step():
 def test_processes_share_the_batch_of_one(count):
     mixed = stage(parts((6, 1.0), (3, 1.0)), epochs=2)
     alone = batches(mixed, {'batch': 4})
-    team = [batches(mixed, {'batch': 4}, Team(rank, count, torch.device('cpu'))) for rank in range(count)]
+    group = [batches(mixed, {'batch': 4}, ProcessGroup(rank, count, torch.device('cpu'))) for rank in range(count)]
     for step, whole in enumerate(alone):
         for i in range(4):
-            own = team[i % count][step]
+            own = group[i % count][step]
             assert own.names[i // count] == whole.names[i]
             assert torch.equal(own.image[i // count], whole.image[i])
             assert torch.equal(own.labels[i // count], whole.labels[i])
-        assert sum(len(own[step].names) for own in team) == 4
+        assert sum(len(own[step].names) for own in group) == 4
 
 
 def test_more_processes_than_images_in_a_batch():
     with pytest.raises(ParameterError, match='a batch of 2 is too small for 3 processes; raise the setting batch'):
-        batches(stage(parts((6, 1.0))), team=Team(2, 3, torch.device('cpu')))
+        batches(stage(parts((6, 1.0))), group=ProcessGroup(2, 3, torch.device('cpu')))
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ def all_samples(samples):
 @pytest.mark.parametrize('read', [all_batches, all_samples])
 def test_a_killed_worker_ends_it_with_a_sentence(read):
     before = signal.getsignal(signal.SIGCHLD)
-    with pytest.raises(EngineError, match=r'images cannot be read by 2 processes: .+; is there memory for them'):
+    with pytest.raises(EngineError, match=r'images cannot be read by 2 processes: .+; free memory'):
         read(broken(killed_in_a_worker()))
     assert signal.getsignal(signal.SIGCHLD) is before  # PyTorch's would interrupt whatever is done meanwhile
 
@@ -223,7 +223,7 @@ def test_a_killed_worker_ends_it_with_a_sentence(read):
 def test_a_mistake_in_a_worker_is_not_taken_for_a_lack_of_memory(monkeypatch):
     def batches_of(*_, **__):
         raise RuntimeError('Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback')
-    monkeypatch.setattr(mixture, 'DataLoader', batches_of)
+    monkeypatch.setattr(loading, 'DataLoader', batches_of)
     with pytest.raises(RuntimeError, match='Caught RuntimeError'):
         all_samples(prepared())
 
