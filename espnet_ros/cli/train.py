@@ -2,7 +2,6 @@
 import argparse
 import os
 import pathlib
-import platform
 import shlex
 import sys
 
@@ -15,6 +14,7 @@ from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.train_progress import TrainingProgress
 from espnet_ros.datasets import SPECS
 from espnet_ros.errors import EspnetError, ParameterError
+from espnet_ros.performance.environment import environment
 from espnet_ros.training.plan import make_plan
 from espnet_ros.training.process_group import join_process_group
 from espnet_ros.training.result import REPORT, write_model
@@ -75,7 +75,8 @@ def run(options):
             if group.is_first:
                 raise
             return 1  # rank 0 prints it
-        device = torch.cuda.get_device_name(group.device) if group.device.type == 'cuda' else platform.processor()
+        device = torch.cuda.get_device_name(group.device) if group.device.type == 'cuda' else (
+            dict(environment())['cpu'])
     if not group.is_first:
         return 0
     card = write_model(plan, network, {
@@ -83,7 +84,7 @@ def run(options):
                  for part in plan.parts],
         'settings': settings.to_dict(), 'began with': _described(plan.start),
         'hours': round(sum(row['seconds'] for row in rows) / 3600, 2), 'processes': group.size,
-        'machine': '{}, PyTorch {}'.format(device or 'CPU', torch.__version__),
+        'machine': '{}, PyTorch {}'.format(device, torch.__version__),
         'command': shlex.join(['espnet-ros', 'train', *sys.argv[2:]])}, options.out)
     _print_summary(card, options)
     return 0
