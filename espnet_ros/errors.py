@@ -33,3 +33,13 @@ def quoted(value):
     """Foreign text fit for a message: quoted, on one line, ASCII, not long."""
     text = str(value)
     return ascii(text if len(text) <= 100 else text[:100] + '...')
+
+
+def printable(text):
+    """Text fit for a terminal: on one line, without control characters, which could move its cursor or worse."""
+    return ''.join(c if c.isprintable() else '?' for c in ' '.join(str(text).split()))
+
+
+def one_line(text):
+    """Foreign text fit for the middle of a message: `printable`, not long."""
+    return printable(text)[:300]

@@ -6,13 +6,17 @@ import tempfile
 
 import yaml
 
-from espnet_ros.errors import ModelError
+from espnet_ros.errors import ModelError, one_line
 
 
 def write_file(path, content):
-    """Write bytes to a file; an older one stays whole until the new one is complete. Raises ModelError."""
+    """Write bytes to a file; an older one stays whole until the new one is complete.
+
+    Raises ModelError, also when something other than a file has that name.
+    """
     folder = os.path.dirname(os.path.abspath(str(path)))
     try:
+        check_replaceable(path)
         handle, temporary = tempfile.mkstemp('.partial', os.path.basename(str(path)) + '.', folder)
         try:
             with os.fdopen(handle, 'wb') as stream:
@@ -28,13 +32,20 @@ def write_file(path, content):
         raise ModelError("cannot write '{}': {}".format(path, error.strerror or error))
 
 
+def check_replaceable(path):
+    """Raise OSError when a path exists and is no regular file: a device, say, that renaming would take away."""
+    if os.path.exists(str(path)) and not os.path.isfile(str(path)):
+        raise OSError(errno.EEXIST, 'it exists and is not a regular file')
+
+
 def read_bytes(path, limit):
     """Return the content of a regular file. Raises OSError, also when it is no regular file or longer than `limit`."""
     # Without waiting: a named pipe that nobody writes to would hold the caller forever.
-    with open(os.open(str(path), os.O_RDONLY | os.O_NONBLOCK), 'rb') as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, 'it is not a regular file')
+    handle = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, 'it is not a regular file')
+    with open(handle, 'rb') as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, 'it has more than {} bytes'.format(limit))
@@ -66,6 +77,14 @@ def read_yaml(path, what, error_class):
     if len(text) > YAML_CHARACTERS:
         raise error_class("{} '{}' is longer than {} characters".format(what, path, YAML_CHARACTERS))
     try:
+        return parse_yaml(text)
+    except ValueError as error:
+        raise error_class("{} '{}' is not YAML: {}".format(what, path, error))
+
+
+def parse_yaml(text):
+    """Return the plain data in YAML text. Raises ValueError."""
+    try:
         return yaml.load(text, _PlainLoader)
     except Exception as error:  # PyYAML also lets KeyError, ValueError and more out, for dates and tags that are none
-        raise error_class("{} '{}' is not YAML: {}".format(what, path, ' '.join(str(error).split())[:200]))
+        raise ValueError(one_line(error)[:200])

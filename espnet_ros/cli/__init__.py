@@ -5,7 +5,7 @@ import os
 import sys
 
 from espnet_ros import __version__
-from espnet_ros.errors import EspnetError
+from espnet_ros.errors import EspnetError, printable
 from espnet_ros.process import tune_process
 
 COMMANDS = {
@@ -49,7 +49,7 @@ def main(argv=None):
         sys.stdout.flush()
         return code
     except EspnetError as error:
-        print('espnet-ros: error: ' + ' '.join(str(error).split()), file=sys.stderr)
+        print('espnet-ros: error: ' + printable(error), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print('espnet-ros: interrupted', file=sys.stderr)

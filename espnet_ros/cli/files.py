@@ -7,6 +7,7 @@ import pathlib
 import cv2
 
 from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.files import check_replaceable
 from espnet_ros.images.sources import IMAGE_SUFFIXES
 from espnet_ros.images.video import VideoFile
 
@@ -65,8 +66,10 @@ def replacing(path):
     """Yield a temporary path that takes the place of `path` when all went well. Raises ParameterError."""
     temporary = path.with_name('.{}-{}{}'.format(path.stem, os.getpid(), path.suffix))
     try:
+        check_replaceable(path)
         try:
             yield temporary
+            check_replaceable(path)
             os.replace(temporary, path)
         finally:
             with contextlib.suppress(FileNotFoundError):

@@ -1,11 +1,15 @@
 """`espnet-ros models`: what can be given to --model."""
 import json
 import os
+import sys
 
-import tqdm
 import yaml
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
 
 from espnet_ros import models
+from espnet_ros.errors import ModelError, printable
 from espnet_ros.models.card import card_to_dict
 from espnet_ros.network import count
 
@@ -22,7 +26,7 @@ def add_arguments(parser):
 
     action = actions.add_parser(
         'fetch', help='get the weights of models', description='Get the weights of models. A transfer that was cut '
-        'goes on where it ended. Proxies are taken from https_proxy and no_proxy.')
+        'is tried again. Proxies are taken from https_proxy and no_proxy.')
     action.add_argument('names', metavar='NAME', nargs='*', help='a name of `espnet-ros models list`')
     action.add_argument('--all', action='store_true', help='all known models')
     action.add_argument('--from', dest='from_file', metavar='FILE',
@@ -49,8 +53,7 @@ def add_arguments(parser):
 
 
 def run(options):
-    options.action(options)
-    return 0
+    return options.action(options) or 0
 
 
 def _list(options):
@@ -58,17 +61,19 @@ def _list(options):
     if options.json:
         print(json.dumps([_described(e) for e in entries], indent=2))
         return
-    rows = [('NAME', 'CLASSES', 'INPUT', 'PARAMETERS', 'STATE', 'MIOU', 'CATEGORIES', 'MEASURED ON')]
-    rows += [_row(_described(e)) for e in entries]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    table = Table('NAME', 'CLASSES', 'INPUT', 'PARAMETERS', 'STATE', 'MIOU', 'CATEGORIES', 'MEASURED ON', box=None,
+                  pad_edge=False, padding=(0, 1))
+    for e in entries:
+        table.add_row(*_row(_described(e)))
+    # Into a file or pipe each model stays on one line.
+    Console(width=None if sys.stdout.isatty() else 10000, markup=False, highlight=False).print(table)
 
 
 def _described(entry):
     card = entry.card
     return {
-        'name': card.name, 'description': card.description, 'state': entry.state, 'card': entry.card_path,
+        'name': card.name, 'default': card.name == models.DEFAULT,
+        'description': card.description, 'state': entry.state, 'card': entry.card_path,
         'weights': entry.weights_path or None, 'label_set': card.label_set.name, 'classes': list(card.label_set.names),
         'input': {'width': card.input_width, 'height': card.input_height},
         'parameters': card.parameters or count(card.architecture), 'license': card.license,
@@ -78,8 +83,9 @@ def _described(entry):
 
 def _row(model):
     measured, result = next(((name, r) for name, r in model['results'].items() if isinstance(r, dict)), ('', {}))
+    state = model['state'] + (', default' if model['default'] else '')
     return (model['name'], str(len(model['classes'])), '{width}x{height}'.format(**model['input']),
-            '{:,}'.format(model['parameters']), model['state'], str(result.get('class mIOU', '-')),
+            '{:,}'.format(model['parameters']), state, str(result.get('class mIOU', '-')),
             str(result.get('category mIOU', '-')), measured or '-')
 
 
@@ -90,11 +96,25 @@ def _fetch(options):
         options.usage_error('--from goes with one name')
     # All names first: a mistake in the last should not show after the first has come.
     entries = [models.entry(name) for name in options.names] or models.available()
+    failed = 0
+    console = Console(stderr=True)
     for entry in entries:
         name = entry.card.name
-        with tqdm.tqdm(desc=name, unit='B', unit_scale=True, disable=None, leave=False) as bar:
-            model = models.fetch(name, lambda done, total, bar=bar: _advance(bar, done, total), options.from_file)
+        columns = TextColumn('{task.description}'), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(name, total=None)
+            try:
+                model = models.fetch(name, lambda done, total, bar=bar, task=task: bar.update(
+                    task, completed=done, total=total), options.from_file)
+            except ModelError as error:
+                if len(entries) == 1:
+                    raise
+                failed += 1
+                bar.stop()
+                print('espnet-ros: error: ' + printable(error), file=sys.stderr)
+                continue
         print('{}: {}'.format(name, model.weights_path))
+    return 1 if failed else 0
 
 
 def _add(options):
@@ -108,11 +128,6 @@ def _add(options):
 def _remove(options):
     for name in options.names:
         models.remove(name)
-
-
-def _advance(bar, done, total):
-    bar.total = total
-    bar.update(done - bar.n)
 
 
 def _show(options):

@@ -14,7 +14,7 @@ from espnet_ros.deploy import OPSET, OPSETS
 from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.deploy.folding import fold
 from espnet_ros.deploy.heads import DeconvolutionHead, UpsamplingHead
-from espnet_ros.errors import ModelError
+from espnet_ros.errors import ModelError, one_line
 from espnet_ros.files import write_file
 from espnet_ros.labels import UNLABELED, label_set_to_dict
 from espnet_ros.network.espnet import ESPNet
@@ -70,7 +70,7 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
         onnx.checker.check_model(model)
     except Exception as error:  # RuntimeError, ValueError and exceptions of the exporter's and the checker's own
         raise ModelError('PyTorch {} cannot export {} at {}x{} with ONNX opset {}: {}'.format(
-            torch.__version__, card.name, width, height, opset, ' '.join(str(error).split())[:200]))
+            torch.__version__, card.name, width, height, opset, one_line(error)))
     return model.SerializeToString()
 
 
@@ -164,7 +164,7 @@ def _verify(content, deployed, width, height):
         labels = session.run(['labels'], {'image': image})[0]
     except Exception as error:  # of many kinds, all its own
         raise ModelError('ONNX Runtime {} cannot run what was exported, try another opset: {}'.format(
-            runtime.__version__, ' '.join(str(error).split())[:200]))
+            runtime.__version__, one_line(error)))
     share = float(np.mean(labels == wanted)) if labels.shape == wanted.shape else 0.0
     if share < AGREEMENT:
         raise ModelError('ONNX Runtime {} finds other labels than PyTorch on {:.2f}% of the pixels; nothing was written'

@@ -8,7 +8,7 @@ from espnet_ros.deploy.deploy import deploy
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.verification import compare, example_images, pytorch
-from espnet_ros.errors import EngineError, ModelError
+from espnet_ros.errors import EngineError, ModelError, one_line
 from espnet_ros.process import release_freed_memory, return_freed_memory
 
 # OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries them in this order.
@@ -55,7 +55,7 @@ class OpenVINOEngine(Engine):
             for image, answer in self._examples:
                 compare(self._infer(image, confidence), answer, self.precision)
         except (EngineError, RuntimeError, MemoryError) as error:  # OpenVINO's are RuntimeErrors of many lines
-            return _sentence(error)
+            return one_line(error)
         return ''
 
     def run(self, image, confidence=False):
@@ -121,7 +121,7 @@ def _precisions(wanted, openvino):
     try:
         capabilities = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
     except RuntimeError as error:
-        raise EngineError('OpenVINO cannot use this CPU: ' + _sentence(error))
+        raise EngineError('OpenVINO cannot use this CPU: ' + one_line(error))
     there = [name for name, (_, capability) in _PRECISIONS.items() if capability in capabilities]
     if wanted == 'auto':
         return there
@@ -131,7 +131,3 @@ def _precisions(wanted, openvino):
         raise EngineError('this CPU does not compute in {}; with OpenVINO it does in {}'.format(
             wanted, ' and '.join(there)))
     return [wanted]
-
-
-def _sentence(error):
-    return ' '.join(str(error).split())[:300]

@@ -9,7 +9,7 @@ import typing
 import cv2
 import numpy as np
 
-from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.files import read_bytes
 from espnet_ros.images.headers import image_size
 from espnet_ros.images.limits import MAX_PIXELS, check_size
@@ -129,18 +129,18 @@ def read_image(path):
     try:
         data = read_bytes(path, MAX_FILE_BYTES)  # cv2.imread takes only UTF-8 file names, and hides why it fails
     except OSError as error:
-        raise SourceError('cannot read {}: {}'.format(_shown(path), error.strerror))
+        raise SourceError('cannot read {}: {}'.format(printable(path), error.strerror))
     size = image_size(data)
     image = None
     if size and _is_whole(data):
-        _check_size(size, _shown(path))
+        _check_size(size, printable(path))
         try:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         except (cv2.error, MemoryError):
             pass
     if image is None:
         raise SourceError('{} ({} bytes) is no image, or a damaged one; copy it again or take it away'.format(
-            _shown(path), len(data)))
+            printable(path), len(data)))
     return image
 
 
@@ -214,7 +214,7 @@ class _Video(Source):
             if video is not None:
                 return video
         raise SourceError('{} is no video that OpenCV can read here; convert it, for instance to MP4 with H.264'.format(
-            _shown(self._path)))
+            printable(self._path)))
 
     def _once(self):
         stem = os.path.splitext(os.path.basename(self._path))[0]
@@ -224,10 +224,10 @@ class _Video(Source):
             number += 1
         if number == 0:
             raise SourceError('{} holds no picture that can be read; it is empty or damaged'.format(
-                _shown(self._path)))
+                printable(self._path)))
         if number < 0.95 * self.count - 1:  # the count in the file is an estimate
             self._note('{} breaks off after {} of {} pictures; it is damaged or was cut short'.format(
-                _shown(self._path), number, self.count))
+                printable(self._path), number, self.count))
 
 
 class _Webcam(Source):
@@ -330,11 +330,11 @@ def _images_in(folder):
     try:
         names = os.listdir(folder)
     except OSError as error:
-        raise SourceError('cannot read the folder {}: {}'.format(_shown(folder), error.strerror))
+        raise SourceError('cannot read the folder {}: {}'.format(printable(folder), error.strerror))
     paths = [os.path.join(folder, name) for name in sorted(names, key=_natural)
              if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')]
     if not paths:
-        raise SourceError('the folder {} holds no images ({})'.format(_shown(folder), ', '.join(IMAGE_SUFFIXES)))
+        raise SourceError('the folder {} holds no images ({})'.format(printable(folder), ', '.join(IMAGE_SUFFIXES)))
     return paths
 
 
@@ -377,9 +377,4 @@ def _sane(value, limit):
 
 def _public(address):
     """The address without user, password and query."""
-    return _shown(re.sub('[?].*', '?...', re.sub('//.*@', '//', address)) if '://' in address else address)
-
-
-def _shown(path):
-    """A path fit to print: file names may hold bytes that are no text, and line breaks."""
-    return ''.join(c if c.isprintable() else '?' for c in path)
+    return printable(re.sub('[?].*', '?...', re.sub('//.*@', '//', address)) if '://' in address else address)

@@ -4,51 +4,52 @@ import fcntl
 import hashlib
 import http.client
 import os
-import ssl
+import re
+import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from espnet_ros import __version__
-from espnet_ros.errors import ModelError
-from espnet_ros.models.catalog import CACHE_REMEDY, SHIPPED, Model, available, cache_directory, entry, find
+from espnet_ros.errors import ModelError, one_line
+from espnet_ros.files import write_file
+from espnet_ros.models.catalog import ADDED, CACHE_REMEDY, SHIPPED, Model, available, cache_directory, entry, find
 from espnet_ros.models.checkpoint import MAX_BYTES, sha256_of
 
 TIMEOUT = 20.0
 """Seconds that a server may stay silent."""
 
+TOTAL_SECONDS = 600.0
+"""Seconds for all attempts together, however the server spends them."""
+
 WAITS = (1.0, 2.0, 4.0)
 """Seconds before each further attempt when a transfer was cut."""
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 _LOOPBACK = ('localhost', '127.0.0.1', '::1')
 
 
 def fetch(name, progress=None, from_file=None):
     """Put the weights of a known model into the cache and return its Model; nothing to do when they are here.
 
-    progress: called with (bytes so far, bytes in all or None) while they come from the card's source; a transfer that
-    was cut goes on where it ended. from_file: copy this file instead. Nothing but the file with the card's SHA-256
-    gets into the cache. Processes that fetch at the same time wait for each other. Raises ModelError.
+    progress: called with (bytes so far, bytes in all or None) while they come from the card's source. from_file: copy
+    this file instead. Nothing but the file with the card's SHA-256 gets into the cache. Processes that fetch at the
+    same time wait for each other. Raises ModelError.
     """
     known = entry(name)
-    if known.state == SHIPPED:
+    if known.state in (SHIPPED, ADDED):
         return find(name)
     card = known.card
     content = None if from_file is None else _read_file(card, str(from_file))
     target = os.path.join(cache_directory(), card.weights)
-    partial = target + '.partial'
     with _lock(cache_directory()):
         if os.path.isfile(target) and sha256_of(target) == card.sha256:
             return Model(card, target)
-        if content is not None:
-            with _writing(partial), open(partial, 'wb') as stream:
-                stream.write(content)
-        elif not os.path.isfile(partial) or sha256_of(partial) != card.sha256:
-            _download(card, partial, progress or (lambda done, total: None))
-        with _writing(target):
-            os.replace(partial, target)
+        if content is None:
+            content = _download(card, progress or (lambda done, total: None))
+        try:
+            write_file(target, content)
+        except ModelError as error:
+            raise ModelError('{}; make room there or {}'.format(error, CACHE_REMEDY))
     return Model(card, target)
 
 
@@ -71,23 +72,16 @@ def _read_file(card, path):
 
 
 @contextlib.contextmanager
-def _writing(path):
+def _lock(folder):
+    path = os.path.join(folder, '.lock')
     try:
-        yield
+        os.makedirs(folder, exist_ok=True)
+        stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), 'a')
     except OSError as error:
         raise ModelError("cannot write '{}': {}; make room there or {}".format(
             path, error.strerror or error, CACHE_REMEDY))
-
-
-@contextlib.contextmanager
-def _lock(folder):
-    path = os.path.join(folder, '.lock')
-    with _writing(path):
-        os.makedirs(folder, exist_ok=True)
-        stream = open(path, 'a')
     with stream:  # closing it gives the lock back, even when the process is killed
-        with _writing(path):
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
@@ -95,102 +89,104 @@ class _Cut(Exception):
     """A transfer ended early; another attempt may do better."""
 
 
-def _download(card, partial, progress):
+def _download(card, progress):
+    """Return the weights from the card's source. Raises ModelError."""
     if not card.source:
         raise ModelError('the model card of {} names no source; give its weights with --from FILE'.format(card.name))
     _check_address(card.source)
-    resumed = os.path.isfile(partial)
-    _transfer_patiently(card, partial, progress)
-    if resumed and sha256_of(partial) != card.sha256:  # perhaps the source has changed since the first part came
-        _remove(partial)
-        _transfer_patiently(card, partial, progress)
-    actual = sha256_of(partial)
+    result, ended = [], threading.Event()
+
+    def work():
+        try:
+            result.append(_transfer_patiently(card, progress, ended))
+        except Exception as error:  # to be raised in the thread that waits
+            result.append(error)
+
+    # In a thread, since no timeout of a library bounds a server that sends a byte now and then.
+    thread = threading.Thread(target=work, name='download', daemon=True)
+    thread.start()
+    try:
+        thread.join(TOTAL_SECONDS)
+    finally:
+        ended.set()
+    if not result:
+        raise ModelError('cannot fetch {} from {}: it takes longer than {:.0f} s; try again later, or give the file '
+                         'with --from FILE'.format(card.name, card.source, TOTAL_SECONDS))
+    if isinstance(result[0], Exception):
+        raise result[0]
+    actual = hashlib.sha256(result[0]).hexdigest()
     if actual != card.sha256:
-        size = os.path.getsize(partial)
-        _remove(partial)
         raise ModelError('{} is not {}: the {} bytes that came have the SHA-256 {}, the card says {}; discarded them'
-                         .format(card.source, card.name, size, actual, card.sha256))
+                         .format(card.source, card.name, len(result[0]), actual, card.sha256))
+    return result[0]
 
 
-def _transfer_patiently(card, partial, progress):
+def _transfer_patiently(card, progress, ended):
     for wait in WAITS + (None,):
         try:
-            return _transfer(card.source, partial, progress)
+            return _transfer(card.source, progress, ended)
         except _Cut as error:
             if wait is None:
-                raise ModelError('cannot fetch {} from {}: {}; what came is kept; try again later, or give the '
-                                 'file with --from FILE'.format(card.name, card.source, error))
+                raise ModelError('cannot fetch {} from {}: {}; try again later, or give the file with --from FILE'
+                                 .format(card.name, card.source, one_line(error)))
         time.sleep(wait)
 
 
-def _transfer(address, partial, progress):
-    done = os.path.getsize(partial) if os.path.isfile(partial) else 0
-    request = urllib.request.Request(address, headers={'User-Agent': 'espnet-ros/' + __version__})
-    if done:
-        request.add_header('Range', 'bytes={}-'.format(done))
-    with contextlib.closing(_open(request, partial)) as response:
-        if response.getcode() != 206:
-            done = 0  # the server sends the file from its beginning
-        elif not response.headers.get('Content-Range', '').startswith('bytes {}-'.format(done)):
-            _remove(partial)
-            raise _Cut('the server sent another part than it was asked for')
-        length = response.headers.get('Content-Length', '')
-        total = done + int(length) if length.isdigit() else None
-        with _writing(partial), open(partial, 'ab' if done else 'wb') as stream:
-            for block in iter(lambda: _read(response), b''):
-                stream.write(block)
-                done += len(block)
-                progress(done, total)
-                if done > MAX_BYTES:
-                    _remove(partial)
+def _transfer(address, progress, ended):
+    """Return the content at an address; `ended` is set when nobody waits for it any more. Raises _Cut, ModelError."""
+    try:
+        import requests  # only here: whoever never fetches does not need it
+    except ImportError:
+        raise ModelError('fetching needs the package requests: pip install requests; or give the file with --from FILE')
+
+    class Session(requests.Session):
+        def get_redirect_target(self, response):
+            target = super().get_redirect_target(response)
+            if target:
+                _check_address(urllib.parse.urljoin(response.url, target))
+            return target
+
+    headers = {'User-Agent': 'espnet-ros/' + __version__, 'Accept-Encoding': 'identity'}
+    content = bytearray()
+    try:
+        with Session() as session, session.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            _check_status(address, response.status_code)
+            length = response.headers.get('Content-Length', '')
+            total = int(length) if re.match(r'[0-9]{1,12}\Z', length) else None
+            for block in response.iter_content(_BLOCK):
+                content += block
+                if len(content) > MAX_BYTES:
                     raise ModelError('{} has more than {} MB; no ESPNet is as large'.format(address, MAX_BYTES >> 20))
-            stream.flush()
-            os.fsync(stream.fileno())
-    if total is not None and done < total:
-        raise _Cut('the connection broke after {} of {} bytes'.format(done, total))
+                if ended.is_set():
+                    raise _Cut('nobody waits for it any more')
+                progress(len(content), total)
+    except requests.exceptions.SSLError as error:
+        raise ModelError("cannot fetch {}: its certificate is not accepted ({}); see whether this machine's clock is "
+                         'right and its CA certificates are installed'.format(address, one_line(error)))
+    except (requests.RequestException, OSError, ValueError) as error:  # the last for odd redirects
+        raise _Cut('timed out' if 'timed out' in str(error) else _reason(error))
+    if total is not None and len(content) < total:
+        raise _Cut('the connection broke after {} of {} bytes'.format(len(content), total))
+    return bytes(content)
 
 
-def _open(request, partial):
-    try:
-        return urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        answer = 'the server answered {} {}'.format(error.code, error.reason)
-        if error.code == 416:
-            _remove(partial)  # at least as long as the file at the source, and not that file
-        if error.code in (408, 416, 429) or error.code >= 500:
-            raise _Cut(answer)
-        raise ModelError('cannot fetch {}: {}; give the file with --from FILE'.format(request.full_url, answer))
-    except (OSError, http.client.HTTPException, ValueError) as error:  # the last by odd redirects
-        reason = getattr(error, 'reason', error)
-        if isinstance(reason, (ssl.SSLError, ssl.CertificateError)):
-            raise ModelError("cannot fetch {}: its certificate is not accepted ({}); see whether this machine's "
-                             'clock is right and its CA certificates are installed'.format(
-                                 request.full_url, _described(reason)))
-        raise _Cut(_described(reason))
+def _check_status(address, code):
+    """Raise _Cut or ModelError when an HTTP status is an error; the words are ours, not the server's."""
+    if code == 200:
+        return
+    answer = ' '.join(['the server answered', str(code), http.client.responses.get(code, '')]).strip()
+    if code in (408, 429) or code >= 500:
+        raise _Cut(answer)
+    raise ModelError('cannot fetch {}: {}; give the file with --from FILE'.format(address, answer))
 
 
-def _read(response):
-    try:
-        return response.read1(_BLOCK)  # what is there, so that a slow line loses nothing
-    except (OSError, http.client.HTTPException) as error:
-        raise _Cut(_described(error))
-
-
-def _described(error):
-    return getattr(error, 'strerror', None) or str(error) or type(error).__name__
-
-
-def _remove(partial):
-    with _writing(partial):
-        if os.path.exists(partial):
-            os.remove(partial)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        _check_address(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+def _reason(error):
+    """Return what is at the bottom of an exception of requests, which wraps those of urllib3 and of the system."""
+    while True:
+        inner = getattr(error, 'reason', None) or next((a for a in error.args if isinstance(a, Exception)), None)
+        if not isinstance(inner, Exception):
+            return getattr(error, 'strerror', None) or str(error) or type(error).__name__
+        error = inner
 
 
 def _check_address(address):

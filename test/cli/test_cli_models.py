@@ -8,7 +8,7 @@ import yaml
 from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.models import catalog
-from espnet_ros.models.card import card_from_dict
+from espnet_ros.models.card import card_from_dict, write_card
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def weights(shared):
 
 
 def row(name, text):
-    return next(cells for cells in (re.split('  +', line) for line in text.splitlines()) if cells[0] == name)
+    return next(cells for cells in (re.split('  +', line.rstrip()) for line in text.splitlines()) if cells[0] == name)
 
 
 def test_list(capsys):
@@ -28,6 +28,7 @@ def test_list(capsys):
     assert row('cityscapes-espnet-q8', text) == [
         'cityscapes-espnet-q8', '19', '1024x512', '364,569', 'not fetched', '60.34', '82.18', 'Cityscapes test']
     assert len(text.splitlines()) == 1 + len(models.available())
+    assert row(models.DEFAULT, text)[4] == 'shipped, default' and text.count('default') == 1
 
 
 def test_list_for_programs(capsys):
@@ -51,6 +52,26 @@ def test_fetch_from_file(weights, cache, capsys):
     assert models.find('cityscapes-espnet-q8').weights_path == str(cache / 'cityscapes-espnet-q8.pth')
     assert main(['models', 'list']) == 0
     assert row('cityscapes-espnet-q8', capsys.readouterr().out)[4] == 'cached'
+
+
+def test_fetch_all_goes_on_after_a_model_without_source(tmp_path, tiny, monkeypatch, cache, capsys):
+    """Added models are here already; what cannot be fetched is named, and the others are fetched all the same."""
+    known, given = tmp_path / 'known', (tmp_path / 'tiny' / 'tiny.pth').read_bytes()
+    known.mkdir()
+    monkeypatch.setattr(catalog, 'models_directory', lambda: str(known))
+    monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'own'))
+    assert main(['models', 'add', tiny, '--name', 'b-added']) == 0
+    for name in ('a-nowhere', 'c-cached'):
+        card = models.find(tiny).card._replace(name=name, weights=name + '.pth', source='')
+        write_card(card, known / (name + '.yaml'))
+    cache.mkdir()
+    (cache / 'c-cached.pth').write_bytes(given)
+    capsys.readouterr()
+    assert main(['models', 'fetch', '--all']) == 1
+    out, err = capsys.readouterr()
+    assert out == 'b-added: {}\nc-cached: {}\n'.format(tmp_path / 'own' / 'b-added.pth', cache / 'c-cached.pth')
+    assert err == ('espnet-ros: error: the model card of a-nowhere names no source; give its weights with --from '
+                   'FILE\n')
 
 
 def test_fetch_of_another_file(weights, cache, capsys):

@@ -219,8 +219,8 @@ def test_a_result_that_cannot_be_written(tiny, capsys):
     write(pathlib.Path('x.png'), picture())
     pathlib.Path('predictions/x_labels.png').mkdir(parents=True)
     assert main(['predict', 'x.png', '--model', tiny]) == 1
-    assert capsys.readouterr().err == ("espnet-ros: error: cannot write 'predictions/x_labels.png': Is a directory; "
-                                       'free it or choose another folder with --out\n')
+    assert capsys.readouterr().err == ("espnet-ros: error: cannot write 'predictions/x_labels.png': it exists and is "
+                                       'not a regular file; free it or choose another folder with --out\n')
     assert names_in('predictions') == ['x_labels.png']
 
 

@@ -2,10 +2,10 @@
 import math
 import os
 
-import yaml
 from sensor_msgs.msg import CameraInfo
 
 from espnet_ros.errors import ParameterError
+from espnet_ros.files import parse_yaml
 
 LARGEST = 1 << 20
 """A longer file (bytes) is no calibration."""
@@ -31,10 +31,10 @@ def read_calibration(url):
             text = stream.read(LARGEST + 1)
         if len(text) > LARGEST:
             raise ValueError('it is longer than {} bytes'.format(LARGEST))
-        return _info(yaml.safe_load(text))
+        return _info(parse_yaml(text))
     except OSError as error:
         raise ParameterError('cannot read camera_info_url {}: {}'.format(url, error.strerror))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ParameterError('camera_info_url {} is no calibration as camera_calibration writes it: {}'.format(
             url, ' '.join(str(error).split())))
 
