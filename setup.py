@@ -49,7 +49,7 @@ setup(
         ('share/ament_index/resource_index/packages', ['resource/' + NAME]),
         ('share/' + NAME, ['package.xml']),
     ] + [('share/{}/{}'.format(NAME, folder), files_in(folder))
-         for folder in ('config', 'config/train', 'launch', 'models')],
+         for folder in ('config', 'config/nav2', 'config/train', 'launch', 'models')],
     python_requires='>=3.6',
     install_requires=requirements('base'),
     extras_require=dict({extra: requirements(extra) for extra in ('cpu', 'eval', 'gpu', 'ros', 'train')},

@@ -1,4 +1,4 @@
-"""Launch files and configuration say what the nodes understand."""
+"""Launch files start what their arguments say, after all of them are checked; configuration agrees with the nodes."""
 import argparse
 import importlib
 import json
@@ -7,13 +7,24 @@ import py_compile
 import re
 import sys
 import types
+import xml.etree.ElementTree
 
 import pytest
+import stand_in_launch
 import yaml
+
+pytest.importorskip('rclpy', reason='it needs ROS 2')
+
+from espnet_ros.diagnostics import keys  # noqa: E402
+from espnet_ros.errors import ParameterError  # noqa: E402
+from espnet_ros.nodes.camera.node import CameraParameters  # noqa: E402
+from espnet_ros.nodes.launching import plans  # noqa: E402
+from espnet_ros.nodes.segmentation.settings import SegmentationParameters  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONFIG, LAUNCH = ROOT / 'config', ROOT / 'launch'
 LAUNCH_FILES = sorted(path.name for path in LAUNCH.glob('*.launch.py'))
+ACTIONS = 'espnet_ros.nodes.launching.actions'
 PARAMETERS = {
     'camera.yaml': ('espnet_ros.nodes.camera.node', 'CameraParameters'),
     'diagnostics.yaml': ('espnet_ros.nodes.diagnostics.node', 'DiagnosticsParameters'),
@@ -21,46 +32,37 @@ PARAMETERS = {
 }
 
 
-class Recorded:
-    """Stands in for an action: remembers what it was made of."""
-
-    def __init__(self, *positional, **named):
-        self.positional, self.named = positional, named
+@pytest.fixture
+def packages():
+    """Names of the installed ROS packages."""
+    return {'espnet_ros', 'rviz2'}
 
 
 @pytest.fixture
-def load(monkeypatch):
-    """Load a launch file of this checkout without ROS: actions are Recorded, a typed value is the value itself."""
-    def module(name, **members):
-        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(**members))
-    module('ament_index_python.packages', get_package_share_directory=lambda package: str(ROOT))
-    module('ament_index_python', packages=sys.modules['ament_index_python.packages'])
-    module('launch', LaunchDescription=Recorded)
-    module('launch.actions', DeclareLaunchArgument=Recorded, ExecuteProcess=Recorded,
-           IncludeLaunchDescription=Recorded, OpaqueFunction=Recorded, Shutdown=Recorded)
-    module('launch.launch_description_sources', PythonLaunchDescriptionSource=str)
-    module('launch_ros', actions=None)
-    module('launch_ros.actions', Node=Recorded)
-    module('launch_ros.parameter_descriptions', ParameterValue=lambda value, value_type: value_type(value))
+def describe(packages, monkeypatch):
+    """Return the launch description of a launch file of this checkout."""
+    for name, module in stand_in_launch.modules(ROOT, packages).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, ACTIONS, types.ModuleType(ACTIONS))  # so that the next line's is forgotten
+    monkeypatch.delitem(sys.modules, ACTIONS)
 
-    def load(name):
+    def describe(name):
         namespace = {}
         exec(compile((LAUNCH / name).read_text(), name, 'exec'), namespace)
-        return types.SimpleNamespace(**namespace)
-    return load
+        return namespace['generate_launch_description']()
+    yield describe
+    sys.modules.pop(ACTIONS, None)
 
 
 @pytest.fixture
-def start(load):
-    """Nodes, by executable, that a launch file starts with the given arguments."""
-    def start(name, **given):
-        launch = load(name)
-        values = {name: default for name, default, _ in launch.ARGUMENTS}
-        assert set(given) <= set(values)
-        values.update(given)
-        nodes = launch.nodes(types.SimpleNamespace(launch_configurations=values))
-        return {node.named['executable']: node.named for node in nodes}
-    return start
+def launch(describe, packages):
+    """Run a launch file with arguments; returns the stand-in's Launch."""
+    return lambda file, **given: stand_in_launch.Launch(packages).run(describe(file + '.launch.py'), **given)
+
+
+def declared(description):
+    return {entity.name: entity.given for entity in description.entities
+            if isinstance(entity, stand_in_launch.DeclareLaunchArgument)}
 
 
 @pytest.mark.parametrize('name', LAUNCH_FILES)
@@ -69,117 +71,232 @@ def test_compiles(name, tmp_path):
 
 
 @pytest.mark.parametrize('name', LAUNCH_FILES)
-def test_every_argument_has_default_and_description(load, name):
-    declared = [entity for entity in load(name).generate_launch_description().positional[0]
-                if 'description' in entity.named or 'default_value' in entity.named]
-    assert declared
-    for argument in declared:
-        assert argument.named['description'].endswith('.') and len(argument.named['description']) > 20
-        assert isinstance(argument.named['default_value'], str)
+def test_every_argument_has_default_and_description(describe, name):
+    arguments = declared(describe(name))
+    assert arguments
+    for given in arguments.values():
+        assert given['description'].endswith('.') and len(given['description']) > 20 and 'default_value' in given
 
 
 @pytest.mark.parametrize('name', LAUNCH_FILES)
 def test_ros_itself_reads_it(name):
-    pytest.importorskip('launch_ros')
+    pytest.importorskip('launch_ros', reason='it needs ROS 2 with its package launch_ros')
     sources = pytest.importorskip('launch.launch_description_sources')
-    packages = pytest.importorskip('ament_index_python.packages')
+    index = pytest.importorskip('ament_index_python.packages')
     try:
-        packages.get_package_share_directory('espnet_ros')
-    except packages.PackageNotFoundError:
+        index.get_package_share_directory('espnet_ros')
+    except index.PackageNotFoundError:
         pytest.skip('espnet_ros is not installed in a ROS workspace')
     description = sources.PythonLaunchDescriptionSource(str(LAUNCH / name)).try_get_launch_description_without_context()
     for argument in description.get_launch_arguments():
         assert argument.description != 'no description given' and argument.default_value is not None
 
 
-def test_arguments_are_those_of_the_interface(load):
-    assert [row[0] for row in load('segment.launch.py').ARGUMENTS] == [
-        'image', 'camera_info', 'namespace', 'params_file', 'model', 'backend', 'use_sim_time', 'autostart', 'respawn',
-        'log_level', 'rviz', 'diagnostics']
+@pytest.mark.parametrize('name', ['camera', 'segment', 'demo'])
+def test_arguments_of_earlier_versions_are_still_there(describe, name):
+    camera = {'source', 'width', 'height', 'rate', 'loop', 'frame_id', 'camera_info_url', 'namespace',
+              'camera_params_file', 'use_sim_time', 'log_level'}
+    segment = {'image', 'camera_info', 'namespace', 'params_file', 'model', 'backend', 'use_sim_time', 'autostart',
+               'respawn', 'log_level', 'rviz', 'diagnostics'}
+    expected = {'camera': camera, 'segment': segment, 'demo': camera | segment}[name]
+    assert expected <= set(declared(describe(name + '.launch.py')))
 
 
-def test_without_arguments_the_file_decides(start):
-    nodes = start('segment.launch.py')
+def test_without_arguments_the_files_decide(launch):
+    nodes = launch('segment').nodes
     assert set(nodes) == {'segmentation_node', 'diagnostics_node'}
-    assert nodes['segmentation_node']['name'] == 'espnet'
-    assert nodes['segmentation_node']['parameters'] == [str(CONFIG / 'segment.yaml')]
-    assert nodes['segmentation_node']['respawn'] is False
-    assert nodes['diagnostics_node']['parameters'] == [str(CONFIG / 'diagnostics.yaml')]
-    assert start('camera.launch.py')['camera_node']['parameters'] == [str(CONFIG / 'camera.yaml')]
+    segmentation = nodes['segmentation_node']
+    assert segmentation.given['name'] == 'espnet' and segmentation.given['respawn'] is False
+    assert segmentation.given['additional_env'] == {}
+    assert segmentation.parameters == [str(CONFIG / 'segment.yaml')]
+    assert nodes['diagnostics_node'].parameters == [str(CONFIG / 'diagnostics.yaml')]
+    assert launch('camera').nodes['camera_node'].parameters == [str(CONFIG / 'camera.yaml')]
 
 
-def test_an_argument_overrides_the_file(start):
-    nodes = start('segment.launch.py', model='007', backend='torch', autostart='false', use_sim_time='True',
-                  respawn='true', diagnostics='false', rviz='true', namespace='front')
+def test_an_argument_overrides_the_file(launch):
+    nodes = launch('segment', model='007', backend='torch', precision='bf16', output_size='network',
+                   image_transport='compressed', autostart='false', use_sim_time='True', respawn='true',
+                   diagnostics='false', rviz='true', namespace='front').nodes
     assert set(nodes) == {'segmentation_node', 'rviz2'}
-    assert nodes['segmentation_node']['parameters'][1] == {
-        'model': '007', 'backend': 'torch', 'autostart': False, 'use_sim_time': True}
-    assert nodes['segmentation_node']['respawn'] is True
-    assert nodes['segmentation_node']['namespace'] == 'front'
-    assert nodes['rviz2']['parameters'] == [{'use_sim_time': True}]
-    camera = start('camera.launch.py', source='0', width='640', rate='15', loop='False')['camera_node']
-    assert camera['parameters'][1] == {'source': '0', 'width': 640, 'rate': 15.0, 'loop': False}
+    segmentation = nodes['segmentation_node']
+    assert segmentation.parameters[1] == {
+        'model': '007', 'backend': 'torch', 'precision': 'bf16', 'output_size': 'network',
+        'image_transport': 'compressed', 'autostart': False, 'use_sim_time': True}
+    assert segmentation.given['respawn'] is True and segmentation.given['namespace'] == 'front'
+    assert nodes['rviz2'].parameters == [{'use_sim_time': True}]
+    camera = launch('camera', source='0', width='640', rate='15', loop='False').nodes['camera_node']
+    assert camera.parameters[1] == {'source': '0', 'width': 640, 'rate': 15.0, 'loop': False}
 
 
-def test_an_evaluation_plays_its_bags_into_a_node_with_sim_time(load):
-    launch = load('evaluate.launch.py')
-    values = {name: default for name, default, _ in launch.ARGUMENTS}
-    context = types.SimpleNamespace(launch_configurations=values)
-    with pytest.raises(RuntimeError, match='names no bag'):
-        launch.nodes(context)
-    values.update(bags="day 'rainy night'", rate='2.0', options='--min-coverage 0.9')
-    node, command = launch.nodes(context)
-    assert node.named['parameters'] == [str(CONFIG / 'segment.yaml'), {
-        'model': values['model'], 'backend': 'auto', 'use_sim_time': True}]
-    words = command.named['cmd']
-    assert words[1:] == ['-m', 'espnet_ros.cli', 'evaluate', 'day', 'rainy night', '--node', '/espnet', '--model',
-                         values['model'], '--out', 'evaluation', '--rate', '2.0', '--min-coverage', '0.9']
-    parser = argparse.ArgumentParser()
-    importlib.import_module('espnet_ros.cli.evaluate').add_arguments(parser)
-    assert parser.parse_args(words[4:]).rate == 2.0  # the command understands all of it
-    values['params_file'] = 'no.yaml'
-    with pytest.raises(RuntimeError, match="there is no file 'no.yaml'"):
-        launch.nodes(context)
+def resolve(node, topic):
+    """Absolute name of a node's relative topic."""
+    return topic if topic.startswith('/') else '/' + '/'.join(
+        filter(None, [node.given['namespace'].strip('/'), topic]))
 
 
-def test_image_is_remapped_with_its_compressed_form(start):
-    remappings = start('segment.launch.py', image='/front/image')['segmentation_node']['remappings']
-    assert remappings == [('image', '/front/image'), ('image/compressed', '/front/image/compressed'),
-                          ('camera_info', 'camera_info')]
+@pytest.mark.parametrize('given, space', [(None, ''), ({}, ''), ({'namespace': '/robot/'}, '/robot')])
+def test_camera_and_segmentation_meet_without_arguments(launch, given, space):
+    nodes = {**launch('camera').nodes, **launch('segment').nodes} if given is None else launch('demo', **given).nodes
+    camera, segmentation = nodes['camera_node'], nodes['segmentation_node']
+    listens = dict(segmentation.given['remappings'])
+    assert resolve(camera, 'image_raw') == resolve(segmentation, listens['image']) == space + '/camera/image_raw'
+    assert resolve(camera, 'camera_info') == resolve(segmentation, listens['camera_info'])
+
+
+@pytest.mark.parametrize('given, image, info', [
+    ({}, 'camera/image_raw', 'camera/camera_info'),
+    ({'image': '/front/image_rect'}, '/front/image_rect', '/front/camera_info'),
+    ({'image': 'image'}, 'image', 'camera_info'),
+    ({'image': '/image'}, '/image', '/camera_info'),
+    ({'image': '/front/image', 'camera_info': '/info'}, '/front/image', '/info'),
+])
+def test_calibration_comes_from_beside_the_image(launch, given, image, info):
+    assert launch('segment', **given).nodes['segmentation_node'].given['remappings'] == [
+        ('image', image), ('image/compressed', image + '/compressed'), ('camera_info', info)]
+
+
+def test_two_nodes_have_two_names(launch):
+    nodes = launch('segment', name='rear', namespace='robot', rviz='true', log_level='debug').nodes
+    assert nodes['segmentation_node'].given['name'] == 'rear'
+    assert ('/espnet/color', 'rear/color') in nodes['rviz2'].given['remappings']
+    # DDS and rcl keep their levels: at debug they would bury what the node says.
+    assert nodes['segmentation_node'].given['arguments'] == ['--ros-args', '--log-level', 'robot.rear:=debug']
+
+
+def test_a_dds_profile_reaches_every_process(launch):
+    profile = str(CONFIG / 'fastdds.xml')
+    for name in ('camera', 'demo', 'evaluate'):
+        running = launch(name, dds_profile=profile, **({'bags': 'day'} if name == 'evaluate' else {})).started
+        assert running and all(process.given['additional_env'] == {
+            'FASTDDS_DEFAULT_PROFILES_FILE': profile, 'FASTRTPS_DEFAULT_PROFILES_FILE': profile}
+            for process in running)
 
 
 @pytest.mark.parametrize('name, given, sentence', [
-    ('segment.launch.py', {'rviz': 'yes'}, "launch argument rviz must be true or false, not 'yes'"),
-    ('segment.launch.py', {'params_file': 'no.yaml'}, "launch argument params_file: there is no file 'no.yaml'"),
-    ('camera.launch.py', {'width': 'wide'}, "launch argument width must be a whole number, not 'wide'"),
-    ('camera.launch.py', {'loop': '1'}, "launch argument loop must be true or false, not '1'"),
-    ('camera.launch.py', {'camera_params_file': ''}, "launch argument camera_params_file: there is no file ''"),
+    ('segment', {'rviz': 'yes'}, "launch argument rviz must be one of true, false, auto, not 'yes'"),
+    ('segment', {'params_file': 'no.yaml'}, "launch argument params_file: there is no file 'no.yaml'"),
+    ('segment', {'backend': 'tensorflow'}, "launch argument backend must be one of auto, torch, openvino, tensorrt, "
+     "not 'tensorflow'"),
+    ('segment', {'log_level': 'loud'}, "launch argument log_level must be one of debug, info, warn, error, fatal, not "
+     "'loud'"),
+    ('segment', {'dds_profile': 'no.xml'}, "launch argument dds_profile: there is no file 'no.xml'"),
+    ('camera', {'width': 'wide'}, "launch argument width must be a whole number, not 'wide'"),
+    ('camera', {'loop': '1'}, "launch argument loop must be true or false, not '1'"),
+    ('camera', {'camera_params_file': ''}, "launch argument camera_params_file: there is no file ''"),
+    ('demo', {'respawn': 'maybe'}, "launch argument respawn must be true or false, not 'maybe'"),
+    ('demo', {'params_file': 'no.yaml'}, "launch argument params_file: there is no file 'no.yaml'"),
+    ('evaluate', {}, 'launch argument bags names no bag: bags:=recording'),
+    ('evaluate', {'bags': 'day', 'rate': 'fast'}, "launch argument rate must be a number, not 'fast'"),
+    ('evaluate', {'bags': 'day', 'params_file': 'no.yaml'}, "launch argument params_file: there is no file 'no.yaml'"),
 ])
-def test_wrong_argument_is_one_sentence(start, name, given, sentence):
-    with pytest.raises(RuntimeError) as error:
-        start(name, **given)
-    assert str(error.value) == sentence
+def test_a_wrong_argument_is_one_sentence_before_anything_starts(launch, name, given, sentence):
+    found = launch(name, **given)
+    assert isinstance(found.error, ParameterError) and str(found.error) == sentence
+    assert found.started == []
 
 
-def test_demo_includes_camera_and_segmentation(load):
-    _, camera, segment = load('demo.launch.py').generate_launch_description().positional[0]
-    assert camera.positional == (str(LAUNCH / 'camera.launch.py'),)
-    assert segment.positional == (str(LAUNCH / 'segment.launch.py'),)
+def test_without_rviz2_the_demo_goes_on_and_an_explicit_wish_is_refused(launch, packages):
+    packages.remove('rviz2')
+    demo = launch('demo')
+    assert demo.error is None and demo.log == ['the package rviz2 is not installed, so nothing is shown']
+    assert set(demo.nodes) == {'camera_node', 'segmentation_node', 'diagnostics_node'}
+    for name in ('demo', 'segment'):
+        refused = launch(name, rviz='true')
+        assert str(refused.error) == 'launch argument rviz: the package rviz2 is not installed; install it, or leave ' \
+            'rviz out'
+        assert refused.started == []
 
 
-def test_included_files_share_only_arguments_that_mean_the_same(load):
-    camera, segment = ({row[0]: row[1] for row in load(name).ARGUMENTS}
-                       for name in ('camera.launch.py', 'segment.launch.py'))
-    shared = set(camera) & set(segment)
-    assert shared == {'namespace', 'use_sim_time', 'log_level'}
-    assert all(camera[name] == segment[name] for name in shared)
+def test_the_demo_shows_what_it_does_where_rviz2_is_installed(launch):
+    assert set(launch('demo').nodes) == {'camera_node', 'segmentation_node', 'diagnostics_node', 'rviz2'}
 
 
-def test_launch_arguments_of_the_camera_are_its_parameters(load):
-    written = yaml.safe_load((CONFIG / 'camera.yaml').read_text())['/**']['ros__parameters']
-    kinds = load('camera.launch.py').KINDS
-    assert {name: type(written[name]) for name in kinds if name != 'use_sim_time'} == {
-        name: kind for name, kind in kinds.items() if name != 'use_sim_time'}
+def test_the_stand_in_lets_live_what_started_before_an_error(describe, packages):
+    # The fault that the checks above are for; so it is with the real launch.
+    packages.remove('rviz2')
+    node, missing = (stand_in_launch.Node(package=name, executable=name) for name in ('espnet_ros', 'rviz2'))
+    found = stand_in_launch.Launch(packages).run(stand_in_launch.LaunchDescription([node, missing]))
+    assert isinstance(found.error, KeyError) and found.started == [node]
+
+
+@pytest.mark.parametrize('given, log', [
+    ({'modell': 'x'}, ['there is no launch argument modell, so it is ignored; did you mean model?']),
+    ({'image_transports': 'raw', 'params': 'x'}, [
+        'there is no launch argument image_transports, so it is ignored; did you mean image_transport?']),
+    ({'map': 'of the launch file that includes this one'}, []),
+])
+def test_a_misspelt_argument_is_told(launch, given, log):
+    found = launch('segment', **given)
+    assert found.log == log and found.error is None and found.started
+
+
+def test_an_evaluation_plays_its_bags_into_a_node_with_sim_time(launch):
+    found = launch('evaluate', bags="day 'rainy night'", rate='2.0', options='--min-coverage 0.9')
+    node, command = found.started
+    model = SegmentationParameters().model
+    assert node.parameters == [str(CONFIG / 'segment.yaml'), {'model': model, 'backend': 'auto', 'use_sim_time': True}]
+    words = command.given['cmd']
+    assert words[1:] == ['-m', 'espnet_ros.cli', 'evaluate', 'day', 'rainy night', '--node', '/espnet', '--model',
+                         model, '--out', 'evaluation', '--rate', '2.0', '--min-coverage', '0.9']
+    parser = argparse.ArgumentParser()
+    importlib.import_module('espnet_ros.cli.evaluate').add_arguments(parser)
+    assert parser.parse_args(words[4:]).rate == 2.0  # the command understands all of it
+
+
+@pytest.mark.parametrize('code', [0, 1, 3, -2])
+def test_how_an_evaluation_ends_reaches_the_shell(launch, code):
+    found = launch('evaluate', bags='day')
+    found.end(found.started[1], code)
+    assert found.started == []
+    assert (str(found.error) if found.error else '') == (
+        'evaluation-1 ended with exit code {}'.format(code) if code else '')
+
+
+def test_launch_arguments_are_parameters_of_the_nodes():
+    names = {argument.name: argument.kind for argument in plans.segment_arguments('') + plans.camera_arguments('')
+             if argument.empty and argument.name not in ('use_sim_time', 'dds_profile')}
+    kinds = {name: type(value) for defaults in (SegmentationParameters(), CameraParameters())
+             for name, value in defaults._asdict().items()}
+    assert {'model', 'backend', 'precision', 'output_size', 'image_transport', 'source', 'loop'} <= set(names)
+    assert names == {name: kinds[name] for name in names}
+
+
+def test_the_aggregator_puts_every_status_in_one_group():
+    groups = yaml.safe_load((CONFIG / 'aggregator.yaml').read_text())['analyzers']['ros__parameters']
+    patterns = {name: group['contains'] for name, group in groups.items() if isinstance(group, dict)}
+    for part, group in [*((part, 'segmentation') for part in keys.NODE_PARTS),
+                        *((part, 'machine') for part in keys.MACHINE_PARTS)]:
+        name = 'robot/espnet: ' + part
+        assert [found for found, texts in patterns.items() if any(text in name for text in texts)] == [group]
+
+
+def test_a_recording_holds_what_the_launch_files_publish(launch):
+    profile = yaml.safe_load((CONFIG / 'record.yaml').read_text())['/**']['ros__parameters']
+    topics = profile['record']['topics']
+    nodes = launch('demo').nodes
+    camera = '/' + nodes['camera_node'].given['namespace']
+    assert {camera + '/image_raw', camera + '/camera_info', camera + '/ground_truth',
+            '/{}/labels'.format(nodes['segmentation_node'].given['name']), '/diagnostics'} <= set(topics)
+    assert profile['storage']['storage_id'] == 'mcap' and profile['record']['compression_format'] == 'zstd'
+
+
+def test_nav2_manages_the_node_without_a_bond(launch):
+    (name, node), = yaml.safe_load((CONFIG / 'nav2' / 'lifecycle_manager.yaml').read_text()).items()
+    assert name == 'lifecycle_manager_segmentation' and node['ros__parameters'] == {
+        'autostart': True, 'bond_timeout': 0.0,
+        'node_names': [launch('segment').nodes['segmentation_node'].given['name']]}
+
+
+def test_the_dds_profile_has_room_for_large_images():
+    space = {'dds': 'http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles'}
+    root = xml.etree.ElementTree.parse(str(CONFIG / 'fastdds.xml')).getroot()
+    transports = {transport.findtext('dds:transport_id', '', space): transport
+                  for transport in root.iterfind('.//dds:transport_descriptor', space)}
+    used = [element.text for element in root.iterfind('.//dds:userTransports/dds:transport_id', space)]
+    assert sorted(used) == sorted(transports)
+    shared = transports['large_shared_memory']
+    assert int(shared.findtext('dds:segment_size', '', space)) > 4 * 1920 * 1080 * 3
+    assert root.find('.//dds:participant', space).get('is_default_profile') == 'true'
 
 
 @pytest.mark.parametrize('name', sorted(PARAMETERS))
@@ -198,8 +315,9 @@ def test_configuration_holds_every_parameter_with_its_default(name):
 def test_rviz_shows_camera_overlay_and_labels():
     displays = yaml.safe_load((CONFIG / 'segment.rviz').read_text())['Visualization Manager']['Displays']
     assert {display['Class'] for display in displays} == {'rviz_default_plugins/Image'}
-    assert {display['Topic']['Value'] for display in displays} == {'/image_raw', '/espnet/overlay', '/espnet/color'}
-    assert {display['Topic']['Reliability Policy'] for display in displays} == {'Best Effort'}
+    # Outputs are reliable and may be large; a camera's driver may offer no more than best effort.
+    assert {display['Topic']['Value']: display['Topic']['Reliability Policy'] for display in displays} == {
+        '/camera/image_raw': 'Best Effort', '/espnet/overlay': 'Reliable', '/espnet/color': 'Reliable'}
     assert all(display['Enabled'] and display['Value'] for display in displays)
 
 
@@ -212,7 +330,7 @@ def test_foxglove_shows_camera_overlay_labels_diagnostics_and_plots():
     assert sorted(panels_of(layout['layout'])) == sorted(layout['configById'])
     panels = layout['configById']
     assert {panel['imageMode']['imageTopic'] for name, panel in panels.items() if name.startswith('Image!')} == {
-        '/image_raw', '/espnet/overlay', '/espnet/color'}
+        '/camera/image_raw', '/espnet/overlay', '/espnet/color'}
     assert panels['DiagnosticSummary!all']['topicToRender'] == '/diagnostics'
 
 

@@ -159,7 +159,7 @@ def test_wheel_holds_programs_launch_files_configuration_and_models(copy, tmp_pa
     assert 'segmentation_node = espnet_ros.nodes.segmentation.__main__:main' in programs
     assert {'share/ament_index/resource_index/packages/espnet_ros', 'share/espnet_ros/package.xml',
             'share/espnet_ros/models/extra.yaml', 'espnet_ros/nodes/__init__.py'} <= names
-    for folder in ('config', 'launch', 'models'):
+    for folder in ('config', 'config/nav2', 'config/train', 'launch', 'models'):
         assert {'share/espnet_ros/{}/{}'.format(folder, path.name) for path in (ROOT / folder).iterdir()
                 if path.is_file()} <= names
     assert not [name for name in names if name.startswith('test')]
