@@ -22,13 +22,14 @@ NODES = ('camera_node', 'diagnostics_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')
 
-ROSDEP_KEYS = {'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'matplotlib': 'python3-matplotlib',
-               'numpy': 'python3-numpy', 'psutil': 'python3-psutil', 'requests': 'python3-requests',
+ROSDEP_KEYS = {'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'markupsafe': 'python3-jinja2',
+               'matplotlib': 'python3-matplotlib', 'numpy': 'python3-numpy', 'psutil': 'python3-psutil',
+               'requests': 'python3-requests',
                'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 """Keys of the modules that are not ROS packages, as ros/rosdistro knows them."""
 WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-headless', 'cv_bridge': 'cv-bridge',
-          'jinja2': 'jinja2', 'matplotlib': 'matplotlib', 'numpy': 'numpy', 'psutil': 'psutil', 'requests': 'requests',
-          'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
+          'jinja2': 'jinja2', 'markupsafe': 'markupsafe', 'matplotlib': 'matplotlib', 'numpy': 'numpy',
+          'psutil': 'psutil', 'requests': 'requests', 'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
 OPTIONAL = {
