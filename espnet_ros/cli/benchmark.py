@@ -3,30 +3,31 @@ import csv
 import itertools
 import json
 import pathlib
-import re
-import sys
 
-import tqdm
+from rich.console import Console
 
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder, pictures_at, replacing
+from espnet_ros.cli.options import size_or
+from espnet_ros.cli.progress import Steps
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
-from espnet_ros.performance import environment
-from espnet_ros.performance.benchmark import Candidate, measure, results
+from espnet_ros.performance.benchmark import results
+from espnet_ros.performance.benchmark.measure import Candidate, measure
 from espnet_ros.segmenter import input_size
 
-DESCRIPTION = """Measure how long models take from the bytes of a camera's image to the bytes of its
-labels, each beside the pipeline that ESPNet was published with (eager PyTorch in fp32, in the
-authors' order of steps), in turns of five frames on the same machine. Every pipeline runs in
-its own process. DIR gets
+DESCRIPTION = """Measure the time from the bytes of a camera image to the bytes of its labels, and
+compare it with the pipeline that ESPNet was published with (eager PyTorch in fp32, in the
+authors' order of steps). Both work in alternating turns of five frames, each in a process of
+its own, with the same thread settings. DIR gets
   benchmark.json    all numbers, the machine and the versions
-  benchmark.csv     the table that is printed
-  benchmark.png     time against image size and against accuracy (needs matplotlib)
-A model whose weights are not fetched is measured with random ones, which take as long in the same
-precision. Times are medians; quiet the machine first. Give several values for the whole grid of them."""
-
-SIZE = re.compile(r'([0-9]{1,5})x([0-9]{1,5})\Z')
+  benchmark.csv     a row for each measurement
+  benchmark.png     time against image size and accuracy (needs matplotlib)
+Times are medians. "faster" is the median over the turns of the published pipeline's time
+divided by this one's, "95%" its confidence interval. A row is marked with "?" if other
+programs or the hypervisor took more than 5% of the CPU, or the interval is wider than 25%.
+Models without weights on this machine are measured with random ones, which take as long.
+Give several values to measure every combination."""
 
 
 def add_arguments(parser):
@@ -37,14 +38,15 @@ def add_arguments(parser):
         metavar='M', nargs='+', default=[models.DEFAULT])
     add('--backends', 'engines', metavar='B', nargs='+', choices=BACKENDS, default=['auto'])
     add('--precisions', 'of the computation', metavar='P', nargs='+', choices=PRECISIONS, default=['auto'])
-    add('--sizes', 'of the network input, WIDTHxHEIGHT, or `card` for that in the model card', metavar='S', nargs='+',
-        type=_size, default=['card'])
-    add('--camera', 'size of the camera image, WIDTHxHEIGHT, or `network`', metavar='S', type=_size, default='network')
-    add('--cameras', 'how many cameras work at once, each in its own process', metavar='N', nargs='+', type=int,
+    add('--sizes', 'of the network input, WIDTHxHEIGHT, or `card` for that of the model card', metavar='S', nargs='+',
+        type=size_or('card'), default=['card'])
+    add('--camera', 'size of the camera image, WIDTHxHEIGHT, or `network`', metavar='S', type=size_or('network'),
+        default='network')
+    add('--cameras', 'numbers of cameras at the same time, each with its own process', metavar='N', nargs='+', type=int,
         default=[1])
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
-    add('--repeats', 'turns of five frames that count', type=int, default=10)
-    add('--warmup', 'turns before them', type=int, default=2)
+    add('--repeats', 'turns that count, 6 or more for an interval of 95%%', type=int, default=10)
+    add('--warmup', 'turns before those, which do not count', type=int, default=2)
     parser.add_argument('--images', metavar='IMAGE', nargs='+', default=(),
                         help='images or folders to use in place of the synthetic street')
     add('--out', 'folder to write to', metavar='DIR', type=pathlib.Path, default='benchmark')
@@ -57,18 +59,21 @@ def run(options):
     candidates = _candidates(options)
     images = [path for text in options.images for path in pictures_at(text)]
     make_folder(options.out)
-    machine = environment.environment()
-    print('\n'.join('{:<12}{}'.format(*item) for item in machine) + '\n')
+    console = Console(highlight=False, markup=False)
+    console.print('Benchmark of {}: {} measurements'.format(', '.join(options.models), len(candidates)))
+    from espnet_ros.performance.environment import environment  # loads PyTorch, which takes seconds
+    machine = environment()
+    for name, text in machine:
+        console.print('{:<12}{}'.format(name, text), soft_wrap=True)
     measurements = []
-    with tqdm.tqdm(total=len(candidates) * (options.warmup + options.repeats), unit='turn', file=sys.stderr,
-                   disable=None) as bar:
+    with Steps(len(candidates) * (options.warmup + options.repeats), 'turns') as steps:
         for candidate in candidates:
-            bar.set_description('{} {} {}x{}'.format(candidate.model, candidate.backend, candidate.width,
-                                                     candidate.height))
-            measurements.append(measure(candidate, options.warmup, options.repeats, images, bar.update))
-            _write(options.out, machine, measurements)  # each time: what was measured is kept
-    print(results.table([results.row(m) for m in measurements]))
-    print('\n{} in {}'.format(_plotted(options.out, measurements), options.out))
+            steps.describe('{} {} {}x{}'.format(candidate.model, candidate.backend, candidate.width, candidate.height))
+            measurements.append(measure(candidate, options.warmup, options.repeats, images, steps.advance))
+            _write(options.out, machine, measurements)  # each time, so that an interruption loses only one
+    console.print()
+    console.print(results.tables([results.row(m) for m in measurements]))
+    console.print('\n{} in {}'.format(_plotted(options.out, measurements), options.out), soft_wrap=True)
     return 1 if any(m.problem for m in measurements) else 0
 
 
@@ -97,24 +102,13 @@ def _write(folder, machine, measurements):
 
 def _plotted(folder, measurements):
     """Draw the plots and return the names of all files."""
-    accuracies = {(card.name, card.input_width, card.input_height): value['class mIOU']
+    from espnet_ros.performance.benchmark.plot import plot
+    accuracies = {(card.name, card.input_width, card.input_height): (data_set, value['class mIOU'])
                   for card in (entry.card for entry in models.available())
-                  for value in list(card.results.values())[:1] if 'class mIOU' in value}
+                  for data_set, value in list(card.results.items())[:1] if 'class mIOU' in value}
     try:
         with replacing(folder / 'benchmark.png') as path:
-            results.plot(measurements, accuracies, path)
+            plot(measurements, accuracies, path)
     except ImportError:
         return 'benchmark.json and benchmark.csv (no plots: matplotlib is not installed)'
     return 'benchmark.json, benchmark.csv and benchmark.png'
-
-
-def _size(text):
-    match = SIZE.match(text)
-    if match:
-        return int(match.group(1)), int(match.group(2))
-    if text in ('card', 'network'):
-        return text
-    raise ValueError(text)
-
-
-_size.__name__ = 'size'  # what argparse calls it in its messages

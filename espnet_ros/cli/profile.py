@@ -2,26 +2,26 @@
 import csv
 import json
 import pathlib
-import re
 import sys
+
+from rich.console import Console
 
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder, replacing
+from espnet_ros.cli.options import size_or
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
 
 DESCRIPTION = """Measure what the paper measures in its section 4.4 and appendices C to E, for any model on
-this machine: time of each layer and kernel, load, memory and power over time, energy of a
-frame, the distance from what the machine can do (roofline), hardware counters through perf,
-and on an NVIDIA GPU the efficiency of warps and memory accesses through nvprof or Nsight
-Compute, and the sensitivity to the GPU's clock. DIR gets
+this machine: time of each layer and kernel; load, memory and power over time; energy per
+frame; the distance from the machine's limits (roofline); hardware counters through perf; and
+on an NVIDIA GPU the efficiency of warps and memory accesses through nvprof or Nsight Compute,
+and the sensitivity to the GPU's clock. DIR gets
   profile.json     all numbers
   layers.csv       each module of the network, kernels.csv, timeline.csv
   profile.png      utilization over time, layers, kernels, roofline (needs matplotlib)
-What the machine does not tell is named, with the remedy. Quiet the machine first.
---frequencies holds the GPU's clock (as root) and lets it go afterwards, whatever happens."""
-
-SIZE = re.compile(r'([0-9]{1,5})x([0-9]{1,5})\Z')
+What this machine cannot measure is listed, with the remedy. Stop other programs first.
+--frequencies locks the GPU's clock (as root) and restores it afterwards, even if killed."""
 
 
 def add_arguments(parser):
@@ -30,15 +30,15 @@ def add_arguments(parser):
 
     add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
         default=models.DEFAULT)
-    add('--size', 'of the network input, WIDTHxHEIGHT, or `card` for that in the model card', metavar='S', type=_size,
-        default='card')
-    add('--backend', 'engine; its layers are shown as PyTorch runs them', choices=BACKENDS, default='auto')
+    add('--size', 'of the network input, WIDTHxHEIGHT, or `card` for that of the model card', metavar='S',
+        type=size_or('card'), default='card')
+    add('--backend', 'engine; layers are measured in PyTorch', choices=BACKENDS, default='auto')
     add('--precision', 'of the computation', choices=PRECISIONS, default='auto')
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
-    add('--seconds', 'how long the model works while the machine is watched', type=float, default=10.0)
+    add('--seconds', 'how long the model runs while the machine is sampled', type=float, default=10.0)
     parser.add_argument('--frequencies', metavar='MHZ', nargs='*', type=float,
-                        help='clocks of the GPU to compare, or some over its range; left alone without this')
-    add('--top', 'how many layers and kernels are printed', type=int, default=10)
+                        help='GPU clocks to compare, or without values some over its range; not touched by default')
+    add('--top', 'number of layers and kernels to print', type=int, default=10)
     add('--out', 'folder to write to', metavar='DIR', type=pathlib.Path, default='profile')
 
 
@@ -50,13 +50,16 @@ def run(options):
     if any(not 0 < frequency < 1e5 for frequency in options.frequencies or ()):
         raise ParameterError('--frequencies are in MHz, as 1134.75')
     make_folder(options.out)
+
+    def say(text):
+        print('measuring ' + text, file=sys.stderr, flush=True)
+
+    print('loading the model', file=sys.stderr, flush=True)
+    console = Console(highlight=False, markup=False)
     # Only now: the engines change how this process keeps memory.
     from espnet_ros.performance.profile import report
     from espnet_ros.performance.profile.profile import profile
     from espnet_ros.performance.profile.subject import prepare
-
-    def say(text):
-        print('measuring: ' + text, file=sys.stderr, flush=True)
     size = (0, 0) if options.size == 'card' else options.size
     subject = prepare(options.model, size[0], size[1], options.backend, options.device, options.precision)
     found = profile(subject, options.model, options.seconds, options.frequencies, say)
@@ -68,8 +71,8 @@ def run(options):
                                 ('timeline',) + report.timeline_rows(found)):
         with replacing(options.out / (name + '.csv')) as path, path.open('w', newline='') as stream:
             csv.writer(stream).writerows([columns] + [list(row) for row in rows])
-    print(report.summary(found, options.top))
-    print('\n{} in {}'.format(_plotted(options.out, found), options.out))
+    console.print(report.summary(found, options.top))
+    console.print('{} in {}'.format(_plotted(options.out, found), options.out), soft_wrap=True)
     return 1 if options.frequencies is not None and not found.frequencies else 0
 
 
@@ -82,15 +85,3 @@ def _plotted(folder, found):
     except ImportError:
         return 'profile.json, layers.csv, kernels.csv and timeline.csv (no plots: matplotlib is not installed)'
     return 'profile.json, layers.csv, kernels.csv, timeline.csv and profile.png'
-
-
-def _size(text):
-    match = SIZE.match(text)
-    if match:
-        return int(match.group(1)), int(match.group(2))
-    if text == 'card':
-        return text
-    raise ValueError(text)
-
-
-_size.__name__ = 'size'  # what argparse calls it in its messages

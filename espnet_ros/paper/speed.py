@@ -4,7 +4,7 @@ import tempfile
 
 from espnet_ros import models
 from espnet_ros.models.card import write_card
-from espnet_ros.performance.benchmark import Candidate
+from espnet_ros.performance.benchmark.measure import Candidate
 from espnet_ros.performance.benchmark.turns import in_turns
 
 REFERENCE = 'ESPNet'

@@ -1,1 +1,1 @@
-"""How the node and the machine feel."""
+"""Load, clocks, memory, power and temperature of the machine."""

@@ -6,7 +6,7 @@ import re
 from espnet_ros.telemetry.machine import GpuState, MachineState
 from espnet_ros.telemetry.poller import Absent
 
-_GPU = 'sys/devices/*/gpu.0', 'sys/devices/gpu.0'
+GPU_FOLDERS = 'sys/devices/*/gpu.0', 'sys/devices/gpu.0'
 """Folders with `load` in per mille and the clocks in Hz; where there is one, the machine is a Jetson."""
 _RAILS = (
     ('sys/bus/i2c/drivers/ina3221x/*/iio:device*/rail_name_*', 'in_power{}_input', None),
@@ -32,7 +32,7 @@ class Sysfs:
         self._root = root
         self._counts = self._counters()
         if not any(self._paths(pattern) for pattern in (
-                *_GPU, _COOLERS, *(pattern for pattern, _, _ in _RAILS), *(pattern for _, pattern, _ in _COUNTERS))):
+                *GPU_FOLDERS, _COOLERS, *(rail[0] for rail in _RAILS), *(counter[1] for counter in _COUNTERS))):
             raise Absent('there are no files to read below {}'.format(os.path.join(root, 'sys')))
 
     def read(self):
@@ -51,7 +51,7 @@ class Sysfs:
         """Nothing is held open."""
 
     def _gpus(self):
-        folders = [path for pattern in _GPU for path in self._paths(pattern)]
+        folders = [path for pattern in GPU_FOLDERS for path in self._paths(pattern)]
         if not folders:
             return ()
         load = _number(os.path.join(folders[0], 'load'))
@@ -73,7 +73,7 @@ class Sysfs:
         return tuple(rails)
 
     def _temperatures(self):
-        if not any(self._paths(pattern) for pattern in _GPU):
+        if not any(self._paths(pattern) for pattern in GPU_FOLDERS):
             return ()  # elsewhere psutil knows better
         zones = [(_text(os.path.join(path, 'type')), _number(os.path.join(path, 'temp')))
                  for path in sorted(self._paths(_ZONES))]

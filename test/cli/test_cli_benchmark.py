@@ -4,10 +4,10 @@ import json
 import pathlib
 
 import pytest
+from sample_measurement import measurement
 
 from espnet_ros.cli import benchmark, main
-from espnet_ros.performance.benchmark import Measurement, Summary
-from espnet_ros.performance.benchmark.measure import STAGES
+from espnet_ros.performance.benchmark.measure import Measurement
 
 
 @pytest.fixture
@@ -19,9 +19,7 @@ def asked(monkeypatch):
         found.append((candidate, warmup, repeats, [pathlib.Path(path).name for path in images]))
         if len(found) % 2 == 0:
             return Measurement(candidate, problem='it broke')
-        stages = {stage: Summary(0.01, 0.02) for stage in STAGES}
-        return Measurement(candidate, {'backend': 'torch', 'precision': 'fp32', 'weights': 'its own', 'fallback': ''},
-                           stages, stages, 1.0, 100.0)
+        return measurement()._replace(candidate=candidate)
     monkeypatch.setattr(benchmark, 'measure', measure)
     return found
 
@@ -61,8 +59,18 @@ def test_wrong_settings_are_refused(asked, tmp_path, capsys, words, sentence):
     assert sentence in capsys.readouterr().err and asked == []
 
 
-@pytest.mark.parametrize('words', [['--sizes', 'big'], ['--backends', 'abacus'], ['--precisions', 'fp17']])
+@pytest.mark.parametrize('words', [['--sizes', 'big'], ['--sizes', 'network'], ['--camera', 'card'],
+                                   ['--camera', '0x10'],
+                                   ['--camera', '99999x99999'], ['--backends', 'abacus'], ['--precisions', 'fp17']])
 def test_misspelt_settings_are_explained(asked, capsys, words):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as left:
         main(['benchmark', *words])
-    assert words[1] in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert left.value.code == 2 and "'{}'".format(words[1]) in error and 'argument ' + words[0] in error and not asked
+
+
+def test_a_marked_measurement_says_so(asked, monkeypatch, tiny, tmp_path, capsys):
+    monkeypatch.setattr(benchmark, 'measure', lambda *args: measurement(others=0.5))
+    assert main(['benchmark', '--models', tiny, '--out', str(tmp_path)]) == 0
+    assert 'other programs used 50% of the CPU' in ' '.join(capsys.readouterr().out.split())
+    assert json.loads((tmp_path / 'benchmark.json').read_text())['measurements'][0]['contention']['others'] == 0.5

@@ -6,7 +6,7 @@ from espnet_ros.performance.profile.kernels import Kernel
 from espnet_ros.performance.profile.layers import Layer
 from espnet_ros.performance.profile.profile import Profile
 from espnet_ros.performance.profile.roofline import Position, Roofline
-from espnet_ros.performance.profile.timeline import Sample, Timeline
+from espnet_ros.performance.timeline import Sample, Timeline
 
 
 def _sample(at, frames, working):

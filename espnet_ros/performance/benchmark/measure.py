@@ -1,30 +1,19 @@
-"""Measuring pipelines, each in a process of its own, in turns with the published one."""
-import base64
-import contextlib
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
+"""Measuring a pipeline in alternating turns with the published one."""
 import typing
 
-import cv2
-import numpy as np
-
 from espnet_ros.errors import EngineError
-from espnet_ros.process import thread_settings
-from espnet_ros.telemetry.machine import readings, total_power
+from espnet_ros.performance import timeline
+from espnet_ros.performance.benchmark.processes import Worker, alternate, run_frame
+from espnet_ros.performance.contention import Contention, ContentionMeter
+from espnet_ros.performance.statistics import Ratio, Summary, ratio_of_turns, summarize
 from espnet_ros.telemetry.sources import open_machine
 
 STAGES = ('preprocess', 'inference', 'postprocess', 'total')
 BASELINE = 'baseline'
-PAUSE = 0.02
-"""Seconds between two pipelines' turns, for the threads of the one to come to rest."""
 LOAD_SECONDS = 3.0
-"""How long a pipeline then works without a pause, for the sensors of power, load and temperature."""
-FRAMES = 5
-"""Frames of a turn, one after the other: a single one after a long rest would find cold caches and sleeping cores."""
+"""How long a pipeline works without a pause, for the sensors of power, load and temperature."""
+SPREAD_LIMIT = 0.25
+"""Width of the interval of a speedup, as a share of it, beyond which it is marked."""
 
 
 class Candidate(typing.NamedTuple):
@@ -45,72 +34,66 @@ class Candidate(typing.NamedTuple):
     cameras: int = 1
 
 
-class Summary(typing.NamedTuple):
-    """Median and 95th percentile of a stage, in seconds."""
-
-    median: float
-    p95: float
-
-
 class Measurement(typing.NamedTuple):
     """What was measured of a candidate.
 
-    about: what the engine told of itself (EngineInfo's fields), and whether the weights were its own or random.
-    stages: by name, Summary. baseline: likewise, of the published pipeline in the same run. agreement: share of
-    pixels, 0..1, that both label alike. memory: the most that a process held, MiB. energy: joules a frame, of all that
-    the machine's power sensors see, None without them. machine: telemetry.machine.readings under load. problem: why it
-    was not measured; all else is then empty.
+    about: EngineInfo's fields, and 'weights': 'its own' or 'random'. stages: Summary by name. baseline: likewise, of
+    the published pipeline in the same run. speedup: Ratio of the baseline's time to the candidate's. contention: while
+    both were measured. agreement: share of pixels (0..1) with the same label from both, None with random weights.
+    memory: peak of a process, MiB. energy: joules per frame of all that the power sensors measure, None without them.
+    machine: telemetry's readings under load. seconds: of each frame in total, by turns; baseline_seconds likewise.
+    problem: why it was not measured; all else is then empty.
     """
 
     candidate: Candidate
     about: typing.Dict[str, typing.Any] = {}
     stages: typing.Dict[str, Summary] = {}
     baseline: typing.Dict[str, Summary] = {}
+    speedup: typing.Optional[Ratio] = None
+    contention: Contention = Contention()
     agreement: typing.Optional[float] = None
     memory: typing.Optional[float] = None
     energy: typing.Optional[float] = None
     machine: typing.Dict[str, float] = {}
+    seconds: typing.Sequence[typing.Sequence[float]] = ()
+    baseline_seconds: typing.Sequence[typing.Sequence[float]] = ()
     problem: str = ''
 
     @property
-    def speedup(self):
-        """How many times faster than the published pipeline: ratio of the medians."""
-        return self.baseline['total'].median / self.stages['total'].median
+    def marks(self):
+        """Sentences about why the times are not to be trusted, empty if they are."""
+        marks = [self.contention.problem] if self.contention.problem else []
+        if self.speedup is not None and self.speedup.spread > SPREAD_LIMIT:
+            marks.append('the speedup varied from {:.1f} to {:.1f}: raise --repeats or quiet the machine'.format(
+                self.speedup.low, self.speedup.high))
+        return marks
 
 
 def measure(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: None, open_machine=open_machine):
-    """Measure a candidate and, in turns of FRAMES frames with it, the published pipeline; return the Measurement.
+    """Measure a candidate in alternating turns with the published pipeline; return the Measurement.
 
     warmup, repeats: turns that do not count, and that do. images: paths of images to use in place of the synthetic
-    street, resized to the camera's size. on_turn: is called after each turn. open_machine: as in
-    telemetry.sources.
+    street, resized to the camera's size. on_turn: called after each turn. open_machine: as in telemetry.sources.
     """
-    plain = candidate._replace(backend=BASELINE, precision='fp32', cameras=1)
     workers = []
     try:
-        workers = [_Worker(candidate, images) for _ in range(candidate.cameras)]
+        workers += [Worker(candidate, images) for _ in range(candidate.cameras)]
         about = [worker.receive() for worker in workers][0]
-        baseline = _Worker(plain._replace(device=_torch_device(about['device'])), images)
+        baseline = Worker(candidate._replace(backend=BASELINE, precision='fp32', cameras=1,
+                                             device=about.pop('torch_device')), images)
         workers.append(baseline)
         baseline.receive()
-        seconds = {stage: [] for stage in STAGES}
-        baseline_seconds = {stage: [] for stage in STAGES}
-        for turn in range(warmup + repeats):
-            for group, kept in ((workers[:-1], seconds), (workers[-1:], baseline_seconds)):
-                time.sleep(PAUSE)
-                for _ in range(FRAMES):
-                    for worker in group:
-                        worker.send('run')
-                    for answer in [worker.receive() for worker in group]:
-                        if turn >= warmup:
-                            for stage in STAGES:
-                                kept[stage].append(answer[stage])
-            on_turn()
-        agreement = float((_labels(workers[0]) == _labels(baseline)).mean()) if about['weights'] != 'random' else None
-        energy, under_load = _under_load(workers[:-1], open_machine)
-        workers[0].send('memory')
-        return Measurement(candidate, about, _summaries(seconds), _summaries(baseline_seconds), agreement,
-                           workers[0].receive()['memory'], energy, under_load)
+        meter = ContentionMeter([worker.pid for worker in workers])
+        meter.start()
+        own, published = alternate([workers[:-1], [baseline]], warmup, repeats, on_turn)
+        contention = meter.stop()
+        agreement = None
+        if about['weights'] != 'random':
+            agreement = float((workers[0].labels() == baseline.labels()).mean())
+        energy, readings = under_load(workers[:-1], open_machine)
+        return Measurement(
+            candidate, about, _summaries(own), _summaries(published), _speedup(own, published), contention, agreement,
+            workers[0].memory(), energy, readings, _totals(own), _totals(published))
     except EngineError as error:
         return Measurement(candidate, problem=str(error))
     finally:
@@ -118,81 +101,21 @@ def measure(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: None, op
             worker.close()
 
 
-def _under_load(workers, open_machine):
-    """Return the energy of a frame, in joules or None, and the machine's readings, with the workers working."""
-    machine = open_machine(interval=0.2)
-    try:
-        frames, powers, began = 0, [], time.monotonic()
-        while time.monotonic() < began + LOAD_SECONDS:
-            for worker in workers:
-                worker.send('run')
-            for worker in workers:
-                worker.receive()
-            frames += len(workers)
-            if time.monotonic() > began + LOAD_SECONDS / 3:  # by then the sensors, too, have seen the load
-                powers.append(total_power(machine.state()))
-        seconds = time.monotonic() - began
-        known = [power for power in powers if power is not None]
-        return (sum(known) / len(known) * seconds / frames if known else None), dict(readings(machine.state()))
-    finally:
-        machine.stop()
+def under_load(workers, open_machine=open_machine):
+    """Let workers work for LOAD_SECONDS; return joules per frame (None if unknown) and the machine's mean readings."""
+    line = timeline.record(lambda: run_frame(workers), LOAD_SECONDS, rest=0.0, interval=0.2, open_machine=open_machine)
+    energy = timeline.energy(line)[0]
+    return energy and energy / len(workers), {
+        name: reading.work for name, reading in timeline.averages(line).items()}
 
 
-def _summaries(seconds):
-    return {stage: Summary(*np.percentile(values, (50, 95)).tolist()) for stage, values in seconds.items()}
+def _summaries(turns):
+    return {stage: summarize([frame[stage] for turn in turns for frame in turn]) for stage in STAGES}
 
 
-def _labels(worker):
-    worker.send('labels')
-    content = np.frombuffer(base64.b64decode(worker.receive()['labels']), np.uint8)
-    return cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+def _totals(turns):
+    return [[frame['total'] for frame in turn] for turn in turns]
 
 
-def _torch_device(description):
-    """Return where the published pipeline runs: on the GPU that the candidate runs on, else on the CPU."""
-    return 'cpu' if 'CPU' in description else 'cuda'
-
-
-class _Worker:
-    """A process that runs espnet_ros.performance.benchmark.worker."""
-
-    def __init__(self, candidate, images):
-        environment = dict(os.environ)
-        if candidate.backend == BASELINE:
-            environment['GOMP_SPINCOUNT'] = '300000'  # OpenMP's own default, which this package lowers for itself
-        else:
-            environment.update(thread_settings(environment))
-        self._errors = tempfile.TemporaryFile('w+')
-        self._process = subprocess.Popen(
-            [sys.executable, '-m', 'espnet_ros.performance.benchmark.worker'], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self._errors, universal_newlines=True, env=environment)
-        self.send(json.dumps(dict(candidate._asdict(), images=[str(path) for path in images])))
-
-    def send(self, request):
-        with contextlib.suppress(BrokenPipeError):  # receive says why
-            self._process.stdin.write(request + '\n')
-            self._process.stdin.flush()
-
-    def receive(self):
-        """Return the answer to the oldest request. Raises EngineError."""
-        line = self._process.stdout.readline()
-        if not line:
-            code = self._process.wait()
-            self._errors.seek(0)
-            last = ([line.strip() for line in self._errors if line.strip()] or ['no message'])[-1]
-            raise EngineError('its process ended with code {}: {}'.format(code, last))
-        answer = json.loads(line)
-        if 'error' in answer:
-            raise EngineError(answer['error'])
-        return answer
-
-    def close(self):
-        """End the process."""
-        self._process.stdin.close()
-        self._process.stdout.close()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
+def _speedup(own, published):
+    return ratio_of_turns(*([summarize(turn).median for turn in _totals(turns)] for turns in (published, own)))

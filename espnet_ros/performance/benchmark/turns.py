@@ -2,15 +2,13 @@
 import time
 import typing
 
-import numpy as np
-
 from espnet_ros.errors import EngineError
-from espnet_ros.performance.benchmark.measure import FRAMES, PAUSE, Summary, _under_load, _Worker
+from espnet_ros.performance.benchmark.measure import under_load
+from espnet_ros.performance.benchmark.processes import Worker, alternate
+from espnet_ros.performance.statistics import Summary, summarize
 from espnet_ros.telemetry.sources import open_machine
 
 LEAST_TURNS = 3
-SLOW = 1.0
-"""Seconds of a frame from which on a turn has one."""
 
 
 class Turns(typing.NamedTuple):
@@ -35,29 +33,17 @@ def in_turns(candidate, other, budget=30.0, open_machine=open_machine):
     workers = []
     try:
         for each in (candidate, other):
-            workers.append(_Worker(each, ()))
+            workers.append(Worker(each))
         about = [worker.receive() for worker in workers]
-        first = [_turn(worker, 1)[0] for worker in workers]
-        seconds: typing.List[typing.List[float]] = [[], []]
-        began, turns = time.monotonic(), 0
-        while turns < LEAST_TURNS or time.monotonic() - began < budget:
-            for worker, kept, expected in zip(workers, seconds, first):
-                time.sleep(PAUSE)
-                kept += _turn(worker, 1 if expected > SLOW else FRAMES)
-            turns += 1
-        energy = _under_load(workers[:1], open_machine)[0]
-        first_summary, second_summary = (Summary(*np.percentile(kept, (50, 95)).tolist()) for kept in seconds)
-        return Turns(about[0], about[1], first_summary, second_summary, energy)
+        groups = [[worker] for worker in workers]
+        began = time.monotonic()
+        alternate(groups, 1, 0)
+        repeats = max(LEAST_TURNS, int(budget / (time.monotonic() - began)))
+        seconds = [summarize([frame['inference'] for turn in turns for frame in turn])
+                   for turns in alternate(groups, 0, repeats)]
+        return Turns(about[0], about[1], *seconds, energy=under_load(workers[:1], open_machine)[0])
     except EngineError as error:
         return Turns(problem=str(error))
     finally:
         for worker in workers:
             worker.close()
-
-
-def _turn(worker, frames):
-    seconds = []
-    for _ in range(frames):
-        worker.send('run')
-        seconds.append(worker.receive()['inference'])
-    return seconds

@@ -1,11 +1,7 @@
-"""One pipeline in a process of its own, which segments a frame whenever it is told to.
-
-Requests and answers are lines of JSON on standard input and output. The first request configures it.
-"""
+"""Runs one pipeline on request: lines of JSON on standard input and output, the first of which configures it."""
 import base64
 import json
 import os
-import resource
 import sys
 import time
 
@@ -15,11 +11,12 @@ from espnet_ros import models
 from espnet_ros.errors import EspnetError
 from espnet_ros.images.sources import read_image
 from espnet_ros.performance.benchmark.baseline import Baseline
+from espnet_ros.performance.memory import peak_memory
 from espnet_ros.process import tune_process
 from espnet_ros.scene import Street
 
 FRAMES = 8
-"""Frames of the synthetic street that take turns where no images are given."""
+"""Frames of the synthetic street, in turn, where no images are given."""
 
 
 def main():
@@ -52,7 +49,7 @@ def main():
 
 
 def configure(settings):
-    """Return (pipeline, frames, what there is to tell of them)."""
+    """Return (pipeline, frames, description) for measure.Candidate's fields and `images`. Raises EspnetError."""
     card, network, weights = models.load_for_speed(settings['model'])
     width, height = settings['width'], settings['height']
     camera = settings['camera_width'], settings['camera_height']
@@ -70,16 +67,9 @@ def configure(settings):
     from espnet_ros.segmenter import Segmenter
     engine = build_engine(card, network, width, height, settings['backend'], settings['device'],
                           settings['precision'], strict=True)
-    return Segmenter(engine, 'network'), frames, dict(engine.describe()._asdict(), weights=weights)
-
-
-def peak_memory():
-    """Return the most memory that this process has held so far, in MiB."""
-    try:
-        with open('/proc/self/status') as stream:
-            return next(int(line.split()[1]) / 1024.0 for line in stream if line.startswith('VmHWM:'))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    info = engine.describe()
+    device = str(engine.device) if info.backend == 'torch' else 'cuda' if info.backend == 'tensorrt' else 'cpu'
+    return Segmenter(engine, 'network'), frames, dict(info._asdict(), weights=weights, torch_device=device)
 
 
 if __name__ == '__main__':

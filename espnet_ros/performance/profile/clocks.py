@@ -4,8 +4,9 @@ import os
 import re
 
 from espnet_ros.errors import EngineError
+from espnet_ros.telemetry.sysfs import GPU_FOLDERS
 
-_FOLDERS = 'sys/devices/gpu.0/devfreq/*', 'sys/devices/*/gpu.0/devfreq/*', 'sys/class/devfreq/*'
+_FOLDERS = (*(folder + '/devfreq/*' for folder in GPU_FOLDERS), 'sys/class/devfreq/*')
 _JETSON_GPU = re.compile(r'(?:gpu|gm20b|gp10b|gv11b|ga10b|gb10b)\Z')
 """How the names of a Jetson's GPU end, such as 17000000.gp10b."""
 

@@ -7,6 +7,8 @@ import tempfile
 import time
 import typing
 
+from espnet_ros.performance.profile.text import read_text
+
 EVENTS = ('task-clock', 'context-switches', 'page-faults', 'cycles', 'instructions', 'cache-references', 'cache-misses',
           'branches', 'branch-misses')
 _HARDWARE = EVENTS[3:]
@@ -47,7 +49,7 @@ def measure_counters(work, seconds=3.0, program='perf'):
             if process.poll() is None:
                 process.kill()
             errors = process.communicate()[1]
-        text = _text(report)
+        text = read_text(report)
     counts = parse(text)
     if not any(value is not None for value in counts.values()):
         return Counters(problem='no CPU counters: ' + _reason(errors or text))
@@ -104,11 +106,3 @@ def _reason(text):
         return 'perf is not allowed to count; run as root, or sysctl kernel.perf_event_paranoid=1'
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return 'perf says {!r}'.format(lines[0]) if lines else 'perf counted nothing'
-
-
-def _text(path):
-    try:
-        with open(path, errors='replace') as stream:
-            return stream.read()
-    except OSError:
-        return ''

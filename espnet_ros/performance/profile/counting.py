@@ -4,7 +4,7 @@ import typing
 
 import torch
 
-from espnet_ros.performance.profile.modules import following
+from espnet_ros.performance.profile.module_hooks import module_hooks
 
 
 class Work(typing.NamedTuple):
@@ -54,7 +54,7 @@ def count_work(network, image):
     def enter(name):
         ledger.setdefault(name, Work())
         running.append(name)
-    with following(network, enter, lambda name: running.pop()), torch.inference_mode():
+    with module_hooks(network, enter, lambda name: running.pop()), torch.inference_mode():
         network(image.as_subclass(Counted))
     return ledger
 

@@ -10,6 +10,7 @@ import tempfile
 import typing
 
 from espnet_ros.errors import EngineError
+from espnet_ros.performance.profile.text import read_text
 
 INSTRUCTIONS = 'instructions'
 METRICS = {
@@ -67,12 +68,12 @@ def measure_efficiency(model, width, height, device, precision, capability, time
     if path is None:
         raise EngineError('no warp and memory efficiency: no {} is on the PATH or in {}; it comes with the '
                           'CUDA toolkit'.format(' or '.join(names), _CUDA))
-    worker = [sys.executable, '-m', 'espnet_ros.performance.profile.worker', model, str(width), str(height), device,
+    worker = [sys.executable, '-m', 'espnet_ros.performance.profile.gpu_run', model, str(width), str(height), device,
               precision]
     with tempfile.TemporaryDirectory() as folder:
         report, log = os.path.join(folder, 'metrics.csv'), os.path.join(folder, 'log')
         code = _run(command(path, report) + worker, log, timeout)
-        text, said = _text(report), _text(log)
+        text, said = read_text(report), read_text(log)
     parse = parse_nvprof if os.path.basename(path) == 'nvprof' else parse_ncu
     kernels = parse(text)
     if not kernels:
@@ -191,11 +192,3 @@ def _reason(path, code, text):
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if re.search('error|warning', line, re.IGNORECASE)] or lines
     return '{} ended with code {} and said {!r}'.format(path, code, telling[-1][:200] if telling else 'nothing')
-
-
-def _text(path):
-    try:
-        with open(path, errors='replace') as stream:
-            return stream.read()
-    except OSError:
-        return ''

@@ -3,8 +3,9 @@ import time
 import typing
 
 from espnet_ros.errors import EngineError, ParameterError
-from espnet_ros.performance.profile import timeline
+from espnet_ros.performance import timeline
 from espnet_ros.performance.profile.clock_guard import guarded
+from espnet_ros.performance.statistics import summarize
 
 SPREAD = 4
 """How many frequencies are tried when none are named."""
@@ -55,7 +56,7 @@ def measure_frequencies(work, clock, frequencies, seconds=5.0, on_point=lambda f
             time.sleep(0.2)  # the clock takes a moment
             line = timeline.record(work, seconds, rest=0.0, open_machine=open_machine)
             power = timeline.averages(line).get(timeline.POWER)
-            points.append(Point(frequency, sorted(line.frame_seconds)[len(line.frame_seconds) // 2],
+            points.append(Point(frequency, summarize(line.frame_seconds).median,
                                 power and power.work, timeline.energy(line)[0]))
     return points
 

@@ -6,6 +6,7 @@ import typing
 import torch
 
 from espnet_ros.deploy.onnx import onnx_model
+from espnet_ros.performance.statistics import faster_half
 
 _OPENVINO_PRECISIONS = {'fp32': 'f32', 'fp16': 'f16', 'bf16': 'bf16'}
 
@@ -73,9 +74,9 @@ def measure_openvino_kernels(card, network, image, precision, runs=20):
 def mean(rounds):
     """Return a list of Kernel, the longest first, from pairs of name and seconds of each of some runs.
 
-    Only the faster half of the runs counts: other programs disturb it less.
+    Only the faster half of the runs counts.
     """
-    fast = sorted(rounds, key=lambda pairs: sum(seconds for _, seconds in pairs))[:max(1, len(rounds) // 2)]
+    fast = faster_half(rounds, lambda pairs: sum(seconds for _, seconds in pairs))
     found: typing.Dict[str, typing.Tuple[int, float]] = {}
     for pairs in fast:
         for name, seconds in pairs:

@@ -7,7 +7,8 @@ import torch
 
 from espnet_ros.network import modules
 from espnet_ros.performance.profile.counting import count_work
-from espnet_ros.performance.profile.modules import following
+from espnet_ros.performance.profile.module_hooks import module_hooks
+from espnet_ros.performance.statistics import faster_half
 
 _LAYERS = modules.ESP, modules.ConvNormAct, modules.NormAct, modules.InputReinforcement
 """What the paper draws as one layer; other modules are layers of their own."""
@@ -28,7 +29,7 @@ class Layer(typing.NamedTuple):
     bytes: int
 
 
-def whole_layers(parts):
+def merge_parts(parts):
     """Return a list of Layer from the modules that measure_layers returns, in the same order."""
     groups: typing.Dict[str, typing.List[Layer]] = collections.OrderedDict()
     for part in parts:
@@ -41,16 +42,16 @@ def measure_layers(network, image, runs=20, warmup=2):
     """Return a list of Layer, one for each module in the order in which they run, but for those that do nothing.
 
     network: takes the tensor `image`; all modules run as they are, one after the other, also on a GPU. Times are means
-    over the faster half of the runs, which other programs disturb less; together, the layers take as long as an image.
+    over the faster half of the runs; together, the layers take as long as an image.
     """
     rounds = []
     with torch.inference_mode(), torch.cuda.device_of(image):
         for _ in range(warmup + runs):
             stopwatch = _GpuStopwatch() if image.is_cuda else _Stopwatch()
-            with following(network, stopwatch.enter, stopwatch.leave):
+            with module_hooks(network, stopwatch.enter, stopwatch.leave):
                 network(image)
             rounds.append(stopwatch.own_seconds())
-    fast = sorted(rounds[warmup:], key=lambda seconds: sum(seconds.values()))[:max(1, runs // 2)]
+    fast = faster_half(rounds[warmup:], lambda seconds: sum(seconds.values()))
     found = dict(network.named_modules())
     work = count_work(network, image)
     parts = [Layer(_layer_of(name, found), name, type(found[name]).__name__,

@@ -2,8 +2,8 @@
 import numpy as np
 
 from espnet_ros.performance.profile import report
-from espnet_ros.performance.profile.layers import whole_layers
-from espnet_ros.performance.profile.timeline import POWER
+from espnet_ros.performance.profile.layers import merge_parts
+from espnet_ros.performance.timeline import POWER
 
 BLUE, ORANGE, GREEN, GRAY = '#2f6db5', '#d9762b', '#3a9a5f', '#8a8f98'
 TOP = 10
@@ -93,7 +93,7 @@ def _bars(axes, title, rows, color):
 def _roofline(axes, profile):
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
     roof = profile.roofline
-    layers = [layer for layer in whole_layers(profile.parts) if layer.flop]
+    layers = [layer for layer in merge_parts(profile.parts) if layer.flop]
     intensities = np.array([layer.flop / layer.bytes for layer in layers])
     speeds = np.array([layer.flop / layer.seconds for layer in layers]) / 1e9
     whole = list(profile.positions.items())

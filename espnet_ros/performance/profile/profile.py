@@ -1,6 +1,5 @@
 """All that there is to tell of a model on this machine."""
 import platform
-import resource
 import time
 import typing
 
@@ -9,7 +8,8 @@ import torch
 from espnet_ros import __version__
 from espnet_ros.errors import EngineError
 from espnet_ros.network import parameter_count
-from espnet_ros.performance.profile import timeline
+from espnet_ros.performance import timeline
+from espnet_ros.performance.memory import peak_memory
 from espnet_ros.performance.profile.clocks import find_clock
 from espnet_ros.performance.profile.counters import Counters, measure_counters
 from espnet_ros.performance.profile.efficiency import Efficiency, measure_efficiency
@@ -17,6 +17,7 @@ from espnet_ros.performance.profile.frequencies import Point, choose, measure_fr
 from espnet_ros.performance.profile.kernels import Kernel, measure_kernels, measure_openvino_kernels
 from espnet_ros.performance.profile.layers import Layer, measure_layers
 from espnet_ros.performance.profile.roofline import Position, Roofline, measure_roofline, position
+from espnet_ros.performance.statistics import summarize
 
 NO_GPU = ('no GPU load, warp and memory efficiency, and sensitivity to GPU frequency: the network runs on the CPU; use '
           '--device cuda on a machine with an NVIDIA GPU')
@@ -54,8 +55,7 @@ class Profile(typing.NamedTuple):
     @property
     def frame_seconds(self):
         """The median time of a frame in the engine."""
-        times = sorted(self.timeline.frame_seconds)
-        return times[len(times) // 2]
+        return summarize(self.timeline.frame_seconds).median
 
 
 def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: None):
@@ -77,9 +77,9 @@ def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: Non
             missing.append('no sensitivity to GPU frequency: {}'.format(error))
     elif on_gpu:
         missing.append(NOT_ASKED)
-    say('the machine at work, {:.0f} s'.format(seconds))
+    say('the machine under load, {:.0f} s'.format(seconds))
     line = timeline.record(subject.segment, seconds)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    memory = peak_memory()
     gpu_memory = torch.cuda.max_memory_allocated(device) / 2.0 ** 20 if on_gpu else None
     say('time of layers')
     parts = measure_layers(subject.network, subject.tensor)
@@ -88,7 +88,7 @@ def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: Non
     engine = subject.engine.describe()
     if engine.backend == 'openvino':
         kernels['openvino'] = measure_openvino_kernels(subject.card, subject.trained, subject.image, engine.precision)
-    say('what the machine can do')
+    say('the limits of the machine')
     roofline = measure_roofline(device, subject.plain.precision)
     say('hardware counters')
     counters = measure_counters(subject.segment)

@@ -1,9 +1,11 @@
 """A profile as data, tables and text."""
-import numpy as np
+from rich.console import Group
 
-from espnet_ros.performance.profile import timeline
+from espnet_ros.performance import timeline
 from espnet_ros.performance.profile.frequencies import sensitivity
-from espnet_ros.performance.profile.layers import whole_layers
+from espnet_ros.performance.profile.layers import merge_parts
+from espnet_ros.performance.statistics import summarize
+from espnet_ros.performance.tables import table
 
 LAYER_COLUMNS = ('layer', 'kind', 'ms', 'share (%)', 'MFLOP', 'MB', 'GFLOP/s')
 PART_COLUMNS = ('layer', 'part') + LAYER_COLUMNS[1:]
@@ -16,7 +18,7 @@ _READINGS = (
 
 def layer_rows(profile):
     """Return rows of LAYER_COLUMNS, in the order in which layers run."""
-    return [row[:1] + row[2:] for row in _rows(whole_layers(profile.parts))]
+    return [row[:1] + row[2:] for row in _rows(merge_parts(profile.parts))]
 
 
 def part_rows(profile):
@@ -52,7 +54,7 @@ def as_data(profile):
     points = profile.frequencies
     return {
         'about': profile.about,
-        'frame': {'seconds_median': profile.frame_seconds, 'seconds_p95': float(np.percentile(times, 95)),
+        'frame': {'seconds_median': profile.frame_seconds, 'seconds_p95': summarize(times).p95,
                   'frames': len(times), 'flop': sum(part.flop for part in profile.parts),
                   'bytes': sum(part.bytes for part in profile.parts), 'joules': per_frame,
                   'joules_above_rest': above_rest},
@@ -77,109 +79,94 @@ def _plain(value):
 
 
 def summary(profile, top=10):
-    """Return what people want to know first, as text; top: how many layers and kernels."""
-    return '\n\n'.join(filter(None, (part(profile, top) for part in (
-        _head, _layers, _kernels, _machine, _roofline, _counters, _efficiency, _frequencies, _missing))))
+    """Return the main results as a rich renderable; top: how many layers and kernels."""
+    parts = [part for part in (show(profile, top) for show in (
+        _head, _layers, _kernels, _machine, _roofline, _counters, _efficiency, _frequencies, _missing)) if part]
+    return Group(*(item for part in parts for item in (*part, '')))
 
 
 def _head(profile, _):
     about, engine = profile.about, profile.about['engine']
-    times = profile.timeline.frame_seconds
-    return '\n'.join((
+    times = summarize(profile.timeline.frame_seconds)
+    rate = len(profile.timeline.frame_seconds) / (profile.timeline.ended - profile.timeline.began)
+    return [
         '{} at {}x{}, {:,} parameters ({:.2f} MB in fp32), {} weights'.format(
             about['model'], about['width'], about['height'], about['parameters'], 4e-6 * about['parameters'],
             about['weights']),
-        '{} {} on {}: {:.1f} ms a frame (95% within {:.1f} ms), {:.1f} frames/s'.format(
-            engine['backend'], engine['precision'], engine['device'], 1e3 * profile.frame_seconds,
-            1e3 * np.percentile(times, 95), len(times) / (profile.timeline.ended - profile.timeline.began)),
-        '{:.2f} GFLOP a frame; {:.0f} MiB held by the process{}'.format(
+        '{} {} on {}: {:.1f} ms per frame (95% within {:.1f} ms), {:.1f} frames/s'.format(
+            engine['backend'], engine['precision'], engine['device'], 1e3 * times.median, 1e3 * times.p95, rate),
+        '{:.2f} GFLOP per frame; peak memory of the process {:.0f} MiB{}'.format(
             sum(part.flop for part in profile.parts) / 1e9, profile.memory,
-            '' if profile.gpu_memory is None else ', {:.0f} MiB on the GPU'.format(profile.gpu_memory))))
+            '' if profile.gpu_memory is None else ', on the GPU {:.0f} MiB'.format(profile.gpu_memory))]
 
 
 def _layers(profile, top):
     rows = layer_rows(profile)
-    return 'Layers of the network in PyTorch {}: {:.1f} ms in {}\n{}'.format(
-        profile.about['torch_precision'], sum(row[2] for row in rows), len(rows),
-        _table(LAYER_COLUMNS, sorted(rows, key=lambda row: -row[2])[:top], 2))
+    return [table(LAYER_COLUMNS, sorted(rows, key=lambda row: -row[2])[:top], 2,
+                  'Layers of the network in PyTorch {}: {:.1f} ms in {}'.format(
+                      profile.about['torch_precision'], sum(row[2] for row in rows), len(rows)))]
 
 
 def _kernels(profile, top):
-    tables = []
-    for engine in profile.kernels:
-        rows = [(short(row[0]),) + row[1:] for row in kernel_rows(profile, engine)]
-        tables.append('Kernels of {}: {:.1f} ms as its profiler sees them\n{}'.format(
-            engine, sum(row[2] for row in rows), _table(KERNEL_COLUMNS, rows[:top], 1)))
-    return '\n\n'.join(tables)
+    found = {engine: kernel_rows(profile, engine) for engine in profile.kernels}
+    return [table(KERNEL_COLUMNS, rows[:top], 1, 'Kernels of {}: {:.1f} ms with profiling'.format(
+        engine, sum(row[2] for row in rows))) for engine, rows in found.items()]
 
 
 def _machine(profile, _):
     averages = timeline.averages(profile.timeline)
     rows = [(text, '-' if averages[name].rest is None else averages[name].rest, averages[name].work,
              averages[name].highest) for name, text in _READINGS if name in averages]
-    per_frame, above_rest = timeline.energy(profile.timeline)
-    words = [] if per_frame is None else ['energy: {:.3f} J a frame'.format(per_frame) + (
-        '' if above_rest is None else ', {:.3f} J of it above rest'.format(above_rest))]
-    return '\n'.join([_table(('machine', 'at rest', 'at work', 'highest'), rows, 1)] + words) if rows else ''
+    if not rows:
+        return []
+    per_frame, above_idle = timeline.energy(profile.timeline)
+    energy = [] if per_frame is None else ['energy: {:.3f} J per frame{}'.format(
+        per_frame, '' if above_idle is None else ', of which {:.3f} J above idle'.format(above_idle))]
+    return [table(('machine', 'idle', 'under load', 'peak'), rows), *energy]
 
 
 def _roofline(profile, _):
     roof = profile.roofline
-    return '\n'.join([
-        'Roofline: at most {:.1f} GFLOP/s in {} and {:.1f} GB/s here (bytes are what PyTorch moves, without caches)'
-        .format(roof.flops / 1e9, roof.precision, roof.bandwidth / 1e9)] + [
-            '  {}: {:.1f} GFLOP/s at {:.1f} FLOP/byte, {:.0f}% of what {} allows there'.format(
-                name, p.flops / 1e9, p.intensity, 100 * p.share, p.bound) for name, p in profile.positions.items()])
+    return [
+        'Roofline: at most {:.1f} GFLOP/s in {} and {:.1f} GB/s on this machine (bytes: what PyTorch reads and writes, '
+        'ignoring caches)'.format(roof.flops / 1e9, roof.precision, roof.bandwidth / 1e9)] + [
+            '  {}: {:.1f} GFLOP/s at {:.1f} FLOP/byte, {:.0f}% of the limit set by {}'.format(
+                name, p.flops / 1e9, p.intensity, 100 * p.share, p.bound) for name, p in profile.positions.items()]
 
 
 def _counters(profile, _):
     if not profile.counters.per_frame:
-        return ''
-    return '\n'.join(['CPU counters'] + ['  {}: {:.2f}'.format(*item) for item in profile.counters.ratios.items()] + [
-        '  {}: {:,.0f} a frame'.format(*item) for item in profile.counters.per_frame.items()])
+        return []
+    return ['CPU counters', *('  {}: {:.2f}'.format(*item) for item in profile.counters.ratios.items()), *(
+        '  {}: {:,.0f} per frame'.format(*item) for item in profile.counters.per_frame.items())]
 
 
 def _efficiency(profile, top):
     if profile.efficiency is None:
-        return ''
+        return []
     names = list(profile.efficiency.percents)
     rows = [('all kernels', '') + tuple(profile.efficiency.percents[name] for name in names)] + [
-        (short(kernel.name), kernel.launches) + tuple(kernel.percents.get(name, '-') for name in names)
+        (kernel.name, kernel.launches) + tuple(kernel.percents.get(name, '-') for name in names)
         for kernel in profile.efficiency.kernels[:top]]
-    return 'Efficiency in percent, by {}\n{}'.format(profile.efficiency.program, _table(
-        ['kernel', 'launches'] + [name.replace(' efficiency', '') for name in names], rows, 1))
+    return [table(['kernel', 'launches'] + [name.replace(' efficiency', '') for name in names], rows, 1,
+                  'Efficiency in percent, by ' + profile.efficiency.program)]
 
 
 def _frequencies(profile, _):
     points = profile.frequencies
     if not points:
-        return ''
-    lines = [_table(('GPU (MHz)', 'ms a frame', 'W', 'J a frame'), [
+        return []
+    found = [table(('GPU (MHz)', 'ms per frame', 'W', 'J per frame'), [
         (point.frequency, 1e3 * point.seconds, '-' if point.power is None else point.power,
          '-' if point.energy is None else point.energy) for point in points], 0)]
     if len(points) > 1:
-        lines.append('sensitivity to GPU frequency: {:.2f} (a time that goes with the clock alone has {:.2f})'.format(
+        found.append('sensitivity to GPU frequency: {:.2f} ({:.2f} if time is proportional to the clock period)'.format(
             sensitivity(points[0], points[-1]), points[0].frequency / points[-1].frequency))
-    return '\n'.join(lines)
+    return found
 
 
 def _missing(profile, _):
-    return '\n'.join(['Not measured'] + ['  ' + text for text in profile.missing]) if profile.missing else ''
-
-
-def _table(columns, rows, left):
-    """Return rows in aligned columns, the first `left` of them to the left; numbers with some digits."""
-    lines = [list(columns)] + [[_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return '\n'.join('  ' + '  '.join(
-        cell.ljust(width) if i < left else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
-
-
-def _cell(value):
-    if isinstance(value, float):
-        return '{:.0f}'.format(value) if abs(value) >= 1000 else '{:.2f}'.format(value)
-    return str(value)
+    return ['Not measured', *('  ' + text for text in profile.missing)] if profile.missing else []
 
 
 def _place(name):

@@ -6,9 +6,12 @@ from small_models import CARD, network
 
 from espnet_ros.models.card import write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
-from espnet_ros.performance.benchmark import Candidate, Measurement, Summary, measure, results
-from espnet_ros.performance.benchmark.measure import STAGES
+from espnet_ros.performance.benchmark import processes, results
+from espnet_ros.performance.benchmark.measure import STAGES, Candidate, measure
+from espnet_ros.performance.benchmark.processes import FRAMES, alternate
 from espnet_ros.telemetry.machine import MachineState, readings
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope='module')
@@ -41,7 +44,10 @@ def test_a_measurement_tells_stages_baseline_memory_and_agreement(measured):
         parts = sum(stages[name].median for name in STAGES[:3])
         assert 0 < parts and all(0 <= s.median <= s.p95 for s in stages.values())
         assert stages['total'].p95 >= max(stages[name].median for name in STAGES[:3])
-    assert m.speedup == m.baseline['total'].median / m.stages['total'].median
+    assert len(m.speedup.turns) == 3 and m.speedup.low <= m.speedup.median <= m.speedup.high
+    assert [len(turn) for turn in m.seconds] == [2 * FRAMES] * 3  # of two cameras
+    assert [len(turn) for turn in m.baseline_seconds] == [FRAMES] * 3
+    assert 0 <= m.contention.others <= 1 and 0 <= m.contention.steal <= 1
     assert m.agreement > 0.99  # fp32, though one resizes before it normalizes and the other after
     assert 50 < m.memory < 5000
     assert 12 * 1e-4 < m.energy < 12 * 3.0  # watts times the seconds of a frame
@@ -62,35 +68,46 @@ def test_what_cannot_be_measured_says_why():
     assert results.row(m)['note'] == m.problem and results.row(m)['total (ms)'] == ''
 
 
-def measurement(model, size, seconds, precision='fp32', problem=''):
-    candidate = Candidate(model, *size, *size, 'torch', 'cpu', precision)
-    if problem:
-        return Measurement(candidate, problem=problem)
-    stages = {stage: Summary(seconds, 2 * seconds) for stage in STAGES}
-    slow = {stage: Summary(10 * seconds, 20 * seconds) for stage in STAGES}
-    return Measurement(candidate, {'backend': 'torch', 'precision': precision, 'weights': 'its own', 'fallback': ''},
-                       stages, slow, 0.995, 300.0)
+class Counted:
+    """Stands for a worker, whose frames take a second each by its clock."""
+
+    def __init__(self, name, log, seconds=0.1):
+        self.name, self.log, self.seconds = name, log, seconds
+
+    def send(self, request):
+        self.log.append(self.name)
+
+    def receive(self):
+        return {'total': self.seconds}
 
 
-def test_the_table_has_a_line_for_each_and_no_empty_columns():
-    lines = results.table([results.row(measurement('a', (224, 224), 0.01)),
-                           results.row(measurement('long name', (480, 360), 0.02))]).splitlines()
-    assert lines[0].split() == ['model', 'engine', 'precision', 'network', 'camera', 'cameras', 'preprocess', '(ms)',
-                                'inference', '(ms)', 'postprocess', '(ms)', 'total', '(ms)', 'total', 'p95', '(ms)',
-                                'frames/s', 'baseline', '(ms)', 'times', 'faster', 'same', 'labels', '(%)', 'memory',
-                                '(MiB)', 'weights']
-    assert lines[1].split() == ['a', 'torch', 'fp32', '224x224', '224x224', '1', '10.0', '10.0', '10.0', '10.0', '20.0',
-                                '100.0', '100.0', '10.00', '99.50', '300', 'its', 'own']
-    assert len({len(line) for line in lines}) == 1
+def test_turns_alternate_in_reverse_order_each_second_time(monkeypatch):
+    monkeypatch.setattr(processes, 'PAUSE', 0)
+    log = []
+    turns = alternate([[Counted('a', log)], [Counted('b', log)]], 1, 2)
+    assert ''.join(log) == 'ab' + 5 * 'a' + 5 * 'b' + 5 * 'b' + 5 * 'a' + 5 * 'a' + 5 * 'b'
+    assert turns == [[[{'total': 0.1}] * 5] * 2] * 2
 
 
-def test_the_plot_is_a_picture_with_both_parts(tmp_path):
-    pytest.importorskip('matplotlib')
-    import cv2
-    found = [measurement('a', (224, 224), 0.01), measurement('a', (480, 360), 0.03),
-             measurement('b', (8, 8), 1, '', 'x')]
-    results.plot(found, {('a', 224, 224): 58.0}, tmp_path / 'plot.png')
-    picture = cv2.imread(str(tmp_path / 'plot.png'))
-    assert picture.shape == (540, 1320, 3)
-    blue = (abs(picture.astype(int) - (180, 119, 31)).sum(2) < 30)  # tab:blue, BGR
-    assert blue[:, :660].sum() > 100 and blue[:, 660:].sum() > 20
+def test_a_slow_network_has_one_frame_a_turn(monkeypatch):
+    monkeypatch.setattr(processes, 'PAUSE', 0)
+    turns = alternate([[Counted('a', [], 2.0)], [Counted('b', [])]], 0, 1)
+    assert [len(turn) for group in turns for turn in group] == [1, 5]
+
+
+def test_both_pipelines_have_the_same_thread_settings(monkeypatch):
+    started = []
+    monkeypatch.setattr(processes.subprocess, 'Popen', lambda *args, **settings: started.append(settings) or Process())
+    for backend in ('torch', 'baseline'):
+        processes.Worker(Candidate('m', 8, 8, 8, 8, backend))
+    assert started[0].get('env') == started[1].get('env')
+
+
+class Process:
+    """Stands for a process that takes any input."""
+
+    pid = 1
+
+    def __init__(self):
+        import io
+        self.stdin = io.StringIO()

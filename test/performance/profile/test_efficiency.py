@@ -116,7 +116,7 @@ def test_the_commands_ask_for_what_is_parsed():
 
 
 def test_a_run(tool):
-    tool('nvprof', 'case "$all" in *"-m espnet_ros.performance.profile.worker some-model 480 360 cuda:0 fp16") ;; '
+    tool('nvprof', 'case "$all" in *"-m espnet_ros.performance.profile.gpu_run some-model 480 360 cuda:0 fp16") ;; '
          "*) exit 9;; esac\ncat > $report <<'END'\n" + NVPROF + 'END\n')
     found = measure()
     assert found.program == 'nvprof' and found.percents['warp execution efficiency'] == 86.0

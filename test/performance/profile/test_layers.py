@@ -8,7 +8,7 @@ from torch import nn
 
 from espnet_ros.deploy.deploy import deploy
 from espnet_ros.performance.profile import layers
-from espnet_ros.performance.profile.layers import measure_layers, whole_layers
+from espnet_ros.performance.profile.layers import measure_layers, merge_parts
 
 
 class Outer(nn.Module):
@@ -43,7 +43,7 @@ def test_parts_of_a_layer(ticks):
     esp = [part for part in parts if part.layer == 'network.encoder.down2']
     assert [part.name[len('network.encoder.down2'):] for part in esp] == [
         '', '.reduce', '.branches.0', '.branches.1', '.post.norm', '.post.act']
-    whole = {layer.name: layer for layer in whole_layers(parts)}
+    whole = {layer.name: layer for layer in merge_parts(parts)}
     down2 = whole['network.encoder.down2']
     assert down2.kind == 'ESP' and down2.seconds == sum(part.seconds for part in esp)
     assert down2.flop == sum(part.flop for part in esp) == 2 * 24 * 16 * (19 * 32 * 9 + 32 * 64 * 9)

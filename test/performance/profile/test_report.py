@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from rendered import rendered
 from sample_profile import PROFILE
 
 from espnet_ros.performance.profile import report
@@ -55,20 +56,25 @@ def test_the_data():
 
 @pytest.mark.parametrize('words', [
     'small at 96x64, 364,569 parameters (1.46 MB in fp32), random weights',
-    'tensorrt fp16 on Tegra X2: 100.0 ms a frame (95% within 200.0 ms), 8.8 frames/s',
-    '0.30 GFLOP a frame; 1500 MiB held by the process, 200 MiB on the GPU',
-    'Kernels of torch: 80.0 ms', 'void gemm<int=128>', '0.00    95.00    95.00',
-    'energy: 0.914 J a frame, 0.571 J of it above rest',
-    'at most 1000.0 GFLOP/s in fp16 and 30.0 GB/s', 'torch: 3.0 GFLOP/s at 30.0 FLOP/byte, 25% of what memory allows',
-    'instructions per cycle: 1.25', 'task-clock: 120 a frame', 'by nvprof', '91.50', '70.25',
-    'sensitivity to GPU frequency: 0.40 (a time that goes with the clock alone has 0.80)',
+    'tensorrt fp16 on Tegra X2: 100.0 ms per frame (95% within 200.0 ms), 8.8 frames/s',
+    '0.30 GFLOP per frame; peak memory of the process 1500 MiB, on the GPU 200 MiB',
+    'Kernels of torch: 80.0 ms', 'void gemm<int=128>', '0.00 95.00 95.00',
+    'energy: 0.914 J per frame, of which 0.571 J above idle',
+    'at most 1000.0 GFLOP/s in fp16 and 30.0 GB/s',
+    'torch: 3.0 GFLOP/s at 30.0 FLOP/byte, 25% of the limit set by memory',
+    'instructions per cycle: 1.25', 'task-clock: 120 per frame', 'by nvprof', '91.50', '70.25',
+    'sensitivity to GPU frequency: 0.40 (0.80 if time is proportional to the clock period)',
     'no temperature: it has no sensor'])
 def test_the_summary_says(words):
-    assert words in report.summary(PROFILE)
+    assert words in ' '.join(rendered(report.summary(PROFILE)).split())
+
+
+def test_the_summary_fits_80_columns():
+    assert max(map(len, rendered(report.summary(PROFILE)).splitlines())) <= 80
 
 
 def test_as_many_layers_as_are_asked_for():
-    text = report.summary(PROFILE, top=1)
+    text = rendered(report.summary(PROFILE, top=1))
     assert 'level2.0' in text and 'level1' not in text and 'im2col' not in text
 
 
@@ -76,7 +82,7 @@ def test_what_is_not_there_is_not_spoken_of():
     less = PROFILE._replace(
         gpu_memory=None, counters=Counters(), efficiency=None, frequencies=[], missing=(), positions={},
         timeline=PROFILE.timeline._replace(samples=()))
-    text = report.summary(less)
+    text = rendered(report.summary(less))
     assert not any(word in text for word in ('energy', 'Efficiency', 'sensitivity', 'Not measured', 'CPU counters'))
     data = json.loads(json.dumps(report.as_data(less), allow_nan=False))
     assert data['efficiency'] is data['frame']['joules'] is data['frequencies']['sensitivity'] is None

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from espnet_ros.performance.profile.timeline import Reading, Sample, Timeline, averages, energy, record
+from espnet_ros.performance.timeline import Reading, Sample, Timeline, averages, energy, record
 from espnet_ros.telemetry.machine import GpuState, MachineState
 
 

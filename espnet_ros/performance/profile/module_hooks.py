@@ -1,10 +1,10 @@
-"""Following a network's run from module to module."""
+"""Hooks around the run of each module of a network."""
 import contextlib
 import functools
 
 
 @contextlib.contextmanager
-def following(network, enter, leave):
+def module_hooks(network, enter, leave):
     """Call enter(name) and leave(name) around every module's run; the network itself is called ''.
 
     Names are those of nn.Module.named_modules.
