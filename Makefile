@@ -30,6 +30,7 @@ make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer w
 make test    everything: the same, Python 3.6 at work, nodes over real DDS, trainings, benchmarks
              JOBS=2             how many tests at a time; by default as many as there are cores
 make lint    only what make check does without unit tests
+make docs    the documentation site, built strictly into site/
 make floor   the environment with Python 3.6 that make test uses where it is: 900 MB of downloads, into .floor
 make env     only the environment, in .venv
 make clean   remove .venv, .floor and all else that these commands made
@@ -58,7 +59,7 @@ export CHECK_PYTHON
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo check test lint floor env clean
+.PHONY: help demo check test lint docs floor env clean
 .DELETE_ON_ERROR:
 
 help:
@@ -76,17 +77,21 @@ test: env
 lint: env
 	$(PYTEST) test/test_rules.py $(ARGS)
 
+docs: $(VENV)/run.stamp
+	$(PIP) install -q --no-build-isolation -c $(LOCK) -r requirements/docs.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 floor:
 	requirements/floor.sh
 
 env: $(VENV)/test.stamp
 
 clean:
-	rm -rf $(VENV) .floor build demo dist install log *.egg-info .cache .*_cache .hypothesis
+	rm -rf $(VENV) site .floor build demo dist install log *.egg-info .cache .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last, so an interrupted installation is taken up again.
-$(VENV)/run.stamp: $(filter-out requirements/floor.txt requirements/test.txt,$(wildcard requirements/*.txt)) setup.py setup.cfg
+$(VENV)/run.stamp: $(filter-out requirements/docs.txt requirements/floor.txt requirements/test.txt,$(wildcard requirements/*.txt)) setup.py setup.cfg
 	@command -v "$(PYTHON)" >/dev/null || { echo 'There is no $(PYTHON); install Python 3.10 to 3.14.' >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { "$(PYTHON)" -c "$$CHECK_PYTHON" && "$(PYTHON)" -m venv --clear $(VENV); }
 	$(PIP) install -q -c $(LOCK) -r requirements/build.txt
@@ -94,7 +99,7 @@ $(VENV)/run.stamp: $(filter-out requirements/floor.txt requirements/test.txt,$(w
 	$(PIP) install -q --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt requirements/docs.txt
 	$(PIP) install -q --no-build-isolation -c $(LOCK) -r requirements/test.txt
 	@# Without what it asks for: among that is a `typing` that no Python of today can install.
 	$(PIP) install -q --no-build-isolation --no-deps -c $(LOCK) cityscapesscripts

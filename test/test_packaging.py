@@ -33,8 +33,8 @@ WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
 OPTIONAL = {
-    'av', 'lz4', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rich', 'rosbags', 'setuptools', 'tensorrt',
-    'torch2trt', 'websockets'}
+    'av', 'lz4', 'markupsafe', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rich', 'rosbags', 'setuptools',
+    'tensorrt', 'torch2trt', 'websockets'}
 """Modules that are used where they are installed, or by setup.py only."""
 
 
@@ -197,7 +197,7 @@ def test_every_requirement_is_in_the_lock():
     requirements = pytest.importorskip('packaging.requirements')
     names = {normal(requirement.name) for requirement in locked()}
     files = [path for path in (ROOT / 'requirements').glob('*.txt') if path.name not in ('floor.txt', 'lock.txt')]
-    assert {path.stem for path in files} == {'base', 'build', 'run', *EXTRAS}
+    assert {path.stem for path in files} == {'base', 'build', 'docs', 'run', *EXTRAS}
     for path in files:
         for line in path.read_text().splitlines():
             if line and not line.startswith(('#', '-r ')):
