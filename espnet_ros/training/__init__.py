@@ -1,1 +1,1 @@
-"""Labeled images to weights: the paper's two stages (section 4.1)."""
+"""Training in the two stages of the paper (section 4.1)."""

@@ -1,4 +1,4 @@
-"""A trained network to a model: weights, card, and reports of the evaluator."""
+"""The model files of a trained network: weights, card and evaluation reports."""
 import math
 import pathlib
 import re
@@ -17,10 +17,10 @@ REPORT = 'report'
 
 
 def write_model(plan, network, training, folder, watch=lambda progress: None):
-    """Write weights and card to the folder, evaluate them, and return the path of the card.
+    """Write weights and card to the folder, evaluate the model, and return the path of the card.
 
-    plan: plan.Plan. training: plain data for the card. watch: takes evaluate.Progress. Of each dataset of the plan's
-    validation there is a report in folder/report, and its result in the card. Raises EspnetError.
+    plan: plan.Plan. training: plain data for the card. watch: takes evaluate.Progress. For each validation dataset a
+    report is written to folder/report and the result to the card. Raises EspnetError.
     """
     folder = pathlib.Path(folder)
     write_weights(network, folder / plan.card.weights)
@@ -38,7 +38,7 @@ def write_model(plan, network, training, folder, watch=lambda progress: None):
 
 
 def evaluated(path, card, dataset, report, watch=lambda progress: None):
-    """Evaluate the model whose card is at `path` on a datasets.Dataset; return its result as cards hold it.
+    """Evaluate the model whose card is at `path` on a datasets.Dataset; return the result for its card.
 
     report: folder for the evaluator's report. watch: takes evaluate.Progress. Raises EspnetError.
     """
@@ -52,5 +52,5 @@ def evaluated(path, card, dataset, report, watch=lambda progress: None):
 
 
 def percent(share):
-    """Return a share as cards hold it: percent with two digits, None where it is NaN."""
+    """Return a share (0..1) in percent with two digits, None where it is NaN."""
     return None if math.isnan(share) else round(100 * float(share), 2)

@@ -1,4 +1,4 @@
-"""What to train on: datasets as they are written on a command line, with their weights."""
+"""Training datasets with weights, as given on the command line."""
 import math
 
 from espnet_ros.datasets import open_dataset
@@ -8,7 +8,7 @@ from espnet_ros.errors import ParameterError
 def open_source(text):
     """Return (Dataset, weight) of a text such as 'camvid:/data/camvid:train' or 'street:400:640x480@0.5'.
 
-    The weight says how often an epoch sees each image, 1 where it is not given. Raises EspnetError.
+    The weight is how often an epoch uses each image; its default is 1. Raises EspnetError.
     """
     spec, at, weight = text.rpartition('@')
     if not at or not _is_number(weight):  # an @ may be part of a path

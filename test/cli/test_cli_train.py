@@ -1,4 +1,4 @@
-"""espnet-ros train, from labeled images to a model in use."""
+"""The command espnet-ros train."""
 import contextlib
 import io
 import json

@@ -1,4 +1,4 @@
-"""Small datasets, settings and models for the tests of what a training is made of."""
+"""Small datasets, settings and models for unit tests of training."""
 import cv2
 import numpy as np
 import torch

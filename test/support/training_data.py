@@ -11,11 +11,11 @@ LABELS = LabelSet('shapes', (
     LabelClass(6, 'air', 5, (70, 130, 180))))
 
 SMALL = ('alpha2=1', 'alpha3=1', 'width_divider=2', 'size=[64, 64]', 'encoder_crop=[64, 64]', 'crop=[64, 64]',
-         'batch=4', 'encoder_epochs=2', 'epochs=3', 'fuse_input=true', 'picture_epochs=2', 'select=last')
+         'batch=4', 'encoder_epochs=2', 'epochs=3', 'fuse_input=true', 'picture_epochs=100', 'select=last')
 
 
 def settings(*changes):
-    """Return the settings of the paper for a network that a CPU trains in seconds."""
+    """Return the settings of the paper for a network that a CPU trains in seconds, with changes."""
     return read_recipe('paper', SMALL + changes)
 
 
@@ -37,7 +37,7 @@ class Interrupted(Exception):
 
 
 class Stopper(Callback):
-    """Ends a training as if the power failed, after so many steps."""
+    """Interrupts a training after so many steps."""
 
     def __init__(self, steps):
         self.steps, self.notes = steps, []

@@ -1,4 +1,4 @@
-"""What every test of training needs: a cache of its own."""
+"""A cache folder of its own for each test."""
 import pytest
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint gives back what was put in, and nothing else becomes one."""
+"""Checkpoints are read back exactly; damaged, hostile and foreign ones are refused."""
 import collections
 import io
 import os

@@ -1,4 +1,4 @@
-"""Every image comes when it should, with the changes it should have, whoever reads it; what goes wrong is said."""
+"""Sampling order, augmentation and loading do not depend on workers, processes or interruptions."""
 import collections
 import os
 import signal
@@ -117,7 +117,7 @@ def test_labels_of_the_encoder_are_those_at_the_middle_of_its_cells():
     assert torch.equal(eighth.labels, full.labels[:, 4::8, 4::8]) and eighth.labels.shape == (2, 8, 8)
 
 
-def test_an_image_that_is_seen_twice_looks_different():
+def test_a_repeated_image_is_augmented_differently():
     image = [image for batch in batches(stage(parts((1, 4.0)), epochs=2)) for image in batch.image]
     assert len({i.numpy().tobytes() for i in image}) == 8
 
@@ -139,7 +139,7 @@ def test_workers_change_nothing():
     check_same(batches(mixed, workers=2, epoch=1, step=2), alone[6:])
 
 
-def test_it_goes_on_from_any_step():
+def test_loading_resumes_at_any_step():
     mixed = stage(parts((6, 0.5), (5, 1.0)), epochs=2)
     alone = batches(mixed)
     for done in range(9):

@@ -1,4 +1,4 @@
-"""What people find in the folder of a training."""
+"""The log files of a training."""
 import csv
 import os
 import sys
@@ -42,7 +42,7 @@ def test_the_table_has_a_row_for_each_epoch(tmp_path, book):
         ('1', '1', '2.5'), ('1', '2', '1.25'), ('2', '1', '1.5'), ('2', '2', '0.75')]
 
 
-def test_it_goes_on_with_the_rows_of_a_checkpoint(tmp_path, book):
+def test_it_continues_with_the_rows_of_a_checkpoint(tmp_path, book):
     for row in (FIRST, SECOND, THIRD):
         book.add(row)
     again = Logbook(tmp_path, [FIRST])  # what came after the checkpoint is lost

@@ -1,4 +1,4 @@
-"""A plan says what will be learned, from what and in which form, or what about the data stands in the way."""
+"""The plan of a training, and the errors of unusable data."""
 import numpy as np
 import pytest
 import torch
@@ -229,7 +229,7 @@ def test_the_identity_tells_trainings_apart(tmp_path):
     assert others[-1].identity['beginning'] == [start.model.card.sha256, 'encoder']
 
 
-def test_streets_in_a_mixture_become_camvid():
+def test_streets_beside_camvid_are_converted_to_its_classes():
     streets = Streets(2, 96, 64)
     found = plan({'base_data': 'first'}, [(dataset(), 1.0), (streets, 1.0)], [streets])
     assert streets.label_set == CITYSCAPES and found.label_set == CAMVID

@@ -1,4 +1,4 @@
-"""The faster backward pass of PReLU gives PyTorch's gradients."""
+"""The faster backward pass of PReLU has the gradients of PyTorch's."""
 import copy
 
 import pytest
@@ -27,7 +27,7 @@ def test_gradients_are_those_of_pytorch(slope, layout):
         torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_a_quickened_network_learns_the_same_and_keeps_its_state_dict():
+def test_a_patched_network_has_the_same_gradients_and_state_dict():
     torch.manual_seed(0)
     plain = build(NetworkConfig(variant='espnet', classes=5, alpha2=1, alpha3=1)).double()
     quick = copy.deepcopy(plain)

@@ -1,4 +1,4 @@
-"""Samples fit the network's size and classes; image and labels stay together whatever happens to them."""
+"""Samples have the size and classes of the network; augmentation keeps image and labels aligned."""
 import cv2
 import numpy as np
 import pytest
@@ -148,13 +148,13 @@ def test_the_augmentation_of_settings():
         (64, 64), (0.6, 1.8), 0.0, 0.0, 0.25, 0.0, 0.1)
 
 
-def test_places_are_those_in_the_label_set():
+def test_class_indices_follow_the_label_set():
     table = class_index(LABELS)
     assert table.dtype == np.uint8 and table[[2, 5, 9]].tolist() == [0, 1, 2]
     assert (np.delete(table, [2, 5, 9]) == UNLABELED).all() and len(table) == 256
 
 
-def test_labels_become_places_of_the_wanted_set():
+def test_labels_become_class_indices_of_the_wanted_set():
     labels = np.array([[0, 1, 8, 9, 11, 12, 255]], np.uint8).repeat(2, 0)
     source = Memory('streets', CITYSCAPES, [(np.zeros((2, 7, 3), np.uint8), labels)])
 

@@ -1,4 +1,4 @@
-"""Recipes hold the paper's values, and nothing wrong becomes a setting."""
+"""Recipes have the values of the paper; invalid settings are refused with one sentence."""
 import pathlib
 
 import hypothesis

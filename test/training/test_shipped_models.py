@@ -1,4 +1,4 @@
-"""The cards of the shipped models say what the evaluator finds."""
+"""The cards of the shipped models have the scores that the evaluator computes."""
 import pytest
 
 from espnet_ros import models

@@ -1,4 +1,4 @@
-"""What a first look at the images finds, and that it is taken once."""
+"""Dataset statistics and their cache."""
 import json
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A training: learns, goes on exactly where it was interrupted, stops when it must."""
+"""Trainings learn, resume exactly after an interruption and stop when they diverge."""
 import csv
 import math
 
@@ -101,7 +101,7 @@ def test_another_seed_gives_other_weights(tmp_path):
     assert not equal(*networks)
 
 
-def test_what_is_kept_is_the_average(tmp_path):
+def test_the_saved_network_is_the_average(tmp_path):
     kept, _ = train(plan('ema=0.9', 'encoder_epochs=0', 'epochs=2'), tmp_path, ALONE)
     state = checkpoints.read(tmp_path, plan('ema=0.9', 'encoder_epochs=0', 'epochs=2').identity)
     name = 'encoder.classifier.weight'
@@ -109,7 +109,7 @@ def test_what_is_kept_is_the_average(tmp_path):
     assert not torch.equal(kept.state_dict()[name], state.network[name])
 
 
-def test_the_average_follows_slowly():
+def test_update_ema():
     average, network = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
     average.weight.data.fill_(1.0)
     network.weight.data.fill_(3.0)
@@ -130,7 +130,7 @@ def test_the_best_network_is_kept_when_that_is_asked_for(tmp_path, monkeypatch):
     assert torch.equal(network.state_dict()['up1.weight'], seen[1]) and not torch.equal(seen[1], seen[2])
 
 
-def test_a_loss_that_is_no_number_ends_the_training_at_the_last_checkpoint(tmp_path, monkeypatch):
+def test_a_nan_loss_ends_the_training_at_the_last_checkpoint(tmp_path, monkeypatch):
     settings = plan('encoder_epochs=0')
     real, calls = optimization.functional.cross_entropy, []
 
@@ -149,7 +149,7 @@ def test_a_loss_that_is_no_number_ends_the_training_at_the_last_checkpoint(tmp_p
     train(settings, tmp_path, ALONE)
 
 
-def test_weights_that_are_no_numbers_are_not_kept(tmp_path):
+def test_infinite_weights_are_not_saved(tmp_path):
     settings = plan('encoder_epochs=0', 'epochs=1')
 
     class Poison(Callback):
@@ -292,12 +292,12 @@ def test_classes_weigh_by_their_inverse_probability():
 
 
 @pytest.mark.timeout(900)
-def test_a_small_network_learns_streets_by_heart(tmp_path):
-    """In a few minutes 32 of them: with batches of 8, 300 epochs get to 98% of categories and 95% of classes."""
+def test_a_small_network_overfits_to_a_few_streets(tmp_path):
+    """Overfitting check: with 300 epochs on 8 images of 128x64 the category mIOU on them exceeds 95%."""
     changes = ('alpha2=2', 'alpha3=2', 'width_divider=3', 'size=[128, 64]', 'encoder_crop=[128, 64]', 'crop=[128, 64]',
                'batch=4', 'scale=[1, 1]', 'flip=0', 'weight_decay=0', 'class_weights=none', 'schedule=cosine',
                'learning_rate=0.01', 'warmup=0.05', 'ema=0.9', 'encoder_epochs=60', 'epochs=240',
-               'validate_epochs=240')
+               'validate_epochs=240', 'picture_epochs=240')
     streets = Streets(8, 128, 64)
     _, rows = train(make_plan(training_data.settings(*changes), [(streets, 1.0)], [streets], ALONE), tmp_path, ALONE)
     assert rows[-1]['street seed 0 category mIOU'] > 95

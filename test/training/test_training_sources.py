@@ -1,4 +1,4 @@
-"""Datasets as they are written on a command line, and the labeled frames of bags among them."""
+"""Datasets with weights as given on the command line."""
 import numpy as np
 import pytest
 from small_samples import SIZE, camvid_files, dataset

@@ -77,7 +77,7 @@ def test_the_same_classes_at_other_outputs_keep_their_rows_of_the_classifier(tmp
         assert torch.equal(network.classifier.weight[row], expected)
 
 
-def test_other_classes_begin_with_the_weights_of_what_becomes_them(tmp_path):
+def test_other_classes_get_the_weights_of_the_classes_that_are_converted_to_them(tmp_path):
     source, path = model_file(tmp_path / 'm', CONFIG._replace(classes=20), label_set=CITYSCAPES,
                               outputs=(*CITYSCAPES.ids, 255))
     outputs = (*CAMVID.ids, *9 * (255,))
@@ -113,7 +113,7 @@ def test_the_whole_gives_its_encoder(tmp_path):
     assert transferred.random == {}
 
 
-def test_a_deeper_network_begins_fresh_where_it_is_deeper(tmp_path):
+def test_a_deeper_network_is_random_where_it_is_deeper(tmp_path):
     source, path = model_file(tmp_path / 'm')
     transferred = check(source, move(path, CONFIG._replace(alpha3=3)))
     assert set(transferred.random) == {'not in small'}
@@ -126,7 +126,7 @@ def test_a_shallower_network_leaves_the_rest(tmp_path):
     assert check(source, move(path, CONFIG)).random == {}
 
 
-def test_other_shapes_begin_fresh(tmp_path):
+def test_other_shapes_stay_random(tmp_path):
     source, path = model_file(tmp_path / 'm')
     transferred = check(source, move(path, CONFIG._replace(fuse_input=True)))
     assert set(transferred.random) == {'different shape'}
@@ -160,7 +160,7 @@ def test_the_report_in_words():
 
 
 @pytest.mark.parametrize('name', ['espnet/espnet_p_2_q_8.pth', 'espnet_c/espnet_p_2_q_8.pth'])
-def test_the_authors_encoder_begins_a_camvid_network(shared, name):
+def test_the_authors_encoder_initializes_a_camvid_network(shared, name):
     model = models.find(str(shared / 'weights' / name))
     source = models.load(model)
     prefix = '' if model.card.architecture.variant == 'espnet' else 'encoder.'
