@@ -179,6 +179,19 @@ class Road:
         for side in (self.left, self.right):
             quads = self._quads(view, [(middle - half, middle + half, side.curb * 0.98, side.sign * 90.0)])
             canvas.polygons(quads, self._asphalt, ROAD)
+            self._corner(canvas, view, side, middle + half)
+
+    def _corner(self, canvas, view, side, s):
+        """The curb where the sidewalk begins again behind a side street."""
+        (x0, z), (x1, _) = view.place(s, side.curb), view.place(s, side.walk_outer)
+        if z < 0.6:
+            return
+        face = [(x0, 0.0, z), (x1, 0.0, z), (x1, CURB_HEIGHT, z), (x0, CURB_HEIGHT, z)]
+        if canvas.sheet:
+            canvas.sheet.face(face)
+        canvas.polygon(view.pixels(face), self._curb, SIDEWALK)
+        if canvas.sheet:
+            canvas.sheet.level(0.0)
 
     def _marks(self, canvas, view, shift):
         length, pitch = self._dash

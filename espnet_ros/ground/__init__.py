@@ -1,0 +1,1 @@
+"""Label images to meters on the ground: scan, grid and labeled clouds."""

@@ -1,0 +1,129 @@
+"""A rolling occupancy grid that fuses free ground and contacts over time."""
+import math
+
+import cv2
+import numpy as np
+
+from espnet_ros.ground.scan import CUT, OBSTACLE
+
+_MOST = 4.0
+"""Largest log odds: what was certain for long is still forgotten within a few frames of the opposite."""
+_STEP = 1.2
+"""Log odds that one frame moves a cell by at most."""
+_OBSTACLE = 3.0
+"""Log odds of an obstacle's contact: 95 %."""
+_SEEN = 0.05
+"""A cell whose weight has decayed below this is unknown again: three decay times without sight of it."""
+
+
+class Grid:
+    """Costs 0..100 around the robot as log odds, in a fixed frame (odom) or the robot's own.
+
+    The grid moves with the robot in whole cells. A cell that is seen moves toward its class's log odds,
+    log(p / (1 - p)) with p = cost / 100, by at most _STEP a frame; a cell out of sight decays to unknown.
+    """
+
+    def __init__(self, size, resolution, decay):
+        """size: edge length in meters. resolution: meters a cell. decay: seconds until 1 / e is left; 0 for never."""
+        self.resolution = float(resolution)
+        self.cells = max(int(round(size / resolution)), 1)
+        self._decay = float(decay)
+        self.clear()
+
+    def clear(self):
+        """Forget everything."""
+        self._odds = np.zeros((self.cells, self.cells), np.float32)
+        self._weight = np.zeros((self.cells, self.cells), np.float32)
+        self._corner = (0, 0)
+        self._time = None
+
+    @property
+    def origin(self):
+        """x and y (m) of the corner of cell [0, 0] in the grid's frame."""
+        return self._corner[0] * self.resolution, self._corner[1] * self.resolution
+
+    def update(self, scanner, level, contacts, foot, time):
+        """Fuse one label image.
+
+        scanner: Scanner; level, contacts: its results. foot: (x, y, yaw) of the camera's foot in the grid's frame.
+        time: seconds; when it jumps back the grid starts anew.
+        """
+        x, y, yaw = foot
+        if self._time is not None and time < self._time:
+            self.clear()
+        self._roll(x, y)
+        self._fade(time)
+        view = scanner.view
+        cost = cv2.LUT(level, scanner.cost)
+        cost[np.arange(cost.shape[1]) >= np.floor(contacts.row)[:, None]] = 255
+        # Cell centers to the ground below the camera, then to the view.
+        c, s, r = math.cos(yaw), math.sin(yaw), self.resolution
+        left, bottom = self.origin
+        to_foot = np.array([[c, s, -c * x - s * y], [-s, c, s * x - c * y], [0, 0, 1.0]])
+        to_cell = np.array([[r, 0, left + r / 2], [0, r, bottom + r / 2], [0, 0, 1.0]])
+        matrix = view.plane_to_view().dot(to_foot).dot(to_cell)
+        seen = cv2.warpPerspective(cost, matrix, (self.cells, self.cells), borderMode=cv2.BORDER_CONSTANT,
+                                   borderValue=255, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        self._cut_behind(seen, x, y, yaw)
+        hit = ((contacts.kind == OBSTACLE) | (contacts.kind == CUT)) & (contacts.ranges <= view.reach)
+        for beyond in (0.0, 0.5 * r):
+            distance = contacts.ranges[hit] + beyond
+            ahead = distance * view.cosines[hit]
+            aside = ahead * view.tangents[hit]
+            column = np.floor((x + c * ahead - s * aside - left) / r).astype(np.intp)
+            row = np.floor((y + s * ahead + c * aside - bottom) / r).astype(np.intp)
+            kept = (column >= 0) & (row >= 0) & (column < self.cells) & (row < self.cells)
+            seen[row[kept], column[kept]] = 254
+        mask = seen != 255
+        target = cv2.LUT(seen, _TARGETS)
+        step = np.clip(target - self._odds, -_STEP, _STEP)
+        cv2.add(self._odds, step, self._odds, mask.view(np.uint8))
+        self._weight[mask] = 1.0
+
+    def _cut_behind(self, seen, x, y, yaw):
+        """The perspective shows what is behind the camera too: upside down, and not there."""
+        r = self.resolution
+        left, bottom = self.origin
+        across = np.arange(self.cells, dtype=np.float32) * r + r / 2
+        ahead = math.cos(yaw) * (across + np.float32(left - x))[None] \
+            + math.sin(yaw) * (across + np.float32(bottom - y))[:, None]
+        seen[ahead < r] = 255
+
+    def _fade(self, time):
+        if self._time is not None and self._decay > 0 and time > self._time:
+            share = np.float32(math.exp(-(time - self._time) / self._decay))
+            self._weight *= share
+            self._odds *= share
+        self._time = time
+
+    def _roll(self, x, y):
+        half = self.cells // 2
+        corner = int(math.floor(x / self.resolution)) - half, int(math.floor(y / self.resolution)) - half
+        if corner != self._corner:
+            dx, dy = corner[0] - self._corner[0], corner[1] - self._corner[1]
+            for name in ('_odds', '_weight'):
+                old = getattr(self, name)
+                new = np.zeros_like(old)
+                if abs(dx) < self.cells and abs(dy) < self.cells:
+                    new[max(-dy, 0):self.cells - max(dy, 0), max(-dx, 0):self.cells - max(dx, 0)] = \
+                        old[max(dy, 0):self.cells - max(-dy, 0), max(dx, 0):self.cells - max(-dx, 0)]
+                setattr(self, name, new)
+        self._corner = corner
+
+    def occupancy(self):
+        """Return nav_msgs/OccupancyGrid data: int8 [cells, cells], 0..100, -1 unknown; rows along y."""
+        cost = 100.0 / (1.0 + np.exp(-self._odds))
+        # The ends of the scale are reached: p stays off 0 and 1 only because odds are finite.
+        cost = np.clip((cost - 5.0) / 0.9, 0, 100)
+        return np.where(self._weight > _SEEN, np.rint(cost), -1).astype(np.int8)
+
+
+def _targets():
+    p = np.clip(0.05 + 0.9 * np.arange(256) / 100.0, 0.05, 0.95)
+    odds = np.log(p / (1 - p)).astype(np.float32)
+    odds[254] = _OBSTACLE
+    odds[255] = 0.0
+    return np.clip(odds, -_MOST, _MOST)
+
+
+_TARGETS = _targets()

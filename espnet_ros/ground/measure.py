@@ -1,0 +1,137 @@
+"""How right scans are: measured on synthetic streets whose depth is exact."""
+import math
+import typing
+
+import numpy as np
+
+from espnet_ros.ground.lens import Lens
+from espnet_ros.ground.level import LevelView
+from espnet_ros.ground.pose import mounted, turn
+from espnet_ros.ground.scan import CUT, OBSTACLE, UNKNOWN, Scanner
+from espnet_ros.ground.traversability import ground_table
+from espnet_ros.labels import CITYSCAPES
+from espnet_ros.scene import Street
+
+TALL = 0.5
+"""Obstacles count in the truth from the ground up to this height (m): what wheels and bumpers meet."""
+
+
+class Beams(typing.NamedTuple):
+    """One frame, direction by direction, float64 or uint8 [directions].
+
+    estimate: range (m), inf where free, nan where unknown. kind, label: as Contacts. truth: range of the nearest
+    pixel of an obstacle no higher than TALL, inf where there is none.
+    """
+
+    estimate: np.ndarray
+    kind: np.ndarray
+    label: np.ndarray
+    truth: np.ndarray
+
+
+class Accuracy(typing.NamedTuple):
+    """Shares are 0..1; errors are relative to the true range.
+
+    median, p95: of obstacles nearer than the limit whose foot is in the picture. bias: median of signed errors. missed:
+    share of such beams seen free, or over 25 % too far. phantoms: share of the beams free to 10 m that have an
+    obstacle nearer than that, by over 25 %. cut: share of the beams to obstacles within the limit whose foot is below
+    the picture. beams: how many were compared.
+    """
+
+    median: float
+    p95: float
+    bias: float
+    missed: float
+    phantoms: float
+    cut: float
+    beams: int
+
+
+def street_lens(street, width, height):
+    """Return the Lens of a Street's camera."""
+    k = street.camera_matrix
+    return Lens(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+
+
+def true_ranges(view, frame, blocks):
+    """Return the range (m) of the nearest obstacle pixel in each direction of a view: float64, inf for none.
+
+    Each pixel counts in all directions that it covers. view: LevelView with the true pose.
+    """
+    lens, pose = view.lens, view.pose
+    v, u = np.nonzero((blocks[frame.labels] > 0) & np.isfinite(frame.depth) & (frame.depth < 2 * view.reach))
+    z = frame.depth[v, u].astype(np.float64)
+    points = np.stack(((u - lens.cx) / lens.fx * z, (v - lens.cy) / lens.fy * z, z), 1).dot(
+        pose.level_rotation().T)
+    low = (points[:, 2] + pose.height <= TALL) & (points[:, 0] > 0.1)
+    points = points[low]
+    column = view.column(points[:, 1] / points[:, 0])
+    ranges = np.hypot(points[:, 0], points[:, 1])
+    result = np.full(len(view.tangents), np.inf)
+    for shift in (-0.49, 0.0, 0.49):
+        index = np.rint(column + shift).astype(int)
+        kept = (index >= 0) & (index < len(result))
+        np.minimum.at(result, index[kept], ranges[kept])
+    return result
+
+
+def measure_frame(street, frame, labels, traversability, names, reach=30.0, pitch_error=0.0):
+    """Return the Beams of one StreetFrame with depth.
+
+    labels: uint8 [H, W], the frame's own or a model's; names: mapping from their ids to class names. pitch_error:
+    radians that the camera looks farther down than it is told.
+    """
+    height, width = labels.shape
+    lens = street_lens(street, width, height)
+    true_view = LevelView(lens, mounted(street.mount), reach)
+    told = mounted(street.mount).tilted(turn(0.0, -pitch_error, 0.0))
+    view = LevelView(lens, told._replace(position=np.array([0.0, 0.0, street.mount])), reach)
+    scanner = Scanner(view, ground_table(traversability, names))
+    contacts = scanner.contacts(scanner.look(labels))
+    # The told view may have other directions: each true direction asks the nearest told one.
+    near = np.clip(np.rint(view.column(true_view.tangents)).astype(int), 0, len(view.tangents) - 1)
+    kind, ranges = contacts.kind[near], contacts.ranges[near]
+    ranges = np.where((kind == OBSTACLE) | (kind == CUT), ranges, np.where(kind == UNKNOWN, np.nan, np.inf))
+    ranges[ranges > reach] = np.inf
+    blocks = ground_table(traversability, {c.id: c.name for c in CITYSCAPES.classes}).blocks
+    return Beams(ranges, kind, contacts.label[near], true_ranges(true_view, frame, blocks))
+
+
+def summarize(frames, limit=15.0):
+    """Return the Accuracy of a list of Beams up to `limit` meters."""
+    estimate, kind, _, truth = (np.concatenate([getattr(f, name) for f in frames]) for name in Beams._fields)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        near = truth < limit
+        compared = near & (kind == OBSTACLE)
+        missed = near & (np.isinf(estimate) | (estimate > 1.25 * truth)) & (kind != CUT) & (kind != UNKNOWN)
+        found = compared & np.isfinite(estimate)
+        error = (estimate[found] - truth[found]) / truth[found]
+        clear = np.isfinite(estimate) & (estimate < 10.0) & (truth > 1.25 * estimate)
+        free = truth > 10.0
+    return Accuracy(
+        float(np.median(np.abs(error))), float(np.percentile(np.abs(error), 95)), float(np.median(error)),
+        float(missed.sum() / max((near & (kind != CUT)).sum(), 1)),
+        float((clear & free).sum() / max(free.sum(), 1)), float((near & (kind == CUT)).sum() / max(near.sum(), 1)),
+        int(found.sum()))
+
+
+def streets(count, seed, width, height):
+    """Yield (Street, StreetFrame with depth) of `count` streets, each one picture at another time."""
+    for i in range(count):
+        street = Street(width, height, seed + i)
+        yield street, street.frame(3.7 * (i % 23), depth=True)
+
+
+def measure(count, traversability, seed=900000, width=640, height=480, limit=15.0, pitch_error=0.0, predict=None,
+            names=None):
+    """Return the Accuracy over `count` streets; predict(image) gives labels whose ids `names` maps, None: true ones.
+
+    pitch_error: degrees.
+    """
+    names = names or {c.id: c.name for c in CITYSCAPES.classes}
+    frames = []
+    for street, frame in streets(count, seed, width, height):
+        labels = frame.labels if predict is None else predict(frame.image)
+        frames.append(measure_frame(street, frame, labels, traversability, names, 2 * limit,
+                                    math.radians(pitch_error)))
+    return summarize(frames, limit)

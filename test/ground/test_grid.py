@@ -1,0 +1,69 @@
+"""The grid puts walls where they are, moves with the robot, forgets, and keeps to what was seen."""
+import math
+
+import numpy as np
+import pytest
+from ground_scenes import paint
+
+from espnet_ros.ground.grid import Grid
+from espnet_ros.ground.scan import Scanner
+
+BUILDING = 2
+
+
+@pytest.fixture
+def fuse(lens, view, table):
+    scanner = Scanner(view, table)
+
+    def update(grid, boxes, foot=(0.0, 0.0, 0.0), time=0.0):
+        level = scanner.look(paint(lens, view.pose, boxes))
+        grid.update(scanner, level, scanner.contacts(level), foot, time)
+        return grid.occupancy()
+    return update
+
+
+def cell(grid, data, x, y):
+    left, bottom = grid.origin
+    return int(data[int(math.floor((y - bottom) / grid.resolution)), int(math.floor((x - left) / grid.resolution))])
+
+
+def test_free_obstacle_and_unknown_cells(fuse):
+    grid = Grid(30.0, 0.1, 5.0)
+    for i in range(5):
+        data = fuse(grid, [(BUILDING, 8.0, 1.0, 1.0, 0.0, 3.0)], time=0.1 * i)
+    assert data.shape == (300, 300) and data.dtype == np.int8
+    assert cell(grid, data, 6.0, 1.0) == 0 and cell(grid, data, 12.0, -2.0) == 0
+    assert max(cell(grid, data, x, 1.0) for x in (7.9, 8.0, 8.1)) >= 99
+    assert cell(grid, data, 9.0, 1.0) == -1  # behind the wall
+    assert cell(grid, data, 1.0, 0.0) == -1  # below the picture
+    assert cell(grid, data, -6.0, 0.0) == -1  # behind the camera
+    assert cell(grid, data, 6.0, 5.0) == -1  # beside the picture
+
+
+def test_the_grid_turns_and_moves_with_the_pose(fuse):
+    grid = Grid(30.0, 0.1, 0.0)
+    data = fuse(grid, [(BUILDING, 8.0, 1.0, 0.0, 0.0, 3.0)], (100.0, 50.0, math.pi / 2))
+    assert grid.origin == pytest.approx((85.0, 35.0), abs=0.11)
+    assert max(cell(grid, data, 100.0, y) for y in (57.9, 58.0, 58.1)) > 50
+    assert 0 <= cell(grid, data, 100.0, 55.0) < 40
+    again = fuse(grid, [(BUILDING, 6.0, 1.0, 0.0, 0.0, 3.0)], (100.0, 52.0, math.pi / 2), 0.1)
+    assert grid.origin == pytest.approx((85.0, 37.0), abs=0.11)
+    assert max(cell(grid, again, 100.0, y) for y in (57.9, 58.0, 58.1)) > 80  # the same wall, seen from nearer
+
+
+def test_one_false_frame_makes_no_obstacle_and_time_forgets(fuse):
+    grid = Grid(30.0, 0.1, 2.0)
+    for i in range(6):
+        data = fuse(grid, [], time=0.1 * i)
+    data = fuse(grid, [(BUILDING, 8.0, 1.0, 0.0, 0.0, 3.0)], time=0.6)
+    assert 0 <= max(cell(grid, data, x, 0.0) for x in (7.9, 8.0, 8.1)) < 50
+    assert 0 <= cell(grid, data, 12.0, 0.0) <= 2  # out of sight now, remembered
+    data = fuse(grid, [(BUILDING, 5.0, 50.0, 0.0, 0.0, 3.0)], time=9.0)
+    assert cell(grid, data, 12.0, 0.0) == -1
+
+
+def test_a_jump_back_in_time_starts_anew(fuse):
+    grid = Grid(30.0, 0.1, 0.0)
+    fuse(grid, [], time=10.0)
+    data = fuse(grid, [(BUILDING, 5.0, 50.0, 0.0, 0.0, 3.0)], time=1.0)
+    assert cell(grid, data, 12.0, 0.0) == -1

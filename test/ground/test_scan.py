@@ -1,0 +1,139 @@
+"""Scans of painted scenes have the ranges that the scenes were painted with."""
+import math
+
+import numpy as np
+import pytest
+from ground_scenes import CAR, PERSON, POLE, ROAD, SIDEWALK, at_angle, paint
+
+from espnet_ros.ground.level import LevelView
+from espnet_ros.ground.pose import mounted
+from espnet_ros.ground.scan import CUT, FREE, OBSTACLE, UNKNOWN, Scanner
+
+BUILDING = 2
+
+
+def scan_of(view, table, labels):
+    scanner = Scanner(view, table)
+    contacts = scanner.contacts(scanner.look(labels))
+    return scanner.scan(contacts), contacts
+
+
+def test_a_wall_ahead_is_at_its_distance_in_every_direction(lens, view, table):
+    scan, contacts = scan_of(view, table, paint(lens, view.pose, [(BUILDING, 8.0, 100.0, 0.0, 0.0, 3.0)]))
+    angles = scan.angle_min + scan.angle_increment * np.arange(len(scan.ranges))
+    assert (contacts.kind == OBSTACLE).all()
+    np.testing.assert_allclose(scan.ranges, 8.0 / np.cos(angles), rtol=0.012)
+    assert scan.ranges.dtype == np.float32 and scan.range_max == 20.0
+    assert scan.range_min < 600 * 1.35 / 240.0
+
+
+def test_free_road_is_infinite_and_nothing_else(lens, view, table):
+    scan, contacts = scan_of(view, table, paint(lens, view.pose, []))
+    assert np.isposinf(scan.ranges).all() and (contacts.kind == FREE).all()
+
+
+def test_left_is_positive(lens, view, table):
+    scan, _ = scan_of(view, table, paint(lens, view.pose, [(BUILDING, 10.0, 0.5, 2.0, 0.0, 3.0)]))
+    angle = math.degrees(math.atan2(2.0, 10.0))
+    assert at_angle(scan, angle) == pytest.approx(math.hypot(10, 2), rel=0.02)
+    assert math.isinf(at_angle(scan, -angle)) and math.isinf(at_angle(scan, 0.0))
+
+
+def test_a_person_stands_where_the_feet_are(lens, view, table):
+    """Arms and head reach farther aside than the feet, over ground that lies far behind."""
+    boxes = [(PERSON, 6.0, 0.12, 0.0, 0.0, 1.8), (PERSON, 6.0, 0.3, 0.0, 0.8, 1.25)]
+    scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
+    for aside in (-0.25, -0.1, 0.0, 0.1, 0.25):
+        assert at_angle(scan, math.degrees(math.atan2(aside, 6.0))) == pytest.approx(6.0, rel=0.02)
+    assert math.isinf(at_angle(scan, math.degrees(math.atan2(0.5, 6.0))))
+
+
+def test_a_head_alone_is_no_contact(lens, view, table):
+    """What hides no ground within reach, such as a sign over the road, ends no free space."""
+    scan, _ = scan_of(view, table, paint(lens, view.pose, [(POLE, 6.0, 1.0, 0.0, 2.0, 3.0)]))
+    assert np.isposinf(scan.ranges).all()
+
+
+def test_a_car_is_closed_between_its_wheels(lens, view, table):
+    boxes = [(CAR, 8.0, 0.9, 0.0, 0.15, 1.4), (CAR, 8.0, 0.11, 0.75, 0.0, 0.4), (CAR, 8.0, 0.11, -0.75, 0.0, 0.4)]
+    scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
+    for aside in (-0.85, -0.75, -0.4, 0.0, 0.4, 0.75, 0.85):
+        assert at_angle(scan, math.degrees(math.atan2(aside, 8.0))) == pytest.approx(math.hypot(8, aside), rel=0.03)
+
+
+def test_two_cars_leave_the_gap_between_them_free(lens, view, table):
+    boxes = [(CAR, 9.0, 0.9, 1.9, 0.0, 1.4), (CAR, 9.0, 0.9, -1.9, 0.0, 1.4)]
+    scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
+    assert math.isinf(at_angle(scan, 0.0)) and math.isinf(at_angle(scan, 4.0))
+    assert at_angle(scan, math.degrees(math.atan2(1.9, 9.0))) == pytest.approx(math.hypot(9, 1.9), rel=0.02)
+
+
+def test_a_thin_pole_is_not_missed(lens, view, table):
+    for ahead in (5.0, 10.0, 15.0):
+        scan, _ = scan_of(view, table, paint(lens, view.pose, [(POLE, ahead, 0.04, 0.7, 0.0, 3.0)]))
+        assert np.nanmin(scan.ranges) == pytest.approx(math.hypot(ahead, 0.7), rel=0.025)
+
+
+def test_what_the_lower_edge_cuts_is_as_near_as_the_nearest_ground(lens, view, table):
+    scan, contacts = scan_of(view, table, paint(lens, view.pose, [(BUILDING, 2.0, 0.3, 0.0, 0.0, 2.0)]))
+    middle = len(contacts.kind) // 2
+    assert contacts.kind[middle] == CUT
+    assert at_angle(scan, 0.0) == pytest.approx(600 * 1.35 / 240.0, rel=0.01)
+
+
+def test_unknown_ground_is_nan_but_a_thin_border_is_not(lens, view, table):
+    labels = paint(lens, view.pose, [(BUILDING, 8.0, 100.0, 0.0, 0.0, 3.0)])
+    unknown = labels.copy()
+    unknown[300:, 300:340] = 255
+    scan, contacts = scan_of(view, table, unknown)
+    assert math.isnan(at_angle(scan, 0.0)) and contacts.kind[len(contacts.kind) // 2] == UNKNOWN
+    assert at_angle(scan, 10.0) == pytest.approx(8.0 / math.cos(math.radians(10)), rel=0.02)
+    edge = int(239.5 + 600 * 1.35 / 8.0)
+    labels[edge:edge + 5] = 255  # a threshold empties the border between road and wall
+    scan, contacts = scan_of(view, table, labels)
+    assert contacts.kind[len(contacts.kind) // 2] == OBSTACLE
+    assert at_angle(scan, 0.0) == pytest.approx(7.8, abs=0.35)
+
+
+def test_a_picture_that_ends_before_the_reach_says_nothing_beyond(lens, table):
+    view = LevelView(lens, mounted(1.35, math.radians(40.0)), 20.0)
+    scan, contacts = scan_of(view, table, np.full((480, 640), ROAD, np.uint8))
+    assert np.isnan(scan.ranges).all() and (contacts.kind == UNKNOWN).all()
+    nearest = float(view.distance(0))
+    assert nearest < 1.0 and scan.range_min == pytest.approx(nearest * 0.99)
+
+
+def test_pitch_roll_and_distortion_change_nothing_once_told(table):
+    from test_geometry import LENSES
+    for lens in LENSES:
+        pose = mounted(1.2, 0.12, 0.04)
+        view = LevelView(lens, pose, 15.0)
+        scan, _ = scan_of(view, table, paint(lens, pose, [(BUILDING, 7.0, 100.0, 0.0, 0.0, 3.0)]))
+        angles = scan.angle_min + scan.angle_increment * np.arange(len(scan.ranges))
+        seen = np.abs(angles) < math.radians(18)
+        assert seen.sum() > 80
+        np.testing.assert_allclose(scan.ranges[seen], 7.0 / np.cos(angles[seen]), rtol=0.02)
+
+
+def test_the_free_space_has_the_area_of_the_free_ground(lens, view, table):
+    scanner = Scanner(view, table)
+    labels = paint(lens, view.pose, [(BUILDING, 10.0, 100.0, 0.0, 0.0, 3.0)])
+    corners = scanner.free_space(scanner.contacts(scanner.look(labels)))
+    x, y = corners.T
+    area = 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+    near, half = 600 * 1.35 / 240.0, 320 / 600.0
+    assert area == pytest.approx(half * (10.0 ** 2 - near ** 2), rel=0.03)
+    assert len(corners) < 20 and x.max() == pytest.approx(10.0, rel=0.02)
+
+
+def test_a_curb_is_an_obstacle_until_the_table_says_otherwise(lens, view, table):
+    labels = paint(lens, view.pose, [])
+    labels[240:, :200] = SIDEWALK
+    scan, _ = scan_of(view, table, labels)
+    assert math.isfinite(at_angle(scan, 20.0)) and math.isinf(at_angle(scan, 0.0))
+    cost = table.cost.copy()
+    cost[SIDEWALK] = 20
+    blocks = table.blocks.copy()
+    blocks[SIDEWALK] = 0
+    scan, _ = scan_of(view, table._replace(cost=cost, blocks=blocks), labels)
+    assert np.isposinf(scan.ranges).all()
