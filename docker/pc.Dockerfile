@@ -1,7 +1,8 @@
 # espnet_ros on ROS 2 for a PC without a GPU. Build from the repository: docker build -f docker/pc.Dockerfile -t espnet_ros .
 ARG ROS_DISTRO=jazzy
 FROM ros:${ROS_DISTRO}
-ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+# PyTorch comes with CUDA unless this names the index of its CPU wheels.
+ARG PIP_EXTRA_INDEX_URL
 ENV PIP_BREAK_SYSTEM_PACKAGES=1
 COPY . /workspace/src/espnet_ros
 WORKDIR /workspace
