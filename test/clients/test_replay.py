@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from ros_process import wait_until
-from segmentation_rig import picture
+from segmentation_rig import FP32, picture
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
@@ -19,7 +19,6 @@ pytest.importorskip('rclpy', reason='it needs ROS 2')
 
 STAMPS = [1_000_000_000 * 10**9 + number * 10**8 for number in range(6)]
 BLACK = np.zeros((8, 8, 3), np.uint8)
-FP32 = 'backend:=torch', 'device:=cpu', 'precision:=fp32'
 
 
 @pytest.fixture

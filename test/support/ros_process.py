@@ -80,8 +80,8 @@ class NodeProcess:
         assert found == code, 'exit code {}:\n{}'.format(found, self.output)
         return self.output
 
-    def stop(self, number=signal.SIGINT, seconds=3.0):
-        """Send a signal; assert a clean end within `seconds`, with exit code 0 and no traceback; return the output.
+    def stop(self, number=signal.SIGINT, seconds=30.0):
+        """Send a signal; assert a clean end with exit code 0 and no traceback; return the output.
 
         A node has 2 s; the rest is for a loaded machine.
         """
@@ -145,6 +145,7 @@ class Observer:
     def __init__(self, context):
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
+        self._collected = []
         self.node = rclpy.create_node('observer', context=context)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
@@ -155,8 +156,13 @@ class Observer:
     def collect(self, message_type, topic, qos=50):
         """Return a list that grows by each message on `topic`."""
         messages = []
-        self.node.create_subscription(message_type, topic, messages.append, qos)
+        self._collected.append(self.node.create_subscription(message_type, topic, messages.append, qos))
         return messages
+
+    def forget(self):
+        """Unsubscribe from all that collect() subscribed to."""
+        while self._collected:
+            self.node.destroy_subscription(self._collected.pop())
 
     def close(self):
         self._ended.set()

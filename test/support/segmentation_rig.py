@@ -15,6 +15,8 @@ from espnet_ros.models.checkpoint import sha256_of, write_weights
 from espnet_ros.network import NetworkConfig, build
 
 MODULE = 'espnet_ros.nodes.segmentation.__main__'
+FP32 = 'backend:=torch', 'device:=cpu', 'precision:=fp32'
+"""Parameters of an engine that is built at once and gives the same labels everywhere."""
 _NUMBERS = itertools.count(1)
 
 
@@ -53,9 +55,12 @@ class Rig:
         self.name = namespace + '/espnet'
         self.observer = Observer(context)
         self.node = self.observer.node
-        self._arrays = self.observer.collect(DiagnosticArray, '/diagnostics')
+        self._arrays = []
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._arrays.append, 50)
         self._clients = {}
         self._publishers = {}
+        self._changed = {}
+        self._mark = 0
         words = ['--ros-args', '-r', '__ns:=' + namespace]
         for flag, settings in (('-p', parameters), ('-r', remap)):
             words += [word for setting in settings for word in (flag, setting)]
@@ -69,7 +74,39 @@ class Rig:
             self.observer.close()
             self.observer = None
 
+    def restart(self, **parameters):
+        """Clean the node up and start it again with these parameters in place of those of the last restart.
+
+        What a test has published and subscribed to goes first; `log` begins afresh. A process takes seconds to start.
+        """
+        self.observer.forget()
+        for publisher in list(self.node.publishers):
+            if not publisher.topic_name.endswith(('/rosout', '/parameter_events')):
+                self.node.destroy_publisher(publisher)
+        self._publishers.clear()
+        for label in {'active': ('deactivate', 'cleanup'), 'inactive': ('cleanup',)}.get(self.state(), ()):
+            assert self.change_state(label), self.process.output
+        assert self.set(**self._changed) == {}
+        if parameters:
+            self._changed = self._values_of(parameters)
+        assert self.set(**parameters) == {}
+        del self._arrays[:]
+        self._mark = len(self.process.output)
+        assert self.change_state('configure') and self.change_state('activate'), self.process.output
+        wait_until(lambda: 'engine ready' in self.log)
+
+    def _values_of(self, names):
+        from rcl_interfaces.srv import GetParameters
+        from rclpy.parameter import parameter_value_to_python
+        values = self.call(GetParameters, 'get_parameters', GetParameters.Request(names=list(names))).values
+        return {name: parameter_value_to_python(value) for name, value in zip(names, values)}
+
     # What it says
+
+    @property
+    def log(self):
+        """The process's output since the last restart."""
+        return self.process.output[self._mark:]
 
     def status(self, what):
         """The newest DiagnosticStatus 'espnet: what', or None."""
@@ -206,6 +243,21 @@ def pixels_of(message):
 def small_model(tmp_path_factory):
     """Path of the card of a model that takes a millisecond or two."""
     return write_model(tmp_path_factory.mktemp('model'))
+
+
+@pytest.fixture(scope='module')
+def shared_rig(start_rig, small_model):
+    """A Rig that the tests of a module share; they get it from `restart`."""
+    return start_rig('model:={}'.format(small_model), *FP32)
+
+
+@pytest.fixture
+def restart(shared_rig):
+    """Function restart(**parameters) -> the module's Rig, as good as new, with these parameters."""
+    def restart(**parameters):
+        shared_rig.restart(**parameters)
+        return shared_rig
+    return restart
 
 
 @pytest.fixture(scope='module')

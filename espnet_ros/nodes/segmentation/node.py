@@ -128,6 +128,7 @@ class SegmentationNode(LifecycleNode):
             self._outputs.close()
         self._input = self._outputs = self._announced = None
         self._model_values = ()
+        self._level_log = LevelLog()
 
     def _on_autostart(self):
         self.destroy_timer(self._autostart)

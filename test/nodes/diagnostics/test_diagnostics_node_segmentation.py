@@ -6,7 +6,7 @@ import time
 
 import pytest
 from ros_process import wait_until
-from segmentation_rig import picture
+from segmentation_rig import FP32, picture
 
 from espnet_ros.nodes.common.messages import array_to_image
 
@@ -50,12 +50,15 @@ class Camera:
 
 
 @pytest.fixture
-def seen(start_rig, small_model):
-    """Function seen(*parameters, **options) -> a rig whose labels somebody watches."""
+def seen(start_rig, small_model, request):
+    """Function seen(*parameters, **options) -> a rig with a subscriber of its labels; without options the module's."""
     from sensor_msgs.msg import Image
 
     def start(*parameters, **options):
-        rig = start_rig('model:={}'.format(small_model), *parameters, **options)
+        if parameters or options:
+            rig = start_rig('model:={}'.format(small_model), *FP32, *parameters, **options)
+        else:
+            rig = request.getfixturevalue('restart')()
         rig.collect(Image, 'labels')
         return rig
     return start
@@ -110,10 +113,9 @@ def test_a_camera_that_dies_and_comes_back(seen, image):
     wait_for_level(rig, 'Input', lambda level: level == ERROR)
     with Camera(rig, image):
         wait_for_level(rig, 'Input', is_ok, 'Hz')
-        rig.process.wait_for('Input: well again: ')
-    levels = re.findall(r'\[(WARN|ERROR)\].*Input: no image', rig.process.output)
+        wait_until(lambda: 'Input: well again: ' in rig.log)
+    levels = re.findall(r'\[(WARN|ERROR)\].*Input: no image', rig.log)
     assert levels in (['WARN', 'ERROR'], ['ERROR'])  # once each
-    rig.close()
 
 
 def test_a_dead_camera_is_told_within_two_seconds(seen, image):
@@ -124,7 +126,6 @@ def test_a_dead_camera_is_told_within_two_seconds(seen, image):
         wait_until(lambda: 5.0 < float(rig.values('Input')['rate (Hz)']) < 15.0)
         assert_told_in_time(rig, 'Input', lambda: cameras[-1].kill(),
                             lambda: cameras.append(stack.enter_context(Camera(rig, image))), 'no image on ')
-    rig.close()
 
 
 def test_stamps_an_hour_off_and_right_again(seen, image):
@@ -134,7 +135,6 @@ def test_stamps_an_hour_off_and_right_again(seen, image):
         for shift, sentence in ((3600.0, 'in the future; synchronize the clocks'), (-3600.0, 's old; for recordings')):
             assert_told_in_time(rig, 'Input', lambda shift=shift: setattr(camera, 'shift', shift),
                                 lambda: setattr(camera, 'shift', 0.0), sentence)
-    rig.close()
 
 
 def test_a_worker_that_is_blocked(seen, image, tmp_path, monkeypatch):
@@ -161,7 +161,6 @@ def test_a_worker_that_is_blocked(seen, image, tmp_path, monkeypatch):
         assert rig.status('Input').level[0] == OK
         (tmp_path / 'block').unlink()
         wait_for_level(rig, 'Output', is_ok, 'Hz')
-    rig.close()
 
 
 def test_latency_as_topics_for_plots(seen, image):
@@ -176,7 +175,6 @@ def test_latency_as_topics_for_plots(seen, image):
         wait_until(lambda: len(found['p50']) > count and len(found['p95']) > count and len(found['p99']) > count)
         p50, p95, p99 = (found[which][count].data for which in ('p50', 'p95', 'p99'))
         assert 0.0 < p50 <= p95 <= p99 < 60000.0 and 0.0 < inference[-1].data < 60000.0
-    rig.close()
 
 
 def test_the_engine_names_model_and_hash(seen):
@@ -184,7 +182,6 @@ def test_the_engine_names_model_and_hash(seen):
     wait_for_level(rig, 'Engine', is_ok, 'ready')
     values = rig.values('Engine')
     assert values['model'] == 'small' and re.fullmatch('[0-9a-f]{64}', values['weights SHA-256'])
-    rig.close()
 
 
 @pytest.mark.parametrize('speed, hertz', [(0.1, 20.0), (10.0, 2.0)])
@@ -231,4 +228,3 @@ def test_a_bag_replayed_slowly_and_fast_reads_in_its_own_time(seen, image, speed
         ended.set()
         thread.join()
     rig.node.destroy_publisher(clock)
-    rig.close()

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 from ros_process import wait_until
-from segmentation_rig import picture, pixels_of
+from segmentation_rig import FP32, picture, pixels_of
 
 from espnet_ros.nodes.common.messages import array_to_image
 
@@ -25,7 +25,7 @@ def answer(rig, image):
 
 
 def test_transitions_over_and_over_leave_nothing_behind(start_rig, small_model, image):
-    rig = start_rig('model:={}'.format(small_model), 'autostart:=false', wait=None)
+    rig = start_rig('model:={}'.format(small_model), *FP32, 'autostart:=false', wait=None)
     assert rig.state() == 'unconfigured'
     assert not rig.change_state('activate') and rig.state() == 'unconfigured'
     process = psutil.Process(rig.process.pid)
@@ -48,7 +48,7 @@ def test_transitions_over_and_over_leave_nothing_behind(start_rig, small_model, 
 
 
 def test_it_can_be_shut_down_while_active(start_rig, small_model, image):
-    rig = start_rig('model:={}'.format(small_model))
+    rig = start_rig('model:={}'.format(small_model), *FP32)
     answer(rig, image)
     assert rig.change_state('shutdown') and rig.state() == 'finalized'
     rig.process.stop(signal.SIGTERM)
@@ -87,32 +87,33 @@ def break_model(kind, folder):
 
 
 @pytest.mark.parametrize('kind', ['unknown name', 'missing file', 'truncated', 'empty', 'hostile', 'changed'])
-def test_a_model_that_is_none_is_refused_until_mended(start_rig, small_model, tmp_path, image, kind):
+def test_a_model_that_is_none_is_refused_until_mended(restart, small_model, tmp_path, image, kind):
     for name in ('small.yaml', 'small.pth'):
         shutil.copy(small_model.with_name(name), tmp_path)
     model, sentence = break_model(kind, tmp_path)
-    rig = start_rig('model:={}'.format(model), wait='not started; mend the above')
-    (line,) = [line for line in rig.process.output.splitlines() if 'cannot configure' in line]
-    assert sentence in line and 'Traceback' not in rig.process.output
-    assert sentence in rig.wait_for_status('Engine', 'not configured: ', level=2).message
+    rig = restart()
+    assert rig.change_state('deactivate') and rig.change_state('cleanup')
+    assert rig.set(model=str(model)) == {}
     assert not rig.change_state('configure') and rig.state() == 'unconfigured'
+    (line,) = wait_until(lambda: [line for line in rig.log.splitlines() if 'cannot configure' in line])
+    assert sentence in line and 'Traceback' not in rig.log
+    assert sentence in rig.wait_for_status('Engine', 'not configured: ', level=2).message
     assert not (tmp_path / 'harm').exists()
     assert rig.set(model=str(small_model)) == {}
     assert rig.change_state('configure') and rig.change_state('activate')
     answer(rig, image)
-    rig.close()
 
 
 @pytest.mark.parametrize('parameter, reason', [
     ('backend:=tensorrt', 'TensorRT needs an NVIDIA GPU'), ('precision:=int8', 'not in int8'),
     ('device:=cuda:7', 'cuda:7')])
-def test_an_engine_that_cannot_be_had_falls_back_and_says_so(start_rig, small_model, image, parameter, reason):
-    rig = start_rig('model:={}'.format(small_model), parameter)
+def test_an_engine_that_cannot_be_had_falls_back_and_says_so(restart, image, parameter, reason):
+    name, _, value = parameter.partition(':=')
+    rig = restart(**{'backend': 'auto', 'precision': 'auto', 'device': 'auto', name: value})
     assert reason in rig.wait_for_status('Engine', 'ready: ', level=1).message
     assert rig.values('Engine')['backend'] in ('torch', 'openvino') and reason in rig.values('Engine')['fallback']
-    assert sum(reason in line for line in rig.process.output.splitlines() if 'takes its place' in line) == 1
+    assert sum(reason in line for line in rig.log.splitlines() if 'takes its place' in line) == 1
     answer(rig, image)
-    rig.close()
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def gate(tmp_path, monkeypatch):
 
 
 def test_a_long_build_blocks_nothing(start_rig, small_model, gate, image):
-    rig = start_rig('model:={}'.format(small_model), program='slow_build', wait=None)
+    rig = start_rig('model:={}'.format(small_model), *FP32, program='slow_build', wait=None)
     first, later = (seconds_of_build(rig) for _ in range(2))
     assert first < later
     assert rig.values('Engine')['step'] == 'tracing' and 'tracing' in rig.process.output
@@ -153,14 +154,14 @@ def seconds_of_build(rig):
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_while_it_builds(start_rig, small_model, gate, number):
-    rig = start_rig('model:={}'.format(small_model), program='slow_build', wait=None)
+    rig = start_rig('model:={}'.format(small_model), *FP32, program='slow_build', wait=None)
     rig.wait_for_status('Engine', 'building engine')
     rig.process.stop(number)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_among_images(start_rig, small_model, image, number):
-    rig = start_rig('model:={}'.format(small_model))
+    rig = start_rig('model:={}'.format(small_model), *FP32)
     answer(rig, image)
     for _ in range(20):
         rig.show(image)
@@ -168,9 +169,9 @@ def test_a_signal_ends_it_among_images(start_rig, small_model, image, number):
     rig.process.stop(number)
 
 
-def test_max_rate_is_kept(start_rig, small_model, image):
+def test_max_rate_is_kept(restart, image):
     from sensor_msgs.msg import Image
-    rig = start_rig('model:={}'.format(small_model), 'max_rate:=5')
+    rig = restart(max_rate=5.0)
     labels = rig.collect(Image, 'labels')
     rig.ask(image, labels)
     count, began = len(labels), time.monotonic()
@@ -179,4 +180,3 @@ def test_max_rate_is_kept(start_rig, small_model, image):
         time.sleep(0.02)
     wait_until(lambda: rig.settled_counts())
     assert 10 <= len(labels) - count <= 5 * (time.monotonic() - began) + 1
-    rig.close()

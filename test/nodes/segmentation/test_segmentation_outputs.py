@@ -1,11 +1,12 @@
 """Every topic of the segmentation node holds exactly what the network and the renderer give for the image shown."""
+import functools
 import json
 
 import cv2
 import numpy as np
 import pytest
 from ros_process import wait_until
-from segmentation_rig import picture, pixels_of
+from segmentation_rig import FP32, picture, pixels_of
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
@@ -16,11 +17,24 @@ from espnet_ros.segmenter import Segmenter
 MONO = ['labels', 'categories', 'confidence'] + ['mask/' + name for name in CATEGORIES[1:]]
 
 
-def expected(card_path, image, output_size='camera', threshold=0.0):
-    """The Segmentation, computed in this process."""
+@functools.lru_cache(maxsize=None)
+def engine_of(card_path):
     model = models.find(card_path)
-    engine = build_engine(model.card, models.load(model), model.card.input_width, model.card.input_height)
-    return Segmenter(engine, output_size).segment(image, True, threshold)
+    return build_engine(model.card, models.load(model), model.card.input_width, model.card.input_height)
+
+
+def expected(card_path, image, threshold=0.0):
+    """The Segmentation, computed in this process."""
+    return Segmenter(engine_of(card_path)).segment(image, True, threshold)
+
+
+def camera_info():
+    """A calibration with distortion, of another size than the small model's."""
+    from sensor_msgs.msg import CameraInfo
+    info = CameraInfo(width=203, height=117, k=[100.0, 0.0, 101.0, 0.0, 100.0, 58.0, 0.0, 0.0, 1.0],
+                      d=[0.1, 0.2, 0.0, 0.0, 0.0], distortion_model='plumb_bob')
+    info.header.frame_id = 'another'
+    return info
 
 
 def bgr8(image):
@@ -37,12 +51,13 @@ def rig(start_rig, small_model):
 
 @pytest.fixture(scope='module')
 def outputs(rig):
-    """All topics of the node, each a list of messages."""
+    """All topics of the node, each a list of messages; the node has a camera_info."""
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
     found = {name: rig.collect(Image, name) for name in MONO + ['color', 'overlay']}
     found['overlay/compressed'] = rig.collect(CompressedImage, 'overlay/compressed')
     found['camera_info'] = rig.collect(CameraInfo, 'camera_info')
     wait_until(lambda: rig.fresh('Output')['subscribers'] == str(len(found)))
+    calibrate(rig, camera_info(), found['labels'], found['camera_info'])
     return found
 
 
@@ -66,11 +81,7 @@ def all_of(rig, outputs, image_message):
 
 
 def test_every_topic_at_camera_resolution(rig, outputs, small_model):
-    from sensor_msgs.msg import CameraInfo
-    info = CameraInfo(width=203, height=117, k=[100.0, 0.0, 101.0, 0.0, 100.0, 58.0, 0.0, 0.0, 1.0],
-                      d=[0.1, 0.2, 0.0, 0.0, 0.0], distortion_model='plumb_bob')
-    info.header.frame_id = 'another'
-    calibrate(rig, info, outputs['labels'], outputs['camera_info'])
+    info = camera_info()
     image = picture(203, 117)
     found = all_of(rig, outputs, bgr8(image))
     want = expected(small_model, image)
@@ -131,7 +142,8 @@ def test_confidence_threshold_unlabels_and_is_announced(rig, outputs, small_mode
 
 def test_network_resolution_scales_the_camera_info(start_rig, small_model):
     from sensor_msgs.msg import CameraInfo, Image
-    rig = start_rig('model:={}'.format(small_model), 'output_size:=network', 'input_width:=128', 'input_height:=96')
+    rig = start_rig('model:={}'.format(small_model), *FP32, 'output_size:=network', 'input_width:=128',
+                    'input_height:=96')
     labels, infos = rig.collect(Image, 'labels'), rig.collect(CameraInfo, 'camera_info')
     info = CameraInfo(width=256, height=192, k=[100.0, 0.0, 99.5, 0.0, 120.0, 50.5, 0.0, 0.0, 1.0],
                       p=[100.0, 0.0, 99.5, 0.0, 0.0, 120.0, 50.5, 0.0, 0.0, 0.0, 1.0, 0.0])

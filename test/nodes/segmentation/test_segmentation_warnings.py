@@ -28,11 +28,11 @@ def shift_stamps(rig, image, seconds, count=3):
 
 
 def log_lines(rig, text):
-    return [line for line in rig.process.output.splitlines() if text in line]
+    return [line for line in rig.log.splitlines() if text in line]
 
 
-def test_silence_is_an_error_with_a_remedy_logged_once(start_rig, small_model, image):
-    rig = start_rig('model:={}'.format(small_model))
+def test_silence_is_an_error_with_a_remedy_logged_once(restart, image):
+    rig = restart()
     status = rig.wait_for_status('Input', 'nothing publishes it; start the camera or remap `image`', ERROR)
     assert 'no image on {}/image for '.format(rig.namespace) in status.message
     time.sleep(2.0)
@@ -41,22 +41,20 @@ def test_silence_is_an_error_with_a_remedy_logged_once(start_rig, small_model, i
     rig.wait_for_status('Input', 'its publisher is silent', ERROR)
     rig.show(image)
     rig.wait_for_status('Input', ' Hz', 0)
-    rig.close()
 
 
 @pytest.mark.parametrize('seconds, sentence', [
     (3600.0, 's in the future; synchronize the clocks'), (-3600.0, 's old; for recordings play with --clock')])
-def test_stamps_of_another_clock(start_rig, small_model, image, seconds, sentence):
-    rig = start_rig('model:={}'.format(small_model))
+def test_stamps_of_another_clock(restart, image, seconds, sentence):
+    rig = restart()
     shift_stamps(rig, image, seconds)
     rig.wait_for_status('Input', sentence, WARN)
     assert len(log_lines(rig, sentence)) == 1
     assert 'stamp to output p50 (ms)' not in rig.values('Latency')  # such an age means nothing
-    rig.close()
 
 
-def test_zero_stamps_and_stamps_that_jump_back(start_rig, small_model, image):
-    rig = start_rig('model:={}'.format(small_model))
+def test_zero_stamps_and_stamps_that_jump_back(restart, image):
+    rig = restart()
     image.header.stamp.sec = image.header.stamp.nanosec = 0
     rig.camera(type(image)).publish(image)
     rig.wait_for_status('Input', 'stamps are zero', WARN)
@@ -66,21 +64,19 @@ def test_zero_stamps_and_stamps_that_jump_back(start_rig, small_model, image):
         assert time.monotonic() < began + 30.0
     shift_stamps(rig, image, -2.0, count=1)
     rig.wait_for_status('Input', 'backwards', WARN)
-    rig.close()
 
 
-def test_a_camera_that_offers_less_than_is_asked_for(start_rig, small_model, image):
+def test_a_camera_that_offers_less_than_is_asked_for(restart, image):
     from rclpy.qos import qos_profile_sensor_data
-    rig = start_rig('model:={}'.format(small_model), 'image_reliability:=reliable')
+    rig = restart(image_reliability='reliable')
     rig.node.create_publisher(type(image), rig.namespace + '/image', qos_profile_sensor_data)
     rig.wait_for_status('Input', 'set image_reliability to auto')
     assert len(log_lines(rig, 'set image_reliability to auto')) == 1
-    rig.close()
 
 
-def test_reliability_follows_the_camera(start_rig, small_model, image):
+def test_reliability_follows_the_camera(restart, image):
     from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-    rig = start_rig('model:={}'.format(small_model))
+    rig = restart()
     topic = rig.namespace + '/image'
 
     def asked():
@@ -92,12 +88,11 @@ def test_reliability_follows_the_camera(start_rig, small_model, image):
     rig.node.create_publisher(type(image), topic, qos_profile_sensor_data)
     wait_until(lambda: asked() == [ReliabilityPolicy.BEST_EFFORT])
     assert not log_lines(rig, 'quality of service')
-    rig.close()
 
 
-def test_large_images_of_a_reliable_camera_all_arrive(start_rig, small_model):
+def test_large_images_of_a_reliable_camera_all_arrive(restart):
     from std_msgs.msg import Header
-    rig = start_rig('model:={}'.format(small_model))
+    rig = restart()
     large = array_to_image(picture(1280, 720), 'bgr8', Header())  # 2.6 MiB: five times Fast DDS's shared memory
     rig.show(large)
     time.sleep(2.5)  # until the node has seen what the camera offers
@@ -107,13 +102,12 @@ def test_large_images_of_a_reliable_camera_all_arrive(start_rig, small_model):
         time.sleep(0.1)
     wait_until(lambda: rig.counts()['received'] + rig.counts()['lost'] - before['received'] - before['lost'] == 20)
     assert rig.counts()['lost'] - before['lost'] <= 2
-    rig.close()
 
 
-def test_a_camera_that_loses_large_images_is_named(start_rig, small_model):
+def test_a_camera_that_loses_large_images_is_named(restart):
     from rclpy.qos import qos_profile_sensor_data
     from std_msgs.msg import Header
-    rig = start_rig('model:={}'.format(small_model))
+    rig = restart()
     small, large = (array_to_image(picture(*size), 'bgr8', Header()) for size in ((160, 120), (1920, 1080)))
     camera = rig.node.create_publisher(type(large), rig.namespace + '/image', qos_profile_sensor_data)
     wait_until(camera.get_subscription_count)
@@ -125,12 +119,11 @@ def test_a_camera_that_loses_large_images_is_named(start_rig, small_model):
             camera.publish(image)
             time.sleep(0.05)
     assert len(log_lines(rig, sentence)) == 1
-    rig.close()
 
 
-def test_slow_camera_slow_output_and_two_cameras(start_rig, small_model, image):
+def test_slow_camera_slow_output_and_two_cameras(restart, image):
     from sensor_msgs.msg import Image
-    rig = start_rig('model:={}'.format(small_model), 'min_input_rate:=50', 'max_latency:=0.0001')
+    rig = restart(min_input_rate=50.0, max_latency=0.0001)
     labels = rig.collect(Image, 'labels')
     for _ in range(5):
         rig.ask(image, labels)
@@ -139,12 +132,10 @@ def test_slow_camera_slow_output_and_two_cameras(start_rig, small_model, image):
     rig.node.create_publisher(Image, rig.namespace + '/image', 1)
     wait_until(lambda: len(log_lines(rig, 'several publishers')) == 1)
     wait_until(lambda: rig.fresh('Input')['lost'] == 'unknown')
-    rig.close()
 
 
-def test_classes_without_a_category_are_named(start_rig, tmp_path):
+def test_classes_without_a_category_are_named(restart, tmp_path):
     fruit = LabelSet('fruit', (LabelClass(0, 'apple', 4, (255, 0, 0)), LabelClass(1, 'bowl', 0, (0, 0, 255))))
-    rig = start_rig('model:={}'.format(write_model(tmp_path, fruit)))
+    rig = restart(model=str(write_model(tmp_path, fruit)))
     (line,) = log_lines(rig, 'no Cityscapes category for')
     assert 'bowl' in line and 'apple' not in line
-    rig.close()
