@@ -13,6 +13,7 @@ def make_node(_stop):
     """Import and return the node. Raises EspnetError without PyTorch."""
     try:
         import torch  # noqa: F401  here: parts of this package import it when they first need it
+
         from espnet_ros.nodes.segmentation.node import SegmentationNode
     except ImportError as error:
         if error.name != 'torch':
