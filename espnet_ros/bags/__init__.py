@@ -1,1 +1,1 @@
-"""Recordings: ROS 1 and ROS 2 bags as streams of labeled frames."""
+"""ROS 1 and ROS 2 bags as sequences of labeled frames."""

@@ -1,4 +1,4 @@
-"""What is used of the package rosbags; without it, importing this raises one sentence."""
+"""The names used of the package rosbags; importing this module without it raises SourceError."""
 from espnet_ros.errors import SourceError
 
 try:
@@ -8,6 +8,6 @@ try:
     from rosbags.serde import SerdeError
     from rosbags.typesys import Stores, get_typestore
 except ImportError as error:
-    raise SourceError('bags are read by the package rosbags; install it with: pip install rosbags ({})'.format(error))
+    raise SourceError('reading bags needs the package rosbags; install it with: pip install rosbags ({})'.format(error))
 
 __all__ = ['SerdeError', 'Stores', 'get_typestore', 'interfaces', 'lz4', 'rosbag1', 'rosbag2', 'zstd']

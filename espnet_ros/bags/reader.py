@@ -1,4 +1,4 @@
-"""Bags as a sequence of frames: images with the ground truth of exactly their stamp."""
+"""Bags as sequences of frames: images with the ground truth of the same stamp."""
 import copy
 import os
 import pathlib
@@ -23,8 +23,8 @@ from espnet_ros.labels.instances import decode_instances
 from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
 from espnet_ros.labels.truth import GroundTruth, ground_truth
 
-WAITING_BYTES = 64 << 20
-"""Messages that wait for their turn or their partner take this much memory, more of them go to a temporary file."""
+BUFFER_BYTES = 64 << 20
+"""Size of the buffer of messages in memory; further ones go to a temporary file."""
 
 
 _IMAGE, _TRUTH, _INSTANCES = range(3)
@@ -48,7 +48,7 @@ class Frame(typing.NamedTuple):
 
 
 class TopicSummary(typing.NamedTuple):
-    """A topic: number of messages, rate in Hz, gaps: the longest pauses (survey.Gap), longest first."""
+    """A topic: number of messages, rate in Hz, and the longest gaps (survey.Gap), longest first."""
 
     name: str
     type: str
@@ -58,7 +58,7 @@ class TopicSummary(typing.NamedTuple):
 
 
 class StreamSummary(typing.NamedTuple):
-    """Frames that are evaluated, and how many have ground truth and instances; truth_topic is '' without the former."""
+    """Number of frames, of those with ground truth and of those with instances; truth_topic is '' if there is none."""
 
     image_topic: str
     truth_topic: str
@@ -68,7 +68,7 @@ class StreamSummary(typing.NamedTuple):
 
 
 class Summary(typing.NamedTuple):
-    """What is in a bag. start, end: time of the first and last recorded message in ns, 0 when it is empty."""
+    """Contents of a bag. start, end: time of the first and last recorded message in ns, 0 if it is empty."""
 
     paths: tuple[str, ...]
     size: int
@@ -84,9 +84,8 @@ def open_bag(paths, image_topic=None, truth_topic=None, truth: GroundTruth | Non
     """Return the Bag at a path: a rosbag2 folder, an .mcap, .db3 or ROS 1 .bag file, or several that are one recording.
 
     image_topic, truth_topic: None to find them (streams.find_streams). truth: what the pixels of the ground truth mean
-    (datasets.ground_truth); None for what the bag itself says on <truth_topic>/label_map. The bag is read once from
-    beginning to end, to know its stamps and what is damaged. Raises SourceError, ParameterError; damage raises
-    nothing, see `Bag.problems`.
+    (datasets.ground_truth); None for the label map on <truth_topic>/label_map. The bag is read once from beginning to
+    end for its stamps and for damage. Raises SourceError, ParameterError; damage does not raise, see `Bag.problems`.
     """
     return Bag(paths, image_topic, truth_topic, truth)
 
@@ -110,14 +109,14 @@ class Bag:
         self._skipped: dict[tuple[str, str], _Skipped] = {}
         self._label_set = None
         self._truths = [self._truth_of(stream, found.label_maps, truth) for stream in streams]
-        self._topics = tuple(TopicSummary(t.name, t.type, t.pace.count, t.pace.rate, t.pace.gaps)
+        self._topics = tuple(TopicSummary(t.name, t.type, t.timing.count, t.timing.rate, t.timing.gaps)
                              for _, t in sorted(found.topics.items()))
-        paces = [topic.pace for topic in found.topics.values()]
-        self._span = min((p.first for p in paces), default=0), max((p.last for p in paces), default=0)
+        timings = [topic.timing for topic in found.topics.values()]
+        self._span = min((t.first for t in timings), default=0), max((t.last for t in timings), default=0)
         self._arrange(streams)
 
     def _arrange(self, streams):
-        """Put the frames of all streams in one order; a frame's place in it is its number."""
+        """Number the frames of all streams in the order of their stamps."""
         none = [np.full_like(s.stamps, -1) for s in streams]
         columns = [4 * (np.empty(0, np.int64),)]
         columns += [(s.stamps, s.image_times, *((s.truth_times, s.instance_times) if truth else (no, no)))
@@ -125,13 +124,13 @@ class Bag:
         stamps, *times = map(np.concatenate, zip(*columns))
         order = np.argsort(stamps, kind='stable')
         self._stamps, self._times = stamps[order], np.stack(times)[:, order]
-        places = np.empty_like(order)
-        places[order] = np.arange(len(order))
+        numbers = np.empty_like(order)
+        numbers[order] = np.arange(len(order))
         self._roles: dict[str, _Role] = {}
         self._streams = []
         offset = 0
         for stream, truth in zip(streams, self._truths):
-            own = places[offset:offset + len(stream.stamps)]
+            own = numbers[offset:offset + len(stream.stamps)]
             offset += len(stream.stamps)
             self._roles[stream.image_topic] = _Role(_IMAGE, stream.stamps, own, None)
             if truth:
@@ -144,7 +143,7 @@ class Bag:
 
     @property
     def label_set(self):
-        """The LabelSet of `Frame.truth`; None when nobody says what the ground truth means, and then there is none."""
+        """The LabelSet of `Frame.truth`; None if it is unknown, in which case no frame has ground truth."""
         return self._label_set
 
     @property
@@ -164,7 +163,7 @@ class Bag:
 
     @property
     def problems(self):
-        """One sentence for each thing wrong or left out; what cannot be decoded is known after iterating over it."""
+        """One sentence for each thing that is wrong or skipped; undecodable frames are known after reading them."""
         return (*self._notes, *self.skipped)
 
     @property
@@ -196,7 +195,7 @@ class Bag:
         return Summary(self.paths, size, *self._span, self._topics, self.streams, self.label_set, self.problems)
 
     def __len__(self):
-        """Number of frames, those that will turn out to be undecodable included."""
+        """Number of frames, including those that turn out to be undecodable."""
         return len(self._stamps)
 
     def __iter__(self):
@@ -214,28 +213,28 @@ class Bag:
             file.close()
 
     def frames(self, start=0, stop=None):
-        """Yield the Frames number start to stop - 1 of len(self). Those that cannot be decoded are passed over."""
+        """Yield the Frames start to stop - 1. Those that cannot be decoded are skipped."""
         start, stop, _ = slice(start, stop).indices(len(self))
-        with _Waiting() as waiting:
-            turn = start
+        with _Buffer() as buffer:
+            number = start
             for key, message in self._messages(start, stop):
-                waiting.put(key, message)
-                while turn < stop and all((turn, kind) in waiting for kind in self._kinds(turn)):
-                    messages = {kind: waiting.take((turn, kind)) for kind in self._kinds(turn)}
-                    turn += 1
+                buffer.put(key, message)
+                while number < stop and all((number, kind) in buffer for kind in self._kinds(number)):
+                    messages = {kind: buffer.take((number, kind)) for kind in self._kinds(number)}
+                    number += 1
                     frame = self._frame(messages[_IMAGE], messages.get(_TRUTH), messages.get(_INSTANCES))
                     if frame is not None:
                         yield frame
-            for place in range(turn, stop):
-                self._skip('frames cannot be read a second time', '', int(self._stamps[place]),
+            for missing in range(number, stop):
+                self._skip('frames cannot be read a second time', '', int(self._stamps[missing]),
                                 'the files have changed')
 
-    def _kinds(self, place):
-        """What a frame is made of."""
-        return [kind for kind in (_IMAGE, _TRUTH, _INSTANCES) if self._times[kind, place] >= 0]
+    def _kinds(self, number):
+        """Return the kinds of messages that a frame consists of."""
+        return [kind for kind in (_IMAGE, _TRUTH, _INSTANCES) if self._times[kind, number] >= 0]
 
     def _messages(self, start, stop):
-        """Yield ((place, kind), Message) of what the frames start to stop - 1 are made of."""
+        """Yield ((frame number, kind), Message) of the frames start to stop - 1."""
         times = self._times[:, start:stop]
         times = times[times >= 0]
         if not len(times):
@@ -249,12 +248,12 @@ class Bag:
                 except SerdeError:
                     continue  # counted by the survey
                 i = int(np.searchsorted(role.stamps, stamp))
-                if i == len(role.stamps) or role.stamps[i] != stamp or not start <= role.places[i] < stop:
+                if i == len(role.stamps) or role.stamps[i] != stamp or not start <= role.numbers[i] < stop:
                     continue
-                place = int(role.places[i])
-                if not seen[place - start, role.kind] and self._times[role.kind, place] >= 0:
-                    seen[place - start, role.kind] = True
-                    yield (place, role.kind), message
+                number = int(role.numbers[i])
+                if not seen[number - start, role.kind] and self._times[role.kind, number] >= 0:
+                    seen[number - start, role.kind] = True
+                    yield (number, role.kind), message
 
     def _frame(self, image_message, truth_message, instance_message):
         content = deserialize(image_message)
@@ -264,7 +263,7 @@ class Bag:
         except ImageError as error:
             self._skip('images on {} cannot be decoded', image_message.topic, stamp, error)
             return None
-        if not image.flags.writeable:  # a view of the file's bytes, which PyTorch does not like
+        if not image.flags.writeable:  # a view of the file's bytes; PyTorch needs a writable array
             image = image.copy()
         truth = instances = None
         if truth_message is not None:
@@ -274,7 +273,7 @@ class Bag:
             instances = self._decoded(instance_message, stamp, 'instance images', decode_instances)
         if instances is not None and instances.shape != truth.shape:
             self._skip('instance images on {} cannot be used', instance_message.topic, stamp,
-                            'it has not the size of the ground truth')
+                            'its size differs from that of the ground truth')
             instances = None
         return Frame(stamp, image_message.topic, content.header.frame_id, image, truth, instances)
 
@@ -291,20 +290,20 @@ class Bag:
         found.stamps.add(stamp)
 
     def _truth_of(self, stream, label_maps, truth):
-        """Return what the user (`truth`) or else the bag says of a stream's ground truth, or None after noting why."""
+        """Return the GroundTruth of a stream, the user's (`truth`) or else the bag's; None after noting a problem."""
         if not stream.truth_topic:
             return None
         topic = stream.truth_topic + LABEL_MAP
         try:
             if truth is None and topic not in label_maps:
-                raise LabelError('neither the bag, on {}, nor the user says what it means'.format(topic))
+                raise LabelError('its label set is given neither in the bag, on {}, nor by the user'.format(topic))
             if truth is None:
                 truth = ground_truth('ids', label_map_to_set(label_maps[topic], topic))
-            elif topic in label_maps and not _tells(label_maps[topic], truth.label_set):
-                self._notes.append('the ground truth on {} is read as {}, as the user says; what the bag says on {} is '
-                                   'not used'.format(stream.truth_topic, truth.label_set.name, topic))
+            elif topic in label_maps and not _describes(label_maps[topic], truth.label_set):
+                self._notes.append('the ground truth on {} is read as {}, as requested; the label map on {} is '
+                                   'ignored'.format(stream.truth_topic, truth.label_set.name, topic))
             if self._label_set not in (None, truth.label_set):
-                raise LabelError('its label set {} is not that of another camera, {}'.format(
+                raise LabelError('its label set {} differs from that of another camera, {}'.format(
                     truth.label_set.name, self._label_set.name))
         except LabelError as error:
             self._notes.append('the ground truth on {} is not used: {}'.format(stream.truth_topic, error))
@@ -313,8 +312,8 @@ class Bag:
         return truth
 
 
-def _tells(label_map, label_set):
-    """Whether a label map, as text, is that of a label set."""
+def _describes(label_map, label_set):
+    """Whether a label map, as text, describes a label set."""
     try:
         return label_map_to_set(label_map, '') == label_set
     except LabelError:
@@ -322,16 +321,16 @@ def _tells(label_map, label_set):
 
 
 class _Role(typing.NamedTuple):
-    """What a topic is for: the stamps of its stream, ascending, and their places; truth only of ground truth."""
+    """Use of a topic: the stamps of its stream, ascending, and their frame numbers; truth: of ground truth only."""
 
     kind: int
     stamps: np.ndarray
-    places: np.ndarray
+    numbers: np.ndarray
     truth: GroundTruth | None
 
 
 class _Skipped(typing.NamedTuple):
-    """Frames with the same fate."""
+    """Frames that were skipped for one reason."""
 
     what: str
     first: int
@@ -343,8 +342,8 @@ class _Skipped(typing.NamedTuple):
             len(self.stamps), self.what, *divmod(self.first, 10**9), self.reason)
 
 
-class _Waiting:
-    """Messages that wait for their turn or their partner."""
+class _Buffer:
+    """Messages whose frame is not yet complete or not yet next."""
 
     def __init__(self):
         self._messages: dict[tuple[int, int], typing.Any] = {}
@@ -363,7 +362,7 @@ class _Waiting:
 
     def put(self, key, message):
         """Keep a Message."""
-        if self._bytes + len(message.data) > WAITING_BYTES and self._messages:
+        if self._bytes + len(message.data) > BUFFER_BYTES and self._messages:
             self._file = self._file or tempfile.TemporaryFile(prefix='espnet_ros_bag_')
             self._messages[key] = message._replace(data=b''), self._file.seek(0, os.SEEK_END), len(message.data)
             self._file.write(message.data)
@@ -382,8 +381,8 @@ class _Waiting:
 
 
 def _lost(parts, topics):
-    """A sentence when metadata.yaml knows of other messages than were found."""
-    expected, found = [count for _, count in parts], sum(t.pace.count for t in topics.values())
+    """Yield a sentence if the number of messages differs from that in metadata.yaml."""
+    expected, found = [count for _, count in parts], sum(t.timing.count for t in topics.values())
     if None not in expected and sum(expected) != found:
         yield '{} messages were found, but metadata.yaml counts {}'.format(found, sum(expected))
 
@@ -391,7 +390,7 @@ def _lost(parts, topics):
 def _broken(topics):
     for topic in topics.values():
         if topic.broken:
-            yield '{} messages on {} are broken and left out; the first, {}'.format(
+            yield '{} messages on {} are broken and were skipped; the first, {}'.format(
                 topic.broken, topic.name, topic.broken_first)
 
 

@@ -1,9 +1,8 @@
-"""The files of a bag, each read as messages in the order of their recording."""
+"""Bag files, read as messages in the order in which they were recorded."""
 import contextlib
 import functools
 import pathlib
 import re
-import shutil
 import tempfile
 import typing
 
@@ -16,11 +15,11 @@ from espnet_ros.errors import SourceError, quoted
 from espnet_ros.files import read_yaml
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
-"""Beginning of a compressed message; a message that is not compressed begins with a zero."""
+"""First bytes of a compressed message; an uncompressed one begins with a zero."""
 
 
 class Format(typing.NamedTuple):
-    """How a kind of file is read: `reader` is rosbags' class, `salvage` reads what is left of a damaged one."""
+    """How a kind of file is read: `reader` is rosbags' class, `salvage` reads damaged files."""
 
     reader: typing.Callable
     salvage: typing.Callable
@@ -32,13 +31,13 @@ FORMATS = {
     '.bag': Format(rosbag1.Reader, ros1),
     '.active': Format(rosbag1.Reader, ros1),
 }
-"""By suffix; .active ends the name of a ROS 1 bag whose recorder did not come to its end."""
+"""By suffix; .active is that of a ROS 1 bag that was not closed."""
 COMPRESSED = '.zstd'
 _BLOCK = 1 << 20
 
 
 class DamagedFile(SourceError):
-    """rosbags cannot read a file to its end; `reason` is what it says."""
+    """rosbags cannot read a file to its end; reason: its error."""
 
     def __init__(self, path, reason):
         super().__init__("'{}' cannot be read to its end: {}".format(path.name, reason))
@@ -46,7 +45,7 @@ class DamagedFile(SourceError):
 
 
 class BagFile:
-    """One file of a bag. After `use_salvage` it is read without its index, as far as it is whole."""
+    """One file of a bag. After `use_salvage` it is read without its index, as far as it is intact."""
 
     def __init__(self, path):
         self.path = path
@@ -76,7 +75,7 @@ class BagFile:
     def messages(self, topics=None, start=None, stop=None, notes=None):
         """Yield Messages of the topics (None: all), recorded at start <= time < stop (ns).
 
-        notes: a list that takes a sentence for each part that is damaged. Raises DamagedFile, SourceError when the
+        notes: list to which a sentence for each damaged part is appended. Raises DamagedFile, or SourceError if the
         file cannot be read at all.
         """
         notes = [] if notes is None else notes
@@ -122,18 +121,23 @@ class BagFile:
 
 def _unpack(source, target):
     """Unpack a file as far as it is intact; return a list with a sentence about it when that is not to its end."""
-    with zstd.open(source, 'rb') as packed, open(target, 'wb') as file:
+    # Not zstd.open, whose buffer loses what it has read of a file that was cut off.
+    with open(source, 'rb') as packed, open(target, 'wb') as file:
+        decompressor, data = zstd.ZstdDecompressor(), packed.read(_BLOCK)
         try:
-            shutil.copyfileobj(packed, file, _BLOCK)
-        except EOFError:
-            return ["the compressed file '{}' was cut off".format(source.name)]
+            while data:
+                file.write(decompressor.decompress(data))
+                data = decompressor.unused_data if decompressor.eof else b''
+                if decompressor.eof and (data or packed.peek(1)):  # several frames
+                    decompressor = zstd.ZstdDecompressor()
+                data = data or packed.read(_BLOCK)
         except zstd.ZstdError as error:
             return ["the compressed file '{}' is damaged: {}".format(source.name, quoted(error))]
-    return []
+    return [] if decompressor.eof else ["the compressed file '{}' was cut off".format(source.name)]
 
 
 def _decompressed(message):
-    """A Message as it was published; one that is damaged stays as it is and cannot be deserialized."""
+    """Return a Message as it was published; a damaged one stays as it is and cannot be deserialized."""
     if message.serialization != 'ros2' or message.data[:4] != _ZSTD_MAGIC:
         return message
     try:
@@ -145,7 +149,7 @@ def _decompressed(message):
 def deserialize(message):
     """Return the fields of a Message as an object (rosbags). Raises SerdeError; see `SerdeError`.
 
-    All ROS 2 distributions, and all of ROS 1, agree on the messages that are read here.
+    The messages that are read here are the same in all distributions of ROS 2, and of ROS 1.
     """
     store = _store(message.serialization)
     try:
@@ -165,20 +169,20 @@ def _store(serialization):
 def bag_files(path, notes):
     """Return the BagFiles at a path, and the number of their messages in metadata.yaml or None.
 
-    They are those of a folder in the order of their names, or the one file. notes: a list that takes a sentence for
-    each thing that is missing. Raises SourceError when there is no bag.
+    They are those of a folder in the order of their names, or the one file. notes: list to which a sentence for each
+    missing thing is appended. Raises SourceError if there is no bag.
     """
     path = pathlib.Path(path)
     if path.is_file() and _is_bag_file(path):
         return [BagFile(path)], None
     if not path.is_dir():
-        raise SourceError("'{}' is no bag{}; give a folder or a file that ends in {}".format(
+        raise SourceError("'{}' is not a bag{}; give a folder or a file that ends in {}".format(
             path, '' if path.exists() else ', there is no such file', ', '.join(FORMATS)))
     try:
         found = {p.name: p for p in path.iterdir() if p.is_file() and _is_bag_file(p)}
     except OSError as error:
         raise SourceError("cannot read '{}': {}".format(path, error.strerror))
-    for name in sorted(found):  # a recorder that ran out of time leaves both
+    for name in sorted(found):  # a recorder that was killed while compressing leaves both
         if name + COMPRESSED in found:
             del found[name + COMPRESSED]
     names, count = _metadata(path, notes)
@@ -187,19 +191,19 @@ def bag_files(path, notes):
             notes.append("the file '{}' that metadata.yaml names is missing".format(name))
     for wal in sorted(path.glob('*.db3-wal')):
         if wal.stat().st_size:
-            notes.append("'{}' holds messages that the recorder did not bring in; open the database once with sqlite3 "
-                         'to do it'.format(wal.name))
+            notes.append("'{}' holds messages that were not yet merged into the database; open it once with sqlite3 to "
+                         'merge them'.format(wal.name))
     if not found:
         raise SourceError("the folder '{}' holds no bag files ({})".format(path, ', '.join(FORMATS)))
     return [BagFile(found[name]) for name in sorted(found, key=_natural)], count
 
 
 def _metadata(folder, notes):
-    """File names and number of messages in metadata.yaml. It tells what is missing; nothing else in it is needed."""
+    """Return the file names and the number of messages in metadata.yaml, to find out what is missing."""
     path = folder / 'metadata.yaml'
     if not path.exists():
         if not list(folder.glob('*.bag')):
-            notes.append("'{}' has no metadata.yaml; its files are taken in the order of their names".format(
+            notes.append("'{}' has no metadata.yaml; its files are read in the order of their names".format(
                 folder.name))
         return [], None
     try:

@@ -1,4 +1,4 @@
-"""Which images of a bag belong to which ground truth."""
+"""Matching of image topics with topics of ground truth in a bag."""
 import os.path
 import typing
 
@@ -8,9 +8,9 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.images.decoding import ENCODINGS
 
 TRUTH_NAME = 'ground_truth'
-"""A topic with this part in its name holds ground truth; others hold it only when the user says so."""
+"""A topic with this part in its name holds ground truth; others only if the user selects them."""
 INSTANCES = '/instances'
-"""End of the name of the topic that says which object each pixel of the ground truth belongs to."""
+"""Suffix of the topic with the instance ids of the ground truth."""
 
 
 class Stream(typing.NamedTuple):
@@ -36,11 +36,11 @@ class Stream(typing.NamedTuple):
 
 
 def find_streams(topics, image_topic=None, truth_topic=None):
-    """Return the Streams in a bag and sentences about what is not used of its images and ground truth.
+    """Return the Streams in a bag and sentences about unused images and ground truth.
 
-    topics: dict of survey.Topic. image_topic, truth_topic: the user's choice, None to find them: ground truth is what
-    is called so, its images share its stamps and, of several, its namespace. Where there is no ground truth, one
-    camera is chosen. Raises ParameterError when a chosen topic has no images.
+    topics: dict of survey.Topic. image_topic, truth_topic: the user's choice; None to find topics named ground truth,
+    and images with the same stamps, preferably in the same namespace. Without ground truth, one camera is chosen.
+    Raises ParameterError if a chosen topic has no images.
     """
     for name in (image_topic, truth_topic):
         if name is not None and (name not in topics or not topics[name].is_image):
@@ -63,11 +63,11 @@ def find_streams(topics, image_topic=None, truth_topic=None):
     if not cameras:
         notes.append('the bag holds no images')
     elif not any(truth for _, truth in pairs):
-        notes.append('no frame has ground truth; its topic is called {} or named by the user'.format(TRUTH_NAME))
+        notes.append('no frame has ground truth; its topic must be called {} or be selected by name'.format(TRUTH_NAME))
     unused = sorted(t.name for t in cameras if t not in [camera for camera, _ in pairs])
     if unused and not image_topic:
-        notes.append('images that are not used, because no ground truth belongs to them or another topic shows the '
-                     'same: {}; choose others by their topic'.format(', '.join(unused)))
+        notes.append('unused image topics, which have no ground truth or show the same as another topic: {}; select '
+                     'others by name'.format(', '.join(unused)))
     return [_stream(camera, truth, truth and instances.get(truth.name), notes) for camera, truth in pairs], notes
 
 
@@ -90,11 +90,10 @@ def _pair(truths, cameras, image_topic):
         common, closest = next(((common, by_name[camera]) for common, *_, camera, name in ranked if name == truth.name),
                                (0, truth))
         if not common and closest is not truth and truth.stamps and closest.stamps:
-            notes.append('no stamp of the ground truth on {} is that of an image on {}; the closest two are {:.6f} s '
-                         'apart, but only equal ones match'.format(
-                             truth.name, closest.name, _distance(truth, closest) / 1e9))
+            notes.append('no ground truth on {} has the stamp of an image on {}; the closest two are {:.6f} s apart, '
+                         'but stamps must be equal'.format(truth.name, closest.name, _distance(truth, closest) / 1e9))
         else:
-            notes.append('the ground truth on {} is not used: no images are left that it could belong to'.format(
+            notes.append('the ground truth on {} is not used: there are no images left to match it with'.format(
                 truth.name))
     return [(by_name[camera], by_name[truth]) for camera, truth in sorted(pairs.items())], notes
 
@@ -121,20 +120,20 @@ def _stream(camera, truth, instances, notes):
         values = np.array(topic.stamps, np.int64)
         jumps, repeated = int((np.diff(values) < 0).sum()), len(values) - len(np.unique(values))
         if jumps:
-            notes.append('{} stamps on {} lie before their predecessor; the frames are put in order'.format(
+            notes.append('{} stamps on {} are out of order; the frames were sorted'.format(
                 jumps, topic.name))
         if repeated:
             notes.append('{} messages on {} repeat a stamp; the first of each stamp is used'.format(
                 repeated, topic.name))
         if topic.unstamped:
-            notes.append('{} messages on {} have no stamp; the time of their recording is taken'.format(
+            notes.append('{} messages on {} have no stamp; their time of recording is used'.format(
                 topic.unstamped, topic.name))
     return Stream(camera.name, truth.name if truth else '', instances.name if instances else '', stamps, times,
                   truth_times, all_instance_times)
 
 
 def _times(topic, stamps, alone, notes):
-    """When the bag recorded a topic's message of each stamp, -1 where there is none; notes those that no stamp has."""
+    """Return the time of recording of a topic's message of each stamp, -1 where there is none; note unmatched ones."""
     times = np.full(len(stamps), -1, np.int64)
     if topic is not None:
         own, recorded = topic.sorted_stamps()
@@ -146,6 +145,6 @@ def _times(topic, stamps, alone, notes):
 
 
 def _is_picture(topic):
-    """Whether the first image's coding, such as bgr8 or 'bgr8; jpeg compressed bgr8', is not that of numbers."""
+    """Whether a topic shows pictures rather than depth or numbers, by the encoding of its first image."""
     coding = topic.coding.split(';')[0].strip()
     return 'compressedDepth' not in topic.coding and (coding in ENCODINGS or coding[-3:-1] not in ('UC', 'SC', 'FC'))

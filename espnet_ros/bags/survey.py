@@ -1,4 +1,4 @@
-"""A first look at a bag: which topics it has, at which pace, with which stamps, and what is wrong."""
+"""Topics, timing, stamps and damage of a bag, from reading it once."""
 import array
 import copy
 import heapq
@@ -23,8 +23,8 @@ class Gap(typing.NamedTuple):
     seconds: float
 
 
-class Pace:
-    """Number and intervals of a topic's messages, by their time of recording; memory does not grow."""
+class Timing:
+    """Number and intervals of a topic's messages by their time of recording, in constant memory."""
 
     def __init__(self):
         self.count = self.first = self.last = 0
@@ -58,11 +58,11 @@ class Pace:
 
 
 class Topic:
-    """What a bag holds of one topic. Of images, also the stamps and times of recording in ns, in bag order."""
+    """Messages of one topic. For images, also the stamps and times of recording in ns, in bag order."""
 
     def __init__(self, name, kind):
         self.name, self.type = name, kind
-        self.pace = Pace()
+        self.timing = Timing()
         self.stamps, self.times = array.array('q'), array.array('q')
         self.coding = ''
         self.broken = 0
@@ -88,8 +88,8 @@ class Topic:
         """Count a Message."""
         try:
             if not 0 <= message.time < 1 << 63:
-                raise SerdeError('its time of recording cannot be')
-            self.pace.add(message.time)
+                raise SerdeError('its time of recording is out of range')
+            self.timing.add(message.time)
             if not self.is_image:
                 return
             if message.type != self.type:
@@ -112,7 +112,7 @@ def stamp_of(content, message):
 
 
 class Survey(typing.NamedTuple):
-    """Topics by name, label maps (JSON text by topic name), sentences about damage, BagFiles that can be read."""
+    """Topics by name, label maps (JSON text by topic name), sentences about damage, and the readable BagFiles."""
 
     topics: dict[str, Topic]
     label_maps: dict[str, str]
@@ -140,8 +140,8 @@ def survey(files, notes):
                 result.notes.append(str(error))
                 continue
             if len(result.notes) == known:
-                result.notes.append("'{}' has no index that can be used ({}); it was read from beginning to end and is "
-                                    'whole'.format(file.path.name, reason.reason))
+                result.notes.append("'{}' has no usable index ({}); it was read sequentially and is complete".format(
+                    file.path.name, reason.reason))
         result.files.append(file)
     return result
 

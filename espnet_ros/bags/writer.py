@@ -57,11 +57,11 @@ def write_bag(path, datasets, settings=BagSettings(), progress=iter):
     if (settings.storage, compression) == ('sqlite3', 'chunk'):
         raise ParameterError('sqlite3 has no chunks to compress; choose message, file or none, or mcap')
     if not re.fullmatch('(/[A-Za-z_][A-Za-z0-9_]*)*/?', settings.camera):
-        raise ParameterError("camera '{}' is no namespace of topics, such as /camera".format(settings.camera))
+        raise ParameterError("camera '{}' is not a topic namespace such as /camera".format(settings.camera))
     if not 0 < settings.rate <= 1000:
         raise ParameterError('rate {} must be above 0 and at most 1000 Hz'.format(settings.rate))
     if path.exists():
-        raise ParameterError("'{}' is there already; take it away or choose another name".format(path))
+        raise ParameterError("'{}' already exists; remove it or choose another name".format(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix='.{}-'.format(path.name), dir=path.parent) as folder:
@@ -77,7 +77,7 @@ def write_bag(path, datasets, settings=BagSettings(), progress=iter):
 
 
 class _Messages:
-    """The messages of a bag on their way into it."""
+    """Writes the messages of a bag."""
 
     def __init__(self, writer, settings, label_set):
         self._writer, self._settings, self._label_set = writer, settings, label_set

@@ -1,4 +1,4 @@
-"""Labeled images from folders and from the synthetic street, for evaluation and training alike."""
+"""Labeled images from folders, bags and the synthetic street."""
 import re
 
 from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Memory, Pair, read_labels
@@ -31,12 +31,12 @@ def open_dataset(spec):
     kind, *arguments = str(spec).split(':')
     arguments = [':'.join(arguments)] if kind == 'bag' else arguments  # a path may hold colons
     if kind not in _OPENERS:
-        raise SourceError("'{}' names no dataset; it begins with {}, as in camvid:/data/camvid:val".format(
+        raise SourceError("'{}' is not a dataset; it must begin with {}, as in camvid:/data/camvid:val".format(
             spec, ', '.join(_OPENERS)))
     form, opener = _OPENERS[kind]
     if len(arguments) not in form or not all(arguments):
         usage = next(line for line in SPECS.splitlines() if line.startswith(kind)).split('  ')[0]
-        raise SourceError("the dataset '{}' is not written as {}".format(spec, usage))
+        raise SourceError("the dataset '{}' does not have the form {}".format(spec, usage))
     return opener(*arguments)
 
 

@@ -1,4 +1,4 @@
-"""What a labeled dataset is: pairs of an image and its class ids, read when they are asked for."""
+"""Base classes of datasets: pairs of an image and its class ids, read on demand."""
 import abc
 import pathlib
 import typing
@@ -15,7 +15,7 @@ from espnet_ros.labels.truth import GroundTruth
 class LabeledImage(typing.NamedTuple):
     """`name`: that of the file; `image`: BGR uint8 [H, W, 3]; `labels`: ids uint8 [H, W], 255 = unlabeled.
 
-    `instances`: uint16 [H, W], the object that each pixel belongs to (labels.instances); None where nobody tells.
+    `instances`: uint16 [H, W], the object that each pixel belongs to (labels.instances), or None.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Dataset(abc.ABC):
 
 
 class Memory(Dataset):
-    """Labeled images that are there already: pairs of BGR uint8 [H, W, 3] and ids uint8 [H, W]."""
+    """Labeled images in memory: pairs of BGR uint8 [H, W, 3] and ids uint8 [H, W]."""
 
     def __init__(self, name, label_set, pairs):
         super().__init__(name, label_set)
@@ -94,7 +94,7 @@ class FileDataset(Dataset):
             raise SourceError('{} holds no images'.format(name))
         missing = [p for p in self.pairs if not p.labels.is_file()]
         if missing:
-            raise SourceError("{} of {} images of {} have no labels; the first, '{}', misses '{}'".format(
+            raise SourceError("{} of {} images of {} have no labels; the first, '{}', lacks '{}'".format(
                 len(missing), len(self.pairs), name, missing[0].image, missing[0].labels))
 
     def files(self):
@@ -118,7 +118,7 @@ class FileDataset(Dataset):
 def read_labels(path, truth):
     """Return the ids uint8 [H, W] (255 = unlabeled) in a PNG label image; truth: a GroundTruth.
 
-    Raises SourceError when the file cannot be read, LabelError when it holds no labels or unknown ones.
+    Raises SourceError if the file cannot be read, LabelError if it holds no labels or unknown ones.
     """
     return truth.decode(_read_pixels(path), "the label image '{}'".format(path))
 

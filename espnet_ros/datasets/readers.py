@@ -1,4 +1,4 @@
-"""Datasets in the folder layouts of their publishers, and folders of one's own."""
+"""Readers of datasets in their published folder layouts, and of pairs of folders."""
 import collections
 import json
 import operator

@@ -1,4 +1,4 @@
-"""Label sets: what the ids of label images mean."""
+"""Label sets, which define what the ids of label images mean."""
 from espnet_ros.labels.label_set import (
     CATEGORIES,
     CATEGORY_COLORS,

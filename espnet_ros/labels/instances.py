@@ -1,4 +1,4 @@
-"""Instance images as the Cityscapes dataset publishes them: which object each pixel belongs to."""
+"""Instance images in the format of the Cityscapes dataset."""
 import numpy as np
 
 from espnet_ros.errors import LabelError
@@ -7,16 +7,16 @@ from espnet_ros.labels import CATEGORIES, CITYSCAPES_LABELS
 PER_LABEL = 1000
 """An object's pixels have the value labelId * PER_LABEL + its number; other pixels have their labelId."""
 OBJECTS = {row.label_id: row for row in CITYSCAPES_LABELS if CATEGORIES[row.category] in ('human', 'vehicle')}
-"""Rows of the Cityscapes label table by labelId: the labels whose objects are told apart."""
+"""Rows of the Cityscapes label table by labelId: the labels that have instances."""
 
 
 def decode_instances(pixels, name):
-    """Return instance ids, uint16 [H, W]. pixels: integers [H, W]; name: what sentences call them.
+    """Return instance ids, uint16 [H, W]. pixels: integers [H, W]; name: of the image, for errors.
 
-    Raises LabelError when they hold a value that stands for nothing.
+    Raises LabelError if they hold a value that is no instance id.
     """
     if pixels.ndim != 2:
-        raise LabelError('{} is a color image, but instances are known by values'.format(name))
+        raise LabelError('{} is a color image, but instance ids are values'.format(name))
     known = np.zeros(1 << 16, bool)
     known[[row.label_id for row in CITYSCAPES_LABELS]] = True
     for label in OBJECTS:

@@ -29,7 +29,7 @@ class LabelClass(typing.NamedTuple):
 
 
 class LabelSet(typing.NamedTuple):
-    """The classes a model tells apart. Ids are unique and ascending; 255 always means unlabeled."""
+    """The classes of a model. Ids are unique and ascending; 255 always means unlabeled."""
 
     name: str
     classes: typing.Tuple[LabelClass, ...]
@@ -79,7 +79,7 @@ def label_set_from_dict(data, where='label set'):
     if not isinstance(data, dict) or set(data) != {'name', 'classes'}:
         raise LabelError('{}: a label set has exactly the keys name and classes'.format(where))
     if not isinstance(data['name'], str) or not data['name']:
-        raise LabelError('{}: name must be a word, not {}'.format(where, reprlib.repr(data['name'])))
+        raise LabelError('{}: name must be a non-empty string, not {}'.format(where, reprlib.repr(data['name'])))
     if not isinstance(data['classes'], list) or not data['classes']:
         raise LabelError('{}: classes must be a list with at least one class'.format(where))
     classes = [_label_class(entry, where) for entry in data['classes']]

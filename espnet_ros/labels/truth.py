@@ -1,4 +1,4 @@
-"""Ground truth in its many codings, to the class ids of one label set."""
+"""Ground truth images in various encodings, decoded to the class ids of one label set."""
 import functools
 import pathlib
 import reprlib
@@ -24,15 +24,15 @@ from espnet_ros.labels import (
 )
 
 KINDS = ('ids', 'labelIds', 'trainIds', 'camvid', 'categoryIds', 'color')
-"""Codings known by name; any other kind is the path of a mapping file."""
+"""Built-in encodings; any other kind is the path of a mapping file."""
 
 
 class GroundTruth(typing.NamedTuple):
-    """How the pixels of label images name classes.
+    """How the pixels of label images encode classes.
 
     label_set: the classes. table: uint8 [256], the class id that each value stands for, 255 where unlabeled. known:
-    bool [256], the values that may occur. colors: class id (or 255) by color (R, G, B); empty where color images
-    have no meaning. rest: whether colors that are not listed are unlabeled, too.
+    bool [256], the values that may occur. colors: class id (or 255) by color (R, G, B); empty if color images are
+    not accepted. rest: whether colors that are not listed are unlabeled as well.
     """
 
     label_set: LabelSet
@@ -44,14 +44,14 @@ class GroundTruth(typing.NamedTuple):
     def decode(self, pixels, name):
         """Return class ids, uint8 [H, W] with 255 = unlabeled.
 
-        pixels: integers [H, W], or BGR uint8 [H, W, 3]. name: what sentences call them. Raises LabelError when they
-        hold a value or color that stands for nothing.
+        pixels: integers [H, W], or BGR uint8 [H, W, 3]. name: of the image, for errors. Raises LabelError if they
+        hold an undefined value or color.
         """
         return self._decode_colors(pixels, name) if pixels.ndim == 3 else self._decode_values(pixels, name)
 
     def _decode_values(self, pixels, name):
         if not self.known.any():
-            raise LabelError('{} holds values, but {} is known by colors'.format(name, self.label_set.name))
+            raise LabelError('{} holds values, but the labels of {} are colors'.format(name, self.label_set.name))
         if pixels.dtype != np.uint8:
             outside = (pixels < 0) | (pixels > 255)
             if outside.any():
@@ -65,7 +65,7 @@ class GroundTruth(typing.NamedTuple):
 
     def _decode_colors(self, pixels, name):
         if not self.colors:
-            raise LabelError('{} is a color image, but {} is known by values'.format(name, self.label_set.name))
+            raise LabelError('{} is a color image, but the labels of {} are values'.format(name, self.label_set.name))
         ids = _color_table(tuple(self.colors.items()), self.rest)[_packed(*cv2.split(pixels))]
         wrong = ids < 0
         if wrong.any():
@@ -74,15 +74,15 @@ class GroundTruth(typing.NamedTuple):
         return ids.astype(np.uint8)
 
     def _unknown(self, name, what, value, count):
-        return LabelError('{} holds the {} {} in {} pixels; it stands for no class of {}'.format(
+        return LabelError('{} holds the {} {} in {} pixels, which is no class of {}'.format(
             name, what, value, count, self.label_set.name))
 
 
 def ground_truth(kind, label_set=None):
     """Return the GroundTruth of one of KINDS or of a mapping file (see `read_mapping`). Raises LabelError.
 
-    label_set: what the class ids shall mean; None for the coding's own set, CITYSCAPES with labelIds and trainIds.
-    ids and color need it: they are the set's own ids (255 = unlabeled) and its palette (black = unlabeled).
+    label_set: to convert to; None for the encoding's own set, which is CITYSCAPES for labelIds and trainIds. ids and
+    color need it: they are the set's own ids (255 = unlabeled) and its palette (black = unlabeled).
     """
     if kind not in KINDS:
         return translated(read_mapping(kind), label_set)
@@ -93,7 +93,7 @@ def ground_truth(kind, label_set=None):
 
 
 def translated(truth, label_set):
-    """Return `truth` with class ids that mean `label_set`, or as it is where that is None. Raises LabelError."""
+    """Return `truth` converted to `label_set`, or unchanged if that is None. Raises LabelError."""
     if label_set is None or label_set == truth.label_set:
         return truth
     table = label_table(truth.label_set, label_set)
@@ -104,7 +104,8 @@ def translated(truth, label_set):
 def label_table(source, target):
     """Return the table from ids of one label set to ids of another: uint8 [256], 255 where there is no counterpart.
 
-    Any set becomes the Cityscapes categories (CATEGORY_SET), Cityscapes becomes CamVid. Raises LabelError for others.
+    Any set can be converted to the Cityscapes categories (CATEGORY_SET), Cityscapes to CamVid. Raises LabelError for
+    others.
     """
     table = np.full(256, UNLABELED, np.uint8)
     if source == target:
@@ -115,7 +116,7 @@ def label_table(source, target):
     elif (source, target) == (CITYSCAPES, CAMVID):
         table = cityscapes_to_camvid()
     else:
-        raise LabelError("labels of the set '{}' cannot become those of '{}'; compare categories, or write a mapping "
+        raise LabelError("labels of the set '{}' cannot be converted to '{}'; compare categories, or write a mapping "
                          'file'.format(source.name, target.name))
     return table
 
@@ -130,7 +131,7 @@ def read_mapping(path):
     where = "the mapping file '{}'".format(path)
     data = read_yaml(path, 'the mapping file', LabelError)
     if not isinstance(data, dict) or not {'label_set', 'classes'} <= set(data) <= _MAPPING_KEYS:
-        raise LabelError('{} has the keys label_set, classes and, if need be, unlabeled and rest'.format(where))
+        raise LabelError('{} must have the keys label_set and classes, and may have unlabeled and rest'.format(where))
     if data.get('rest', 'unlabeled') != 'unlabeled':
         raise LabelError('{}: rest can only be unlabeled, or be left out'.format(where))
     if not isinstance(data['classes'], dict):
@@ -166,7 +167,7 @@ _MAPPING_KEYS = {'label_set', 'classes', 'unlabeled', 'rest'}
 
 @functools.lru_cache(maxsize=2)
 def _color_table(items, rest):
-    """Ids of all 2 ** 24 colors: int16, -1 where a color stands for nothing."""
+    """Return the ids of all 2 ** 24 colors: int16, -1 where a color is undefined."""
     table = np.full(1 << 24, UNLABELED if rest else -1, np.int16)
     for color, i in items:
         table[_packed(*np.array(color[::-1], np.uint8))] = i

@@ -54,7 +54,7 @@ def test_mcap_cut_anywhere_gives_all_that_is_whole(tmp_path, chunked):
             assert len(list(bag)) - len(complete) <= 1  # an image whose truth lies behind the cut
             if cut < size * 0.9:
                 assert bag.problems[0].startswith("'cut.mcap' was cut off in the record at byte ")
-                assert ' and ends at byte {}; its last whole message is of 1700000'.format(cut) in bag.problems[0]
+                assert ' and ends at byte {}; its last complete message is from 1700000'.format(cut) in bag.problems[0]
         recovered.add(len(expected))
         if not expected:
             break
@@ -86,7 +86,7 @@ def test_mcap_of_a_dead_disk_ends_with_zeros(tmp_path):
         assert bag.problems[1].startswith("'dead.mcap' was cut off in the record at byte ")
 
 
-def test_a_damaged_chunk_of_an_mcap_is_passed_over(tmp_path):
+def test_a_damaged_chunk_of_an_mcap_is_skipped(tmp_path):
     path = mcap_with(make(tmp_path / 'bag', COUNT), tmp_path / 'hit.mcap', 'NONE', chunk_size=500)
     data = bytearray(path.read_bytes())
     data[data.find(picture(4).tobytes()) + 50] ^= 1
@@ -116,8 +116,8 @@ def test_mcap_with_a_damaged_index_is_whole(tmp_path):
     with open_bag(path) as bag:
         check_frames(bag, range(COUNT))
         problem, = bag.problems
-        assert problem.startswith("'bag.mcap' has no index that can be used ('")
-        assert problem.endswith('it was read from beginning to end and is whole')
+        assert problem.startswith("'bag.mcap' has no usable index ('")
+        assert problem.endswith('it was read sequentially and is complete')
 
 
 @pytest.mark.parametrize('position', [8, 9, 17, 25, 40, 60])
@@ -246,7 +246,7 @@ def test_a_damaged_file_among_split_ones_costs_only_its_own(tmp_path):
     with open_bag(folder) as bag:
         check_frames(bag, [0, 1, 2, 3, 8, 9, 10, 11])
         assert bag.problems[0] == "the file 'split_3.mcap' that metadata.yaml names is missing"
-        assert "split_1.mcap': it is no MCAP file, or damaged from its beginning" in bag.problems[1]
+        assert "split_1.mcap': it is not an MCAP file, or its beginning is damaged" in bag.problems[1]
         assert bag.problems[2] == '18 messages were found, but metadata.yaml counts 27' and len(bag.problems) == 3
 
 
@@ -264,7 +264,7 @@ def test_without_metadata(tmp_path):
     (path / 'metadata.yaml').unlink()
     with open_bag(path) as bag:
         check_frames(bag, range(5))
-        assert bag.problems == ("'bag' has no metadata.yaml; its files are taken in the order of their names",)
+        assert bag.problems == ("'bag' has no metadata.yaml; its files are read in the order of their names",)
 
 
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
@@ -310,4 +310,4 @@ def test_messages_in_a_write_ahead_log_are_named(tmp_path):
     (path / 'bag.db3-wal').write_bytes(b'x')
     with open_bag(path) as bag:
         check_frames(bag, range(5))
-        assert bag.problems[0].startswith("'bag.db3-wal' holds messages that the recorder did not bring in")
+        assert bag.problems[0].startswith("'bag.db3-wal' holds messages that were not yet merged into the database")

@@ -77,7 +77,7 @@ def test_a_split_bag_is_one_recording(tmp_path):
     with open_bag(whole) as bag, open_bag(paths) as listed:
         check_frames(bag, range(11))
         check_frames(listed, range(11))
-        assert bag.problems == ("'whole' has no metadata.yaml; its files are taken in the order of their names",)
+        assert bag.problems == ("'whole' has no metadata.yaml; its files are read in the order of their names",)
         assert [t.messages for t in bag.summary().topics] == [11, 11, 11]
 
 
@@ -172,7 +172,7 @@ def test_ground_truth_of_more_bits(tmp_path, dtype, encoding):
         good, bad = bag
         np.testing.assert_array_equal(good.truth, labels(0))
         assert bad.truth is None
-        assert 'it holds the value {} in 1 pixels; it stands for no class of camvid'.format(
+        assert 'it holds the value {} in 1 pixels, which is no class of camvid'.format(
             int(labels(1)[0, 0]) + 300) in bag.problems[0]
 
 
@@ -224,7 +224,8 @@ def test_a_bag_without_ground_truth(tmp_path):
         frames = list(bag)
         assert [frame.topic for frame in frames] == ['/cam/image_rect'] * 3
         assert all(frame.truth is None for frame in frames)
-        assert bag.problems[0] == 'no frame has ground truth; its topic is called ground_truth or named by the user'
+        assert bag.problems[0] == (
+            'no frame has ground truth; its topic must be called ground_truth or be selected by name')
         assert '/cam/image_rect/compressed, /espnet/labels' in bag.problems[1] and len(bag.problems) == 2
     with open_bag(tmp_path / 'bag', truth_topic='/espnet/labels', truth=ground_truth('camvid')) as bag:
         assert bag.streams == (('/cam/image_rect', '/espnet/labels', 3, 3, 0),)
@@ -261,12 +262,12 @@ def test_two_cameras_with_different_classes(tmp_path):
             bag.image('/{}/ground_truth'.format(side), START, labels(1))
     with open_bag(tmp_path / 'bag') as bag:
         assert [frame.truth is None for frame in bag] == [False, True] and bag.label_set == CAMVID
-        assert bag.problems == ('the ground truth on /b/ground_truth is not used: its label set camvid is not that of '
-                                'another camera, camvid',)
+        assert bag.problems == ('the ground truth on /b/ground_truth is not used: its label set camvid differs from '
+                                'that of another camera, camvid',)
     with open_bag(tmp_path / 'bag', truth=ground_truth('camvid')) as bag:
         assert [frame.truth is None for frame in bag] == [False, False]
-        assert bag.problems == ('the ground truth on /b/ground_truth is read as camvid, as the user says; what the bag '
-                                'says on /b/ground_truth/label_map is not used',)
+        assert bag.problems == ('the ground truth on /b/ground_truth is read as camvid, as requested; the label map on '
+                                '/b/ground_truth/label_map is ignored',)
 
 
 def test_two_cameras_of_which_one_has_truth(tmp_path):
@@ -278,7 +279,7 @@ def test_two_cameras_of_which_one_has_truth(tmp_path):
     with open_bag(tmp_path / 'bag') as bag:
         check_frames(bag, range(3))
         problem, = bag.problems
-        assert problem.startswith('images that are not used') and '/another/image_raw' in problem
+        assert problem.startswith('unused image topics') and '/another/image_raw' in problem
 
 
 def test_stamps_out_of_order_are_put_in_order(tmp_path):
@@ -291,12 +292,12 @@ def test_stamps_out_of_order_are_put_in_order(tmp_path):
     with open_bag(tmp_path / 'bag') as bag:
         check_frames(bag, range(5))
         check_frames(bag.frames(1, 3), [1, 2])
-        assert bag.problems == tuple('2 stamps on /camera/{} lie before their predecessor; the frames are put in order'
+        assert bag.problems == tuple('2 stamps on /camera/{} are out of order; the frames were sorted'
                                      .format(name) for name in ('image_raw', 'ground_truth'))
 
 
 def test_truth_that_was_added_at_the_end_waits_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(bags, 'WAITING_BYTES', 6000)  # two images
+    monkeypatch.setattr(bags, 'BUFFER_BYTES', 6000)  # two images
     with BagMaker(tmp_path / 'bag') as bag:
         bag.text('/camera/ground_truth/label_map', LABEL_MAP)
         for number in range(12):
@@ -317,7 +318,7 @@ def test_repeated_stamps_count_once(tmp_path):
     with open_bag(tmp_path / 'bag') as bag:
         check_frames(bag, range(3))
         assert bag.problems == (
-            '1 stamps on /camera/image_raw lie before their predecessor; the frames are put in order',
+            '1 stamps on /camera/image_raw are out of order; the frames were sorted',
             '2 messages on /camera/image_raw repeat a stamp; the first of each stamp is used')
 
 
@@ -329,10 +330,10 @@ def test_without_stamps_the_time_of_recording_counts(tmp_path):
             bag.image('/camera/ground_truth', 0, labels(number), time=stamp_of(number))
     with open_bag(tmp_path / 'bag') as bag:
         check_frames(bag, range(3))
-        assert '3 messages on /camera/image_raw have no stamp; the time of their recording is taken' in bag.problems
+        assert '3 messages on /camera/image_raw have no stamp; their time of recording is used' in bag.problems
 
 
-def test_what_cannot_be_decoded_is_passed_over_and_named_once(tmp_path):
+def test_what_cannot_be_decoded_is_skipped_and_named_once(tmp_path):
     with BagMaker(tmp_path / 'bag') as bag:
         bag.text('/camera/ground_truth/label_map', LABEL_MAP)
         for number in range(6):
@@ -359,8 +360,8 @@ def test_broken_messages_are_counted(tmp_path, kind, data):
     with open_bag(tmp_path / 'bag') as bag:
         check_frames(bag, range(3))
         assert sorted(problem.split(';')[0] for problem in bag.problems if 'broken' in problem) == [
-            '1 messages on /bad/image_raw are broken and left out',
-            '1 messages on /camera/image_raw are broken and left out']
+            '1 messages on /bad/image_raw are broken and were skipped',
+            '1 messages on /camera/image_raw are broken and were skipped']
 
 
 def test_empty_bags(tmp_path):
@@ -380,9 +381,9 @@ def test_what_is_no_bag_is_said(tmp_path):
     (tmp_path / 'x.db3').write_bytes(b'no database at all' * 30)
     (tmp_path / 'x.bag').write_bytes(b'#ROSBAG V1.2\n')
     (tmp_path / 'folder').mkdir()
-    for name, sentence in (('x.txt', 'is no bag; give a folder or a file that ends in .mcap'),
-                           ('none', 'is no bag, there is no such file'), ('x.mcap', 'is no MCAP file'),
-                           ('x.db3', 'is no SQLite file'), ('x.bag', 'is no ROS 1 bag of version 2.0'),
+    for name, sentence in (('x.txt', 'is not a bag; give a folder or a file that ends in .mcap'),
+                           ('none', 'is not a bag, there is no such file'), ('x.mcap', 'is not an MCAP file'),
+                           ('x.db3', 'is not an SQLite file'), ('x.bag', 'is not a ROS 1 bag of version 2.0'),
                            ('folder', 'holds no bag files')):
         with pytest.raises(SourceError, match=sentence):
             open_bag(tmp_path / name)
@@ -431,7 +432,7 @@ def test_without_rosbags_one_sentence_says_so():
                'sys.exit(cli.main(["bag", "info", "x"]))')
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith(
-        'espnet-ros: error: bags are read by the package rosbags; install it with: pip install rosbags (')
+        'espnet-ros: error: reading bags needs the package rosbags; install it with: pip install rosbags (')
     assert done.stderr.count('\n') == 1
 
 
@@ -474,7 +475,7 @@ def test_instances_that_cannot_be_used_are_named_and_the_frames_are_kept(tmp_pat
         assert bag.problems[0] == ('2 stamps on /camera/ground_truth/instances have no ground truth on '
                                    '/camera/ground_truth')
         assert '2 instance images on /camera/ground_truth/instances cannot be used' in bag.problems[1]
-        assert 'it has not the size of the ground truth' in bag.problems[1] and len(bag.problems) == 2
+        assert 'its size differs from that of the ground truth' in bag.problems[1] and len(bag.problems) == 2
 
 
 def test_instances_belong_to_the_ground_truth_that_is_chosen(tmp_path):

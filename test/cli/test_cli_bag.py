@@ -47,9 +47,9 @@ def test_info_for_programs(tmp_path, capsys):
                                'labeled': 3, 'instances': 0}]
     assert bag['label_set']['name'] == 'categories' and bag['start'] == 1e9 and bag['end'] == 1e9 + 0.2
     assert bag['problems'] == [
-        "'run' has no metadata.yaml; its files are taken in the order of their names",
-        'the ground truth on /camera/ground_truth is read as categories, as the user says; what the bag says on '
-        '/camera/ground_truth/label_map is not used']
+        "'run' has no metadata.yaml; its files are read in the order of their names",
+        'the ground truth on /camera/ground_truth is read as categories, as requested; the label map on '
+        '/camera/ground_truth/label_map is ignored']
 
 
 def test_problems_are_shown(tmp_path, capsys):
@@ -65,10 +65,10 @@ def test_problems_are_shown(tmp_path, capsys):
 
 @pytest.mark.parametrize('arguments, sentence', [
     (['create', 'camvid:none:val', '--out', 'x'], "there is no folder 'none/val'"),
-    (['create', 'nothing', '--out', 'x'], "'nothing' names no dataset"),
+    (['create', 'nothing', '--out', 'x'], "'nothing' is not a dataset"),
     (['create', 'drive:1:64x64', '--out', 'x', '--rate', '-1'], 'rate -1.0 must be above 0'),
-    (['create', 'drive:1:64x64', '--out', '.'], "'.' is there already"),
-    (['info', 'none'], "'none' is no bag, there is no such file"),
+    (['create', 'drive:1:64x64', '--out', '.'], "'.' already exists"),
+    (['info', 'none'], "'none' is not a bag, there is no such file"),
     (['info', 'none', '--truth', 'ids'], "ground truth 'ids' needs a label set"),
     (['info', 'none', '--truth', 'none.yaml'], "cannot read the mapping file 'none.yaml'")])
 def test_mistakes_are_one_sentence(capsys, arguments, sentence):

@@ -87,7 +87,7 @@ def test_what_is_wrong_is_named(camvid_folder):
     with pytest.raises(SourceError, match="cannot read '.*valannot/a.png': No such file"):
         dataset[0]
     with pytest.raises(SourceError, match="1 of 2 images of camvid val have no labels; the first, '.*val/a.png', "
-                                          "misses '.*valannot/a.png'"):
+                                          "lacks '.*valannot/a.png'"):
         camvid(camvid_folder, 'val')
     write(labels, np.zeros((6, 8), np.uint8))
     image.write_bytes(b'')
@@ -214,11 +214,11 @@ def test_folder(tmp_path):
 
 @pytest.mark.parametrize('spec, sentence', [
     ('', "'' names no dataset; it begins with camvid, cityscapes"),
-    ('coco:/x', "'coco:/x' names no dataset"),
-    ('camvid:/x', "the dataset 'camvid:/x' is not written as camvid:FOLDER:SPLIT"),
-    ('camvid::val', 'is not written as camvid:FOLDER:SPLIT'),
-    ('folder:/a:/b', 'is not written as folder:IMAGES:LABELS:MAP'),
-    ('street', r'is not written as street:COUNT\[:WxH\[:SEED\]\]'),
+    ('coco:/x', "'coco:/x' is not a dataset"),
+    ('camvid:/x', "the dataset 'camvid:/x' does not have the form camvid:FOLDER:SPLIT"),
+    ('camvid::val', 'does not have the form camvid:FOLDER:SPLIT'),
+    ('folder:/a:/b', 'does not have the form folder:IMAGES:LABELS:MAP'),
+    ('street', r'does not have the form street:COUNT\[:WxH\[:SEED\]\]'),
     ('street:x', 'is not COUNT:WIDTHxHEIGHT:SEED'),
     ('drive:5:640:3', 'is not COUNT:WIDTHxHEIGHT:SEED'),
     ('drive:5:640x480:-3', 'is not COUNT:WIDTHxHEIGHT:SEED')])

@@ -207,7 +207,7 @@ def test_long_pauses_and_what_cannot_be_played_in_time_are_told(tmp_path, monkey
 
 
 def test_what_waits_for_an_answer_takes_little_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(live, '_WAITING_BYTES', 3 * 32 * 24)
+    monkeypatch.setattr(live, '_BUFFER_BYTES', 3 * 32 * 24)
     node, _ = through(setup_for(tmp_path, count=10), 1000.0, dropped=range(9))
     records, problems = played(node, [Task(0, 0, 10)])
     assert [record['stamp'] for record in records] == [stamp_of(9)]

@@ -95,8 +95,8 @@ def changed(**entry):
 
 @pytest.mark.parametrize('data, sentence', [
     (None, 'exactly the keys'), ([], 'exactly the keys'), ({'name': 'x'}, 'exactly the keys'),
-    (dict(FRUIT, more=1), 'exactly the keys'), (dict(FRUIT, name=3), 'name must be a word, not 3'),
-    (dict(FRUIT, name=''), 'name must be a word'), (dict(FRUIT, classes={}), 'classes must be a list'),
+    (dict(FRUIT, more=1), 'exactly the keys'), (dict(FRUIT, name=3), 'name must be a non-empty string, not 3'),
+    (dict(FRUIT, name=''), 'name must be a non-empty string'), (dict(FRUIT, classes={}), 'classes must be a list'),
     (dict(FRUIT, classes=[]), 'at least one class'), (dict(FRUIT, classes=['road']), "mapping .*, not 'road'"),
     (changed(colour=[1, 2, 3]), "no key 'colour'"), (changed(id=255), 'class id 255 must be .* 0..254'),
     (changed(id=-1), 'class id -1'), (changed(id=True), 'class id True'), (changed(id='3'), "class id '3'"),

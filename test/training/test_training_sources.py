@@ -31,9 +31,10 @@ def test_an_at_sign_may_be_part_of_a_path(tmp_path):
     ('street:3@0', ParameterError, "the weight in 'street:3@0' must be above 0 and at most 1000"),
     ('street:3@-1', ParameterError, 'must be above 0'), ('street:3@1001', ParameterError, 'at most 1000'),
     ('street:3@nan', SourceError, "'3@nan:1024x512:0' is not COUNT"), ('street:3@', SourceError, 'is not COUNT'),
-    ('', SourceError, "'' names no dataset"), ('@2', SourceError, "'' names no dataset"),
+    ('', SourceError, "'' is not a dataset"), ('@2', SourceError, "'' is not a dataset"),
     ('camvid:nowhere:train@2', SourceError, "there is no folder 'nowhere/train'"),
-    ('bag:', SourceError, "'bag:' is not written as bag:PATH"), ('bag:nowhere', SourceError, "'nowhere' is no bag")])
+    ('bag:', SourceError, "'bag:' does not have the form bag:PATH"),
+    ('bag:nowhere', SourceError, "'nowhere' is not a bag")])
 def test_a_wrong_dataset_is_named(text, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):

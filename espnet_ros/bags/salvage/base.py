@@ -1,12 +1,11 @@
-"""What is left of bag files that were cut off or damaged: each message that is whole, found without an index.
-
-rosbags needs the index at the end of a file, and SQLite its tree of pages, whose upper levels may lie behind the cut.
-The package mcap takes a record that ends too early for a whole one.
-"""
+"""Intact messages of truncated or damaged bag files, found without an index."""
 import bz2
 import typing
 
 from espnet_ros.bags.library import lz4, zstd
+
+# Why not a library: rosbags needs the index at the end of a file, SQLite the upper levels of its tree of pages, which
+# may lie behind the cut, and the package mcap returns a record that ends too early as a complete one.
 
 
 class Message(typing.NamedTuple):
@@ -24,7 +23,7 @@ class Message(typing.NamedTuple):
 
 DECOMPRESSORS = {
     'zstd': zstd.ZstdDecompressor, 'lz4': lz4.LZ4FrameDecompressor, 'bz2': bz2.BZ2Decompressor}
-"""Of chunks; these give what there is when the end is missing."""
+"""Of chunks; they return the data before a missing end."""
 
 DECOMPRESSION_ERRORS = (ValueError, RuntimeError, EOFError, OSError, zstd.ZstdError)
 """What they raise."""
@@ -32,6 +31,6 @@ DECOMPRESSION_ERRORS = (ValueError, RuntimeError, EOFError, OSError, zstd.ZstdEr
 
 def cut_off(path, where, time):
     """Return the sentence about a file that ends too early; time: of its last whole message in ns, or None."""
-    last = 'it holds no whole message' if time is None else 'its last whole message is of {}.{:09d} s'.format(
+    last = 'it holds no complete message' if time is None else 'its last complete message is from {}.{:09d} s'.format(
         *divmod(time, 10**9))
     return "'{}' was cut off {}; {}".format(path.name, where, last)

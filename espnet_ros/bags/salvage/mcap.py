@@ -9,14 +9,14 @@ from espnet_ros.errors import SourceError, quoted
 
 
 def mcap(path, notes):
-    """Yield the Messages of an MCAP file. notes: a list that takes a sentence for each damaged part.
+    """Yield the Messages of an MCAP file. notes: list to which a sentence for each damaged part is appended.
 
-    Raises SourceError when it is none.
+    Raises SourceError if it is not an MCAP file.
     """
     size = path.stat().st_size
     with open(path, 'rb') as stream:
         if stream.read(8) != _MAGIC:
-            raise SourceError('it is no MCAP file, or damaged from its beginning')
+            raise SourceError('it is not an MCAP file, or its beginning is damaged')
         schemas: dict[int, str] = {}
         channels: dict[int, tuple[str, str]] = {}
         for code, content in _summary(stream, size):  # the first chunk, which has them too, may be damaged
@@ -35,7 +35,7 @@ def mcap(path, notes):
                 except (struct.error, *DECOMPRESSION_ERRORS) as error:
                     if missing:
                         break
-                    notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are left out".format(
+                    notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are skipped".format(
                         path.name, at, quoted(error)))
                     continue
                 inner = io.BytesIO(data)
@@ -75,7 +75,7 @@ def _summary(stream, size):
 
 
 def _records(stream, size):
-    """Yield (position, code, content, number of missing bytes) of each record; the last may miss some."""
+    """Yield (position, code, content, number of missing bytes) of each record; only the last can be incomplete."""
     while True:
         at = stream.tell()
         head = stream.read(9)
@@ -91,7 +91,7 @@ def _records(stream, size):
 
 
 def _chunk(content, whole):
-    """Content of a chunk, decompressed as far as it is there."""
+    """Return the content of a chunk, decompressed as far as it exists."""
     size, crc, name_size = struct.unpack_from('<QII', content, 16)
     name = content[32:32 + name_size].decode('ascii')
     data = content[40 + name_size:]

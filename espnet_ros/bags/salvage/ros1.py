@@ -8,11 +8,11 @@ from espnet_ros.errors import SourceError, quoted
 
 
 def ros1(path, notes):
-    """Yield the Messages of a ROS 1 bag, as salvage_mcap.mcap does."""
+    """Yield the Messages of a ROS 1 bag; notes: as for salvage.mcap.mcap. Raises SourceError."""
     size = path.stat().st_size
     with open(path, 'rb') as stream:
         if stream.readline(32) != b'#ROSBAG V2.0\n':
-            raise SourceError('it is no ROS 1 bag of version 2.0, or damaged from its beginning')
+            raise SourceError('it is not a ROS 1 bag of version 2.0, or its beginning is damaged')
         connections: dict[bytes, tuple[str, str]] = {}
         time, at = None, stream.tell()
         while True:
@@ -57,7 +57,7 @@ def _chunk(header, content, path, at, notes):
     try:
         data = content if name == 'none' else DECOMPRESSORS[name]().decompress(content)
     except (KeyError, *DECOMPRESSION_ERRORS) as error:
-        notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are left out".format(
+        notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are skipped".format(
             path.name, at, quoted(error)))
         return
     inner = io.BytesIO(data)

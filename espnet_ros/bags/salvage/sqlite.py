@@ -7,7 +7,7 @@ from espnet_ros.errors import SourceError
 
 
 def sqlite3(path, notes):
-    """Yield the Messages of an SQLite file (.db3), as salvage_mcap.mcap does: each page of a table is read by itself.
+    """Yield the Messages of an SQLite file (.db3), page by page; notes: as for salvage.mcap.mcap. Raises SourceError.
 
     The file format is that of sqlite.org/fileformat2.html; the tables are those of rosbag2.
     """
@@ -15,7 +15,7 @@ def sqlite3(path, notes):
     with open(path, 'rb') as stream:
         head = stream.read(100)
         if len(head) < 100 or head[:16] != b'SQLite format 3\0':
-            raise SourceError('it is no SQLite file, or damaged from its beginning')
+            raise SourceError('it is not an SQLite file, or its beginning is damaged')
         page_size = struct.unpack_from('>H', head, 16)[0]
         database = _Pages(stream, 65536 if page_size == 1 else page_size, size, head[20])
         topics: dict[int, tuple[str, str]] = {}
@@ -32,7 +32,7 @@ def sqlite3(path, notes):
         if size < expected:
             notes.append(cut_off(path, 'and ends at byte {} of {}'.format(size, expected), time))
         if lost:
-            notes.append("'{}': {} messages are not whole or of no known topic and are left out".format(
+            notes.append("'{}': {} messages are incomplete or of an unknown topic and are skipped".format(
                 path.name, lost))
 
 
@@ -54,9 +54,9 @@ class _Pages:
         self._stream, self._count, self._usable = stream, size // page_size, page_size - reserved
 
     def rows(self, is_wanted):
-        """Yield (is whole, row) of the rows that are wanted, in file order; a blob that is not whole is None.
+        """Yield (is complete, row) of the wanted rows, in file order; an incomplete blob is None.
 
-        is_wanted judges by a row's values; strings and blobs that go on on other pages are cut for it.
+        is_wanted takes a row's values, in which strings and blobs that continue on other pages are cut.
         """
         for number in range(1, self._count + 1):
             page = self._page(number)
