@@ -2,15 +2,16 @@
 import copy
 import os
 import pathlib
-import tempfile
 import typing
 
 import numpy as np
 
+from espnet_ros.bags.buffer import MessageBuffer
 from espnet_ros.bags.library import SerdeError
 from espnet_ros.bags.storage import bag_files, deserialize
 from espnet_ros.bags.streams import find_streams
-from espnet_ros.bags.survey import IMAGE_TYPES, Gap, stamp_of, survey
+from espnet_ros.bags.summary import StreamSummary, Summary, TopicSummary
+from espnet_ros.bags.survey import IMAGE_TYPES, stamp_of, survey
 from espnet_ros.errors import ImageError, LabelError
 from espnet_ros.images.decoding import (
     compressed_to_bgr,
@@ -18,14 +19,9 @@ from espnet_ros.images.decoding import (
     image_to_bgr,
     image_to_label_pixels,
 )
-from espnet_ros.labels import LabelSet
 from espnet_ros.labels.instances import decode_instances
 from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
 from espnet_ros.labels.truth import GroundTruth, ground_truth
-
-BUFFER_BYTES = 64 << 20
-"""Size of the buffer of messages in memory; further ones go to a temporary file."""
-
 
 _IMAGE, _TRUTH, _INSTANCES = range(3)
 """Kinds of messages that make a frame."""
@@ -45,39 +41,6 @@ class Frame(typing.NamedTuple):
     image: np.ndarray
     truth: np.ndarray | None
     instances: np.ndarray | None = None
-
-
-class TopicSummary(typing.NamedTuple):
-    """A topic: number of messages, rate in Hz, and the longest gaps (survey.Gap), longest first."""
-
-    name: str
-    type: str
-    messages: int
-    rate: float
-    gaps: tuple[Gap, ...]
-
-
-class StreamSummary(typing.NamedTuple):
-    """Number of frames, of those with ground truth and of those with instances; truth_topic is '' if there is none."""
-
-    image_topic: str
-    truth_topic: str
-    frames: int
-    labeled: int
-    instances: int
-
-
-class Summary(typing.NamedTuple):
-    """Contents of a bag. start, end: time of the first and last recorded message in ns, 0 if it is empty."""
-
-    paths: tuple[str, ...]
-    size: int
-    start: int
-    end: int
-    topics: tuple[TopicSummary, ...]
-    streams: tuple[StreamSummary, ...]
-    label_set: LabelSet | None
-    problems: tuple[str, ...]
 
 
 def open_bag(paths, image_topic=None, truth_topic=None, truth: GroundTruth | None = None):
@@ -215,7 +178,7 @@ class Bag:
     def frames(self, start=0, stop=None):
         """Yield the Frames start to stop - 1. Those that cannot be decoded are skipped."""
         start, stop, _ = slice(start, stop).indices(len(self))
-        with _Buffer() as buffer:
+        with MessageBuffer() as buffer:
             number = start
             for key, message in self._messages(start, stop):
                 buffer.put(key, message)
@@ -340,44 +303,6 @@ class _Skipped(typing.NamedTuple):
     def __str__(self):
         return '{} {}; the first, of stamp {}.{:09d}: {}'.format(
             len(self.stamps), self.what, *divmod(self.first, 10**9), self.reason)
-
-
-class _Buffer:
-    """Messages whose frame is not yet complete or not yet next."""
-
-    def __init__(self):
-        self._messages: dict[tuple[int, int], typing.Any] = {}
-        self._bytes = 0
-        self._file = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self._file is not None:
-            self._file.close()
-
-    def __contains__(self, key):
-        return key in self._messages
-
-    def put(self, key, message):
-        """Keep a Message."""
-        if self._bytes + len(message.data) > BUFFER_BYTES and self._messages:
-            self._file = self._file or tempfile.TemporaryFile(prefix='espnet_ros_bag_')
-            self._messages[key] = message._replace(data=b''), self._file.seek(0, os.SEEK_END), len(message.data)
-            self._file.write(message.data)
-        else:
-            self._messages[key] = message, None, 0
-            self._bytes += len(message.data)
-
-    def take(self, key):
-        """Give a Message back."""
-        message, at, size = self._messages.pop(key)
-        if at is None:
-            self._bytes -= len(message.data)
-            return message
-        self._file.seek(at)
-        return message._replace(data=self._file.read(size))
 
 
 def _lost(parts, topics):

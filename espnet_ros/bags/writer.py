@@ -44,8 +44,8 @@ class BagSettings(typing.NamedTuple):
 def write_bag(path, datasets, settings=BagSettings(), progress=iter):
     """Write the datasets, one after the other, as a rosbag2 folder; it appears when it is complete.
 
-    datasets: espnet_ros.datasets.Dataset of one label set. progress: wraps the iterator over all LabeledImages, as
-    tqdm does. Returns the number of frames. Raises EspnetError.
+    datasets: espnet_ros.datasets.Dataset of one label set. progress: wraps the iterator over all LabeledImages, such as
+    rich.progress.track. Returns the number of frames. Raises EspnetError.
     """
     path = pathlib.Path(path)
     label_set = datasets[0].label_set

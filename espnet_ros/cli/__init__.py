@@ -9,12 +9,12 @@ from espnet_ros.errors import EspnetError, printable
 from espnet_ros.process import tune_process
 
 COMMANDS = {
-    'bag': 'make evaluation bags, look into bags',
+    'bag': 'create evaluation bags, inspect bags',
     'benchmark': 'measure how fast models and engines are on this machine',
     'build': 'build the TensorRT engine of a model ahead of time',
-    'compare': 'put two evaluations side by side',
+    'compare': 'compare two evaluations',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
-    'evaluate': 'measure how right a model is on bags',
+    'evaluate': 'measure the accuracy of a model on bags and datasets',
     'export': 'write a model as an ONNX file',
     'models': 'list the known models, fetch their weights, show a model card',
     'monitor': 'watch running nodes and their machine in a terminal',

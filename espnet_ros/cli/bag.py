@@ -1,12 +1,14 @@
-"""`espnet-ros bag`: make evaluation bags, look into bags."""
+"""`espnet-ros bag`: create evaluation bags, inspect bags."""
 import argparse
 import datetime
 import json
 
-import tqdm
+from rich.console import Console
+from rich.progress import track
 
 from espnet_ros.bags.reader import open_bag
 from espnet_ros.bags.writer import COMPRESSIONS, IMAGES, STORAGES, BagSettings, write_bag
+from espnet_ros.cli.tables import print_table
 from espnet_ros.datasets import SPECS, ground_truth, open_dataset
 from espnet_ros.labels import get_label_set, label_set_to_dict
 
@@ -27,7 +29,7 @@ def add_arguments(parser):
     defaults = BagSettings()
     action = actions.add_parser('create', help='make a bag with ground truth from labeled images',
                                 description=_CREATE, formatter_class=argparse.RawDescriptionHelpFormatter)
-    action.add_argument('datasets', metavar='DATASET', nargs='+', help='see above; several are joined')
+    action.add_argument('datasets', metavar='DATASET', nargs='+', help='see above; several are concatenated')
     action.add_argument('--out', metavar='BAG', required=True, help='the folder to make')
 
     def add(flag, text, **settings):
@@ -44,20 +46,20 @@ def add_arguments(parser):
 
     action = actions.add_parser(
         'info', help='topics, rates, labeled frames, gaps and problems of bags',
-        description='Read a bag once and show what is in it. What is damaged or will not be used is named.')
+        description='Read a bag once and show its contents, including what is damaged or will not be used.')
     action.add_argument('bags', metavar='BAG', nargs='+', help='folder or file')
     add_selection(action)
-    action.add_argument('--json', action='store_true', help='for programs')
+    action.add_argument('--json', action='store_true', help='print JSON')
     action.set_defaults(action=_info)
 
 
 def add_selection(parser):
-    """Add the options that say which topics of a bag count, and what the ground truth means (see `open_selected`)."""
-    parser.add_argument('--image-topic', metavar='TOPIC', help='images to take, where a bag has several')
+    """Add the options that select the topics of a bag and define its ground truth (see `open_selected`)."""
+    parser.add_argument('--image-topic', metavar='TOPIC', help='images to use if a bag has several')
     parser.add_argument('--truth-topic', metavar='TOPIC',
-                        help='ground truth to take (default: a topic called ground_truth)')
+                        help='ground truth to use (default: a topic called ground_truth)')
     parser.add_argument('--truth', metavar='KIND',
-                        help='what its pixels mean, where the bag does not say it: labelIds, trainIds, camvid, '
+                        help='what its pixels mean, if the bag has no label map: labelIds, trainIds, camvid, '
                         'categoryIds, a mapping file (.yaml), or ids or color with --truth-labels')
     parser.add_argument('--truth-labels', metavar='SET',
                         help='label set of --truth: cityscapes, camvid, categories or a YAML file')
@@ -78,11 +80,11 @@ def run(options):
 
 def _create(options):
     datasets = [open_dataset(spec) for spec in options.datasets]
-    total = sum(map(len, datasets))
+    total, console = sum(map(len, datasets)), Console(stderr=True)
     settings = BagSettings(options.camera, options.frame_id, options.rate, options.images, options.storage,
                            options.compression)
     count = write_bag(options.out, datasets, settings,
-                      lambda items: tqdm.tqdm(items, total=total, unit='frame', disable=None))
+                      lambda items: track(items, 'frames', total, console=console, disable=not console.is_terminal))
     print('{}: {} labeled frames of {}, {:.1f} s'.format(
         options.out, count, datasets[0].label_set.name, count / options.rate))
 
@@ -92,7 +94,12 @@ def _info(options):
     for path in options.bags:
         with open_selected(path, options) as bag:
             described.append(_described(bag.summary()))
-    print(json.dumps(described, indent=2) if options.json else '\n\n'.join(map(_text, described)))
+    if options.json:
+        print(json.dumps(described, indent=2))
+        return
+    for number, bag in enumerate(described):
+        print('' if number == 0 else '\n', end='')
+        _print(bag)
 
 
 def _described(summary):
@@ -104,22 +111,22 @@ def _described(summary):
         'label_set': summary.label_set and label_set_to_dict(summary.label_set), 'problems': list(summary.problems)}
 
 
-def _text(bag):
+def _print(bag):
     began = datetime.datetime.fromtimestamp(bag['start'], datetime.timezone.utc)
-    lines = ['{}: {:.1f} MB, {:.3f} s from {:%Y-%m-%d %H:%M:%S} UTC'.format(
-        ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['end'] - bag['start'], began)]
-    rows = [('TOPIC', 'TYPE', 'MESSAGES', 'RATE')]
-    rows += [(t['name'], t['type'], str(t['messages']), '{:.2f} Hz'.format(t['rate'])) for t in bag['topics']]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines += ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    print('{}: {:.1f} MB, {:.3f} s from {:%Y-%m-%d %H:%M:%S} UTC'.format(
+        ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['end'] - bag['start'], began))
+    print_table(('TOPIC', 'TYPE', 'MESSAGES', 'RATE'), [
+        (t['name'], t['type'], str(t['messages']), '{:.2f} Hz'.format(t['rate'])) for t in bag['topics']], left=2)
     for stream in bag['streams']:
-        lines.append('frames: {} on {}, {} of them with ground truth{}'.format(
+        print('frames: {} on {}, {} of them with ground truth{}{}'.format(
             stream['frames'], stream['image_topic'], stream['labeled'],
-            stream['truth_topic'] and ' on ' + stream['truth_topic']))
-        if stream['instances']:
-            lines[-1] += ', {} with instances'.format(stream['instances'])
+            stream['truth_topic'] and ' on ' + stream['truth_topic'],
+            ', {} with instances'.format(stream['instances']) if stream['instances'] else ''))
     if bag['label_set']:
-        lines.append('labels: {}, {} classes'.format(bag['label_set']['name'], len(bag['label_set']['classes'])))
-    lines += ['gap: {} is silent for {:.3f} s after {:.3f} s'.format(
-        t['name'], gap['seconds'], gap['after'] - bag['start']) for t in bag['topics'] for gap in t['gaps']]
-    return '\n'.join(lines + ['problem: ' + text for text in bag['problems']])
+        print('labels: {}, {} classes'.format(bag['label_set']['name'], len(bag['label_set']['classes'])))
+    for topic in bag['topics']:
+        for gap in topic['gaps']:
+            print('gap: {} is silent for {:.3f} s after {:.3f} s'.format(
+                topic['name'], gap['seconds'], gap['after'] - bag['start']))
+    for text in bag['problems']:
+        print('problem: ' + text)

@@ -2,35 +2,31 @@
 import argparse
 import pathlib
 
+from espnet_ros.cli.tables import print_table
 from espnet_ros.evaluation.compare import compare, shown, write_comparison
 
 DESCRIPTION = """Put two folders of `espnet-ros evaluate` side by side: each score of A and B on the
 labeled frames that both have, and B - A with its 95 % interval (paired bootstrap).
-A difference whose interval leaves out zero is called better or worse."""
+A difference whose interval excludes zero is called better or worse."""
 
 
 def add_arguments(parser):
     parser.add_argument('a', metavar='A', help='folder of an evaluation')
     parser.add_argument('b', metavar='B', help='folder of another one, of the same bags')
     parser.add_argument('--block', metavar='N', type=_count, default=1,
-                        help='draw runs of N successive frames; neighbors in a recording resemble each other, so that '
-                        'the interval of single frames is too narrow (default: 1)')
-    parser.add_argument('--out', metavar='FILE', help='also write this, as an HTML page')
+                        help='draw runs of N successive frames: neighbors in a recording are similar, which makes the '
+                        'interval of single frames too narrow (default: 1)')
+    parser.add_argument('--out', metavar='FILE', help='also write the comparison as an HTML page')
 
 
 def run(options):
     comparison = compare(options.a, options.b, options.block)
     names = [pathlib.Path(folder).resolve().name for folder in (options.a, options.b)]
-    rows = [('SCORE', *names, 'B - A', '95 % INTERVAL', '')]
-    for d in comparison.differences:
-        rows.append(('{}, {}'.format(d.name, d.unit), shown(d.a, d.unit), shown(d.b, d.unit),
-                     shown(d.difference, d.unit, True),
-                     '{} to {}'.format(shown(d.low, d.unit, True), shown(d.high, d.unit, True)), d.verdict))
     print('{} labeled frames in common'.format(comparison.frames))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for first, *rest in rows:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
-        print('  '.join(cells).rstrip())
+    print_table(('SCORE', *names, 'B - A', '95 % INTERVAL', ''), [
+        ('{}, {}'.format(d.name, d.unit), shown(d.a, d.unit), shown(d.b, d.unit), shown(d.difference, d.unit, True),
+         '{} to {}'.format(shown(d.low, d.unit, True), shown(d.high, d.unit, True)), d.verdict)
+        for d in comparison.differences])
     if options.out:
         write_comparison(options.out, comparison, names)
         print('page: {}'.format(options.out))

@@ -1,4 +1,4 @@
-"""`espnet-ros evaluate`: how right a model is on recordings with ground truth."""
+"""`espnet-ros evaluate`: accuracy and latency of a model on labeled frames."""
 import argparse
 import contextlib
 import math
@@ -9,10 +9,9 @@ import signal
 import sys
 import typing
 
-import tqdm
-
 from espnet_ros import models
 from espnet_ros.cli.bag import add_selection, open_selected
+from espnet_ros.cli.evaluation_output import ProgressBar, summary
 from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.nodes import Nodes, ros
 from espnet_ros.datasets import SPECS, is_spec, open_dataset
@@ -20,14 +19,12 @@ from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import EngineError, EspnetError, ParameterError
 from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.frames import DatasetFrames
-from espnet_ros.evaluation.live import ThroughNode, check_node, way
+from espnet_ros.evaluation.live import ThroughNode, check_node, playback_mode
 from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE, Setup
 from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
-from espnet_ros.evaluation.report import PAGE, images_in_words, percent, unique
+from espnet_ros.evaluation.report import unique
 from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
 from espnet_ros.evaluation.workers import InProcess, Processes
-from espnet_ros.metrics.confusion import pixel_accuracy
-from espnet_ros.metrics.instances import average
 from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Measure the accuracy and latency of a model on every frame of bags and datasets. DIR gets
@@ -47,11 +44,11 @@ on a robot; coverage, dropped images and the age of the labels show it.
 The exit code is 1 if a limit (--min-..., --max-...) is exceeded."""
 
 CONNECT_SECONDS, BUILD_SECONDS = 60.0, 3600.0
-"""In which a segmentation node must be found and its model loaded, and its engine be built."""
+"""Time limits for finding a segmentation node with its model loaded, and for building its engine."""
 
 
 class Limit(typing.NamedTuple):
-    """A value that must be kept: its option, what it is, and where it is among the Statistics."""
+    """A limit to a value: its option, the name of the value, and how to get it from Statistics."""
 
     option: str
     name: str
@@ -60,12 +57,12 @@ class Limit(typing.NamedTuple):
     note: str = ''
 
     def broken(self, statistics, bound):
-        """Return a sentence when the limit is not kept, None otherwise; a value that is undefined keeps none."""
+        """Return a sentence if the limit is exceeded, None otherwise; an undefined value exceeds every limit."""
         value = self.value(statistics)
         if value <= bound if self.is_upper else value >= bound:
             return None
         return '{} is {:.4g}, {} the limit of {:g} (--{})'.format(
-            self.name, value, 'above' if value > bound else 'below' if value < bound else 'which does not keep', bound,
+            self.name, value, 'above' if value > bound else 'below' if value < bound else 'which does not meet', bound,
             self.option)
 
 
@@ -87,11 +84,11 @@ def add_arguments(parser):
     add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
         default=models.DEFAULT)
     add('--out', 'folder for the report', metavar='DIR', default='evaluation')
-    parser.add_argument('--restart', action='store_true', help='lose what an earlier evaluation left in DIR')
+    parser.add_argument('--restart', action='store_true', help='discard the results of an earlier evaluation in DIR')
     add_selection(parser)
     add('--protocol', '; '.join('{}: {}'.format(*item) for item in PROTOCOLS.items()), choices=PROTOCOLS,
         default='cityscapes')
-    parser.add_argument('--no-boundary', dest='outlines', action='store_false', help='leave out boundary F1')
+    parser.add_argument('--no-boundary', dest='outlines', action='store_false', help='do not compute boundary F1')
     add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
     add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
     add('--backend', 'what runs the network', choices=BACKENDS, default='auto')
@@ -103,10 +100,10 @@ def add_arguments(parser):
                        help='run on the Ray cluster there, which sees the same files; auto: the one of this machine; '
                        'no address: a new one on this machine')
     where.add_argument('--through-ros', action='store_true', help='start a segmentation node and play the bags into it')
-    where.add_argument('--node', metavar='NAME', type=_node, help='play the bags into the segmentation node of that '
-                       'full name, such as /espnet, which runs already, with the model that --model says')
-    parser.add_argument('--rate', type=_bound, metavar='FACTOR', help='play so many times as fast as recorded, instead '
-                        "of waiting for the node's answer to each image")
+    where.add_argument('--node', metavar='NAME', type=_node, help='play the bags into the running segmentation node '
+                       'of that full name, such as /espnet, which must run the model given as --model')
+    parser.add_argument('--rate', type=_bound, metavar='FACTOR', help='play at this multiple of the recorded rate '
+                        "instead of waiting for the node's answer to each image")
     for limit in LIMITS:
         parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else _share,
                             metavar='SECONDS' if limit.is_upper else 'SHARE',
@@ -117,15 +114,15 @@ def add_arguments(parser):
 def run(options):
     through_ros = options.through_ros or options.node
     if options.rate and not through_ros:
-        raise ParameterError('--rate plays bags into a node; it goes with --through-ros or --node')
+        raise ParameterError('--rate needs --through-ros or --node, which play bags into a node')
     if options.node and {options.backend, options.device, options.precision} != {'auto'}:
-        raise ParameterError('--backend, --device and --precision do not change {}, which runs already; leave them out'
-                             .format(options.node))
+        raise ParameterError('--backend, --device and --precision have no effect on {}, which is already running; omit '
+                             'them'.format(options.node))
     card = models.find(options.model).card
     width, height = input_size(card, options.width, options.height)
     names = [text if _is_dataset(text) else os.path.realpath(text) for text in options.bags]
     if len(set(names)) < len(names):
-        raise ParameterError('{} is named twice; each bag counts once'.format(max(names, key=names.count)))
+        raise ParameterError('{} is given twice'.format(max(names, key=names.count)))
     if all(map(_is_dataset, options.bags)) and (
             options.image_topic or options.truth_topic or options.truth or options.truth_labels):
         raise ParameterError('--image-topic, --truth-topic, --truth and --truth-labels are about bags; a dataset such '
@@ -137,7 +134,7 @@ def run(options):
                 text for source in sources for text in source.problems) or 'it is empty'))
         comparisons = tuple(compare_labels(card.label_set, [source.label_set for source in sources]))
         setup = Setup(options.model, width, height, options.backend, options.device, options.precision, sources,
-                      comparisons, options.protocol, options.outlines, _way(options), options.max_latency_p95 is None)
+                      comparisons, options.protocol, options.outlines, _mode(options), options.max_latency_p95 is None)
         known = [problem for source in sources for problem in source.problems]
         _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None
@@ -145,22 +142,22 @@ def run(options):
             check_node(card, (width, height), player)
             if options.through_ros:
                 check_engine(options, player.engine())
-        with _Bar() as bar:
+        with ProgressBar() as bar:
             statistics = _evaluate(setup, options, player, bar)
     _warn(problem for problem in statistics.problems if problem not in known)
     engines = unique(engine for session in statistics.sessions for engine in session['engines'])
-    _warn('{}; {} takes its place'.format(engine['fallback'], engine['backend'])
+    _warn('{}; {} is used instead'.format(engine['fallback'], engine['backend'])
           for engine in engines if engine['fallback'])
-    print(_summary(card, statistics, options.out))
+    print(summary(card, statistics, options.out))
     broken = [limit.broken(statistics, bound) for limit, bound in _bounds(options) if limit.broken(statistics, bound)]
     for sentence in broken:
         print('espnet-ros: failed: ' + sentence, file=sys.stderr)
     return 1 if broken else 0
 
 
-def _way(options):
+def _mode(options):
     if options.through_ros or options.node:
-        return way(options.rate)
+        return playback_mode(options.rate)
     return OFFLINE if options.max_latency_p95 is None else ONE_BY_ONE
 
 
@@ -177,7 +174,7 @@ def _open(text, options, stack):
 
 
 def check_engine(options, engine):
-    """Raise EngineError when a node runs otherwise than by the options; engine: its EngineInfo, None if unknown."""
+    """Raise EngineError if a node does not run as the options ask; engine: its EngineInfo, None if unknown."""
     if engine is None:
         return
     same = all(wanted in ('auto', found) for wanted, found in (
@@ -204,13 +201,14 @@ def _evaluate(setup, options, player, bar):
         return evaluate(setup, options.out, open_workers, options.restart, bar.show)
     except (KeyboardInterrupt, EspnetError) as error:
         if bar.frames or isinstance(error, KeyboardInterrupt):
-            bar.write("espnet-ros: what was done is kept in '{}'; the same command goes on".format(options.out))
+            print("espnet-ros: the results so far are kept in '{}'; run the same command to resume".format(options.out),
+                  file=sys.stderr)
         raise
 
 
 @contextlib.contextmanager
 def _player(options):
-    """Yield a Player that is connected to the node that runs, or to one that runs for as long."""
+    """Yield a Player that is connected to the running node or to one that is started for it."""
     ros('--through-ros')
     from espnet_ros.clients.background import spinning
     from espnet_ros.clients.replay import Player
@@ -225,7 +223,7 @@ def _player(options):
 
 @contextlib.contextmanager
 def _nodes(options):
-    """Yield Nodes with a segmentation node in a ROS domain of its own, in which this process is from now on, too."""
+    """Yield Nodes with a segmentation node in a private ROS domain, which this process joins."""
     from espnet_ros.clients.domain import private_domain, private_environment
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
     logs = pathlib.Path(options.out) / 'logs'
@@ -241,61 +239,11 @@ def _nodes(options):
             yield nodes
 
 
-class _Bar:
-    """Progress with rate and running mIOU. frames: that are done."""
-
-    def __init__(self):
-        self._bar = None
-        self.frames = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, progress):
-        self.frames = progress.frames
-        if self._bar is None:
-            self._bar = tqdm.tqdm(total=progress.total, initial=progress.frames, unit='frame', disable=None)
-        if not self._bar.disable:
-            s = progress.statistics
-            self._bar.set_postfix_str('mIOU {} of categories{}'.format(
-                percent(s.category_miou), ', {} of classes'.format(percent(s.class_miou)) if s.by_class else ''), False)
-        self._bar.update(progress.frames - self._bar.n)
-
-    def write(self, text):
-        tqdm.tqdm.write(text, file=sys.stderr)
-
-
 def _bounds(options):
     for limit in LIMITS:
         bound = getattr(options, limit.option.replace('-', '_'))
         if bound is not None:
             yield limit, bound
-
-
-def _summary(card, statistics, folder):
-    lines = ['{}: {} frames, {} of {} labeled ones scored'.format(
-        card.name, statistics.frames, statistics.scored, statistics.labeled)]
-    if statistics.scored:
-        lines.append('mIOU of categories {}{}, pixels right {}, boundary F1 {} ({} protocol, %)'.format(
-            percent(statistics.category_miou),
-            ', of classes {}'.format(percent(statistics.class_miou)) if statistics.by_class else '',
-            percent(pixel_accuracy(statistics.counted)), percent(statistics.boundary_f1), statistics.protocol))
-    if statistics.objects.frames:
-        lines.append('instance-weighted mIOU of categories {}, of classes {}, on {} frames'.format(
-            percent(average(statistics.category_iiou)), percent(average(statistics.class_iiou)),
-            statistics.objects.frames))
-    lines.append('latency: median {:.1f} ms, 95th percentile {:.1f} ms'.format(
-        *(1000 * statistics.latency(p) for p in (50, 95))))
-    if statistics.ages:
-        lines.append('age that labels reach until newer ones come: median {:.1f} ms, 95th percentile {:.1f} ms'.format(
-            *(1000 * statistics.age(p) for p in (50, 95))))
-    if statistics.images:
-        lines.append(images_in_words(statistics.images))
-    return '\n'.join([*lines, 'report: {}'.format(pathlib.Path(folder) / PAGE)])
 
 
 def _share(text):
@@ -315,7 +263,7 @@ def _bound(text):
 def _node(text):
     name = '/' + text.lstrip('/')
     if not re.fullmatch('(/[A-Za-z_][A-Za-z0-9_]*)+', name):
-        raise argparse.ArgumentTypeError("'{}' is no full name of a node, such as /espnet".format(text))
+        raise argparse.ArgumentTypeError("'{}' is not the full name of a node, such as /espnet".format(text))
     return name
 
 

@@ -1,1 +1,1 @@
-"""How right a model is: recordings with ground truth, measured and reported."""
+"""Evaluation of models on labeled frames: scores, latency and a report."""

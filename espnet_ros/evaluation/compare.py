@@ -1,4 +1,4 @@
-"""Two evaluations of the same frames: is one better, or is it chance?"""
+"""Comparison of two evaluations of the same frames by a paired bootstrap."""
 import json
 import math
 import pathlib
@@ -41,7 +41,7 @@ class Difference(typing.NamedTuple):
 
     @property
     def verdict(self):
-        """'better' or 'worse' when the interval leaves out zero, else ''."""
+        """'better' or 'worse' if the interval excludes zero, else ''."""
         if self.low > 0:
             return 'worse' if self.unit == 'ms' else 'better'
         if self.high < 0:
@@ -59,15 +59,15 @@ class SideBySide(typing.NamedTuple):
 
 
 class _Frames(typing.NamedTuple):
-    """What counts of F frames of one evaluation, float.
+    """Counts of F frames of one evaluation, float.
 
-    categories, classes: pixels of intersection and union of each, [F, 2, n]. right: pixels that are, and all, [F, 2].
-    boundary, latency: of each frame, [F]; boundary is NaN where undefined.
+    categories, classes: pixels of intersection and union of each, [F, 2, n]. correct: correct pixels and all pixels,
+    [F, 2]. boundary, latency: of each frame, [F]; boundary is NaN where undefined.
     """
 
     categories: np.ndarray
     classes: np.ndarray
-    right: np.ndarray
+    correct: np.ndarray
     boundary: np.ndarray
     latency: np.ndarray
 
@@ -75,16 +75,15 @@ class _Frames(typing.NamedTuple):
 def compare(first, second, block=1, draws=DRAWS, seed=0):
     """Return the SideBySide of two folders of `evaluate`. Raises ParameterError.
 
-    Frames are the same when place of the bag, topic and stamp are. Each draw takes as many frames as there are, at
+    Frames are the same if index of the bag, topic and stamp are equal. Each draw takes as many frames as there are, at
     random with replacement and the same for both, and adds up their confusion matrices (paired bootstrap). block: draw
-    runs of so many successive frames, because neighbors in a recording resemble each other; 1 treats them as
-    independent.
+    runs of this many successive frames, because neighbors in a recording are similar; 1 treats frames as independent.
     """
     folders = first, second
     metrics = tuple(map(_read_metrics, folders))
     labels = tuple(label_set_from_dict(m['labelSet'], str(pathlib.Path(f) / METRICS)) for m, f in zip(metrics, folders))
     if metrics[0]['protocol'] != metrics[1]['protocol']:
-        raise ParameterError("'{}' counts by the {} protocol and '{}' by {}; evaluate both by one".format(
+        raise ParameterError("'{}' uses the {} protocol and '{}' uses {}; evaluate both with the same one".format(
             first, metrics[0]['protocol'], second, metrics[1]['protocol']))
     records = [{(r['bag'], r['topic'], r['stamp']): r for r in read_frames(f) if 'confusion' in r} for f in folders]
     common = sorted(set(records[0]) & set(records[1]), key=lambda key: (key[0], key[2], key[1]))
@@ -117,7 +116,7 @@ def shown(value, unit, sign=False):
 
 
 def _facts(comparison):
-    """Rows of what is the same or different about A and B: (name, (A, B))."""
+    """Return the rows of the table about A and B: (name, (A, B))."""
     rows = {
         'model': lambda m: m['configuration']['model']['name'],
         'input': lambda m: '{} x {}'.format(*m['configuration']['input']),
@@ -136,7 +135,7 @@ def _read_metrics(folder):
             raise ValueError('it lacks keys')
         return found
     except OSError as error:
-        raise ParameterError("'{}' is no finished evaluation: {}".format(folder, error.strerror or error))
+        raise ParameterError("'{}' is not a finished evaluation: {}".format(folder, error.strerror or error))
     except (ValueError, TypeError) as error:
         raise ParameterError("'{}' is damaged: {}".format(path, error))
 
@@ -144,7 +143,7 @@ def _read_metrics(folder):
 def _counted(records, label_set: LabelSet, protocol):
     """Return the _Frames of records."""
     size = len(label_set.classes)
-    classes, categories, right = [], [], []
+    classes, categories, correct = [], [], []
     for record in records:
         confusion = np.zeros((size + 1, size + 1), np.int64)
         rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
@@ -152,8 +151,8 @@ def _counted(records, label_set: LabelSet, protocol):
         confusion = rows_of(confusion, protocol)
         classes.append(_parts(confusion))
         categories.append(_parts(category_confusion(confusion, label_set)))
-        right.append((np.trace(confusion[:size]), confusion[:size].sum()))
-    return _Frames(np.array(categories, np.float64), np.array(classes, np.float64), np.array(right, np.float64),
+        correct.append((np.trace(confusion[:size]), confusion[:size].sum()))
+    return _Frames(np.array(categories, np.float64), np.array(classes, np.float64), np.array(correct, np.float64),
                    np.array([record['boundary_f1'] for record in records], np.float64),
                    np.array([record['latency'] for record in records], np.float64))
 
@@ -167,7 +166,7 @@ def _parts(confusion):
 
 def _differences(frames, names, block, draws, random):
     both = ~np.isnan(frames[0].boundary) & ~np.isnan(frames[1].boundary)
-    titles = ['category mIOU', *(['class mIOU'] if names else []), 'pixels right', 'boundary F1', _LATENCY,
+    titles = ['category mIOU', *(['class mIOU'] if names else []), 'pixel accuracy', 'boundary F1', _LATENCY,
               *CATEGORIES[1:], *names]
     count = len(both)
     points = [_scores(f, np.ones((1, count)), names, both)[0] for f in frames]
@@ -190,11 +189,11 @@ def _weights(count, block, draws, random):
 
 def _scores(frames, weights, names, both):
     """The scores of each draw, in the order of the Differences: [draws, scores]."""
-    categories, right = _iou(frames.categories, weights), weights @ frames.right
+    categories, correct = _iou(frames.categories, weights), weights @ frames.correct
     classes = _iou(frames.classes, weights) if names else np.empty((len(weights), 0))
     means = [_mean(categories), *([_mean(classes)] if names else [])]
     with np.errstate(divide='ignore', invalid='ignore'):
-        means += [right[:, 0] / right[:, 1], weights[:, both] @ frames.boundary[both] / weights[:, both].sum(1),
+        means += [correct[:, 0] / correct[:, 1], weights[:, both] @ frames.boundary[both] / weights[:, both].sum(1),
                   weights @ frames.latency / weights.sum(1)]
     return np.concatenate([np.stack(means, 1), categories, classes], 1)
 

@@ -1,4 +1,4 @@
-"""An evaluation from its setup to its report."""
+"""Evaluations from setup to report."""
 import contextlib
 import heapq
 import importlib.metadata
@@ -8,7 +8,7 @@ import typing
 
 from espnet_ros import __version__, models
 from espnet_ros.evaluation.journal import Journal, read_frames
-from espnet_ros.evaluation.offline import Wanted
+from espnet_ros.evaluation.offline import FrameReference
 from espnet_ros.evaluation.report import WorstFrame, write_report
 from espnet_ros.evaluation.statistics import Statistics, frame_score
 
@@ -18,30 +18,30 @@ _PACKAGES = ('numpy', 'torch', 'opencv-python-headless', 'opencv-python', 'rosba
 
 
 class Progress(typing.NamedTuple):
-    """How far an evaluation is: frames of all, and the Statistics so far."""
+    """Progress of an evaluation: number of frames so far and in total, and the Statistics so far."""
 
     frames: int
     total: int
     statistics: Statistics
 
 
-def evaluate(setup, folder, open_workers, restart=False, watch=lambda progress: None):
+def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda progress: None):
     """Evaluate a model on the frames of a Setup, write the report, and return the Statistics.
 
-    folder: for the report; what an interrupted evaluation left there is taken up again, unless `restart` says that it
-    may be lost. open_workers: takes the Setup and returns workers, as workers.InProcess does. watch: takes the Progress
-    after each step. Raises EspnetError; what was done until then is kept.
+    folder: for the report; an interrupted evaluation in it is resumed, or discarded with `restart`. open_workers: takes
+    the Setup and returns workers such as workers.InProcess. on_progress: takes the Progress after each step. Raises
+    EspnetError; the results until then are kept.
     """
     lengths = [len(source) for source in setup.sources]
     configuration = configuration_of(setup)
     with Journal(folder, configuration, restart) as journal:
         workers = open_workers(setup)
         try:
-            _run(setup, journal, workers, lengths, watch)
+            _run(setup, journal, workers, lengths, on_progress)
             journal.sort()
             statistics = new_statistics(setup)
             worst = _add_all(statistics, folder)
-            pictures = workers.draw([_wanted(setup, *frame[1:]) for frame in worst])
+            pictures = workers.draw([_reference(setup, *frame[1:]) for frame in worst])
         finally:
             workers.close()
         problems = [text for source in setup.sources for text in source.problems] + journal.problems
@@ -60,20 +60,20 @@ def new_statistics(setup):
 
 
 def configuration_of(setup):
-    """Return, as plain data, all that decides the results of a Setup."""
+    """Return everything that determines the results of a Setup, as plain data."""
     card = models.find(setup.model).card
     return {'model': {'name': card.name, 'sha256': card.sha256}, 'input': [setup.width, setup.height],
             'backend': setup.backend, 'device': setup.device, 'precision': setup.precision, 'protocol': setup.protocol,
-            'outlines': setup.outlines, 'way': setup.way, 'by_class': setup.comparisons[0].by_class,
+            'outlines': setup.outlines, 'way': setup.mode, 'by_class': setup.comparisons[0].by_class,
             'bags': [source.describe() for source in setup.sources]}
 
 
-def _run(setup, journal, workers, lengths, watch):
-    """Deal with the frames that are left."""
+def _run(setup, journal, workers, lengths, on_progress):
+    """Evaluate the remaining frames."""
     statistics = new_statistics(setup)
     for record in read_frames(journal.folder):
         statistics.add(record)
-    watch(Progress(statistics.frames, sum(lengths), statistics))
+    on_progress(Progress(statistics.frames, sum(lengths), statistics))
     began, frames, inference = time.perf_counter(), 0, 0.0
     try:
         with contextlib.closing(workers.run(journal.remaining(lengths))) as parts:
@@ -82,7 +82,7 @@ def _run(setup, journal, workers, lengths, watch):
                     statistics.add(record)
                     frames += 1
                     inference += record.get('stages', {}).get('inference', 0.0)
-                watch(Progress(statistics.frames, sum(lengths), statistics))
+                on_progress(Progress(statistics.frames, sum(lengths), statistics))
     finally:
         if frames:
             seconds = time.perf_counter() - began
@@ -93,25 +93,25 @@ def _run(setup, journal, workers, lengths, watch):
 
 
 def _add_all(statistics, folder):
-    """Add all records; return (score, record, number in the evaluation, place in its bag) of the worst, worst first."""
-    in_bag: dict[int, int] = {}
+    """Add all records; return (score, record, number in evaluation and in source) of the worst, worst first."""
+    in_source: dict[int, int] = {}
 
     def scored():
         for number, record in enumerate(read_frames(folder), 1):
             statistics.add(record)
-            place = in_bag.setdefault(record['bag'], 0)
-            in_bag[record['bag']] += 1
+            index = in_source.setdefault(record['bag'], 0)
+            in_source[record['bag']] += 1
             score = frame_score(record)
             if score is not None:
-                yield score, record, number, place
+                yield score, record, number, index
 
     return heapq.nsmallest(WORST, scored(), key=lambda found: (found[0], found[2]))
 
 
-def _wanted(setup, record, _, place):
-    # Frames that could not be decoded have no record, and frames of one stamp may have come in another order.
-    earlier = max(0, place - setup.sources[record['bag']].cameras)
-    return Wanted(record['bag'], earlier, record['topic'], record['stamp'])
+def _reference(setup, record, _, index):
+    # Undecodable frames have no record, and frames with the same stamp may be in another order.
+    earlier = max(0, index - setup.sources[record['bag']].cameras)
+    return FrameReference(record['bag'], earlier, record['topic'], record['stamp'])
 
 
 def _versions():

@@ -1,4 +1,4 @@
-"""What an evaluation has done so far, on disk, so that it can go on after an interruption."""
+"""Results of an unfinished evaluation on disk, from which it can be resumed."""
 import contextlib
 import json
 import os
@@ -8,16 +8,16 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.offline import Task
 
 FRAMES, PROGRESS = 'frames.jsonl', 'progress.jsonl'
-_REMEDY = 'choose another folder with --out, or lose them with --restart'
+_REMEDY = 'choose another folder with --out, or discard them with --restart'
 
 
 class Journal:
-    """The folder of an evaluation: a context manager that takes what is done, and knows what is left.
+    """The folder of an evaluation: a context manager that stores results and knows which frames remain.
 
-    frames.jsonl holds a record (see `Evaluator.run`) in each line. progress.jsonl begins with the configuration: plain
-    data that decides the results. It goes on with lines that say which frames are dealt with and what is wrong with
-    them, and one for each session. A folder with another configuration is refused, unless `restart` says that what it
-    holds may be lost. Raises ParameterError.
+    frames.jsonl holds a record (see `Evaluator.run`) in each line. progress.jsonl begins with the configuration, plain
+    data that determines the results, followed by a line for each range of processed frames with their problems, and
+    one for each session. A folder with another configuration is refused, unless `restart` discards its content.
+    Raises ParameterError.
     """
 
     def __init__(self, folder, configuration, restart=False):
@@ -51,11 +51,11 @@ class Journal:
 
     @property
     def problems(self):
-        """Sentences about what is wrong with the frames, in the order of the frames."""
+        """Sentences about problems with frames, in the order of the frames."""
         return [text for _, texts in sorted(self._problems.items()) for text in texts]
 
     def add(self, done):
-        """Keep a Done and return its records that are new; a frame that is known already is left out."""
+        """Store a TaskResult and return its new records, without those of frames that are stored already."""
         new = [record for record in done.records if _key(record) not in self._seen]
         with self._writing():
             for record in new:
@@ -66,13 +66,13 @@ class Journal:
         return new
 
     def add_session(self, session):
-        """Keep plain data about a session: engine, seconds and the like."""
+        """Store plain data about a session, such as engine and seconds."""
         self.sessions.append(session)
         with self._writing():
             self._write(self._progress, {'session': session})
 
     def remaining(self, lengths):
-        """Return a Task for each run of frames that is still to be dealt with; lengths: frames of each source."""
+        """Return a Task for each range of frames that remains; lengths: number of frames of each source."""
         tasks = []
         for source, length in enumerate(lengths):
             at = 0
@@ -83,18 +83,18 @@ class Journal:
         return tasks
 
     def sort(self):
-        """Bring the records into the order of bags and stamps, whoever finished them first."""
-        places, offset = [], 0
+        """Sort the records by source and stamp; workers may have finished them in another order."""
+        lines, offset = [], 0
         with self._writing():
             with open(self.folder / FRAMES, 'rb') as stream:
                 for line in stream:
-                    places.append((_key(json.loads(line)), offset))
+                    lines.append((_key(json.loads(line)), offset))
                     offset += len(line)
-                if places == sorted(places):
+                if lines == sorted(lines):
                     return
                 temporary = self.folder / '{}.{}'.format(FRAMES, os.getpid())
                 with open(temporary, 'wb') as target:
-                    for _, offset in sorted(places):
+                    for _, offset in sorted(lines):
                         stream.seek(offset)
                         target.write(stream.readline())
             os.replace(temporary, self.folder / FRAMES)
@@ -117,7 +117,7 @@ class Journal:
             raise ParameterError("'{}' holds damaged results ({!r}); {}".format(self.folder, error, _REMEDY))
 
     def _take(self, task, problems):
-        if self._done and self._done[-1][:2] == task[:2]:  # the same run of frames, farther on
+        if self._done and self._done[-1][:2] == task[:2]:  # the same range of frames, extended
             self._done.pop()
         self._done.append(task)
         self._problems[task[:2]] = problems
@@ -154,9 +154,9 @@ def _key(record):
 
 
 def _lines(path):
-    """Yield the entries of a file of JSON lines; from a line that was cut off or is damaged on, the file is dropped."""
+    """Yield the entries of a file of JSON lines; it is truncated at the first line that is damaged."""
     with contextlib.suppress(FileNotFoundError), open(path, 'r+b') as stream:
-        whole = 0
+        intact = 0
         for line in stream:
             try:
                 if not line.endswith(b'\n'):
@@ -164,8 +164,8 @@ def _lines(path):
                 entry = json.loads(line)
             except ValueError:
                 break
-            whole += len(line)
+            intact += len(line)
             yield entry
-        stream.truncate(whole)
+        stream.truncate(intact)
 
 

@@ -1,4 +1,4 @@
-"""Bags through a model as fast as the machine goes, every frame."""
+"""Evaluation of a model on every frame, as fast as the machine can."""
 import concurrent.futures
 import contextlib
 import queue
@@ -12,19 +12,19 @@ from espnet_ros.evaluation.pictures import frame_pictures
 from espnet_ros.evaluation.scoring import Comparison, score_frame
 from espnet_ros.segmenter import Segmenter
 
-_AHEAD = 2
-"""Frames that wait for the engine, decoded."""
+_PREFETCHED = 2
+"""Number of decoded frames that wait for the engine."""
 OFFLINE, ONE_BY_ONE = 'offline', 'offline, one frame at a time'
-"""Values of Setup.way: with and without threads that decode and score beside the engine."""
+"""Values of Setup.mode: with and without threads that decode and score while the engine runs."""
 
 
 class Setup(typing.NamedTuple):
-    """All that decides the results. It can be pickled for other processes, if they see the same files.
+    """Everything that determines the results. It can be pickled for processes that see the same files.
 
     model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`.
     sources: of the frames. comparisons: one for each source. protocol: of scoring.PROTOCOLS. outlines: whether to
-    compute boundary F1. way: how the images reach the model, in words. overlap: decode and score other frames while the
-    engine runs, which is faster but adds to the latency that is measured.
+    compute boundary F1. mode: how the images reach the model, in words. overlap: decode and score other frames while
+    the engine runs, which is faster but adds to the latency that is measured.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Setup(typing.NamedTuple):
     comparisons: tuple[Comparison, ...]
     protocol: str
     outlines: bool
-    way: str = OFFLINE
+    mode: str = OFFLINE
     overlap: bool = True
 
 
@@ -49,15 +49,15 @@ class Task(typing.NamedTuple):
     stop: int
 
 
-class Done(typing.NamedTuple):
-    """Frames that are dealt with: records of those that could be decoded (see `Evaluator.run`), problems of all."""
+class TaskResult(typing.NamedTuple):
+    """Processed frames: records of those that could be decoded (see `Evaluator.run`), and the problems of all."""
 
     task: Task
     records: list[dict]
     problems: tuple[str, ...]
 
 
-class Wanted(typing.NamedTuple):
+class FrameReference(typing.NamedTuple):
     """A frame to draw: the index of its source, a frame number not above its own, its topic and stamp in ns."""
 
     source: int
@@ -67,7 +67,7 @@ class Wanted(typing.NamedTuple):
 
 
 class Evaluator:
-    """A model, ready to be measured. Raises EspnetError."""
+    """A model to evaluate. Raises EspnetError."""
 
     def __init__(self, setup):
         self.setup = setup
@@ -80,10 +80,10 @@ class Evaluator:
         return self.segmenter.engine.describe()
 
     def run(self, task):
-        """Yield a Done for each frame of a Task and one for its end.
+        """Yield a TaskResult for each frame of a Task and one for its end.
 
-        The engine is never kept waiting: one thread decodes and resizes the images ahead, another one resizes the
-        labels and scores them.
+        The engine does not wait for anything else: one thread decodes and resizes the next images, another one resizes
+        and scores the last labels.
 
         A record is plain data: bag, topic, stamp (ns), latency (seconds from image to labels), stages (seconds of
         each), and with ground truth what scoring.score_frame returns.
@@ -91,30 +91,30 @@ class Evaluator:
         if not self.setup.overlap:
             yield from self._run_one_by_one(task)
             return
-        with contextlib.closing(ahead(self._prepared(task))) as frames, \
+        with contextlib.closing(prefetch(self._prepared(task))) as frames, \
                 concurrent.futures.ThreadPoolExecutor(1) as scorer:
             count, scored = 0, None
             for frame, prepared, problems in frames:
                 score = frame and scorer.submit(self._record, task.source, frame, self.segmenter.infer(prepared))
                 if scored:  # the frame before, scored while the engine ran
                     count += 1
-                    yield Done(task._replace(stop=task.start + count), [scored.result()], problems)
+                    yield TaskResult(task._replace(stop=task.start + count), [scored.result()], problems)
                 scored = score
-            yield Done(task, [], problems)
+            yield TaskResult(task, [], problems)
 
     def _run_one_by_one(self, task):
-        """Yield as `run`, with nothing else going on while a frame is segmented, as on a robot."""
+        """Yield as `run` does, without other threads while a frame is segmented, as on a robot."""
         with contextlib.closing(fresh_frames(self.setup.sources[task.source], task)) as frames:
             for count, (frame, problems) in enumerate(frames, 1):
                 if frame is None:
-                    yield Done(task, [], problems)
+                    yield TaskResult(task, [], problems)
                     return
                 inferred = self.segmenter.infer(self.segmenter.prepare(frame.image))
-                yield Done(task._replace(stop=task.start + count), [self._record(task.source, frame, inferred)],
+                yield TaskResult(task._replace(stop=task.start + count), [self._record(task.source, frame, inferred)],
                            problems)
 
     def _prepared(self, task):
-        """Yield as fresh_frames, with the Prepared image in the frame's second place; the frame loses it."""
+        """Yield (frame without its image, Prepared image, problems), as fresh_frames does."""
         with contextlib.closing(fresh_frames(self.setup.sources[task.source], task)) as frames:
             for frame, problems in frames:
                 if frame is None:
@@ -131,12 +131,12 @@ class Evaluator:
                                       self.setup.outlines, frame.instances))
         return record
 
-    def draw(self, wanted):
-        """Return the FramePictures of a Wanted frame, None when it is not there any more."""
-        with contextlib.closing(self.setup.sources[wanted.source].fresh_copy().frames(wanted.start)) as frames:
+    def draw(self, reference):
+        """Return the FramePictures of a FrameReference, None if it no longer exists."""
+        with contextlib.closing(self.setup.sources[reference.source].fresh_copy().frames(reference.start)) as frames:
             for frame in frames:
-                if (frame.topic, frame.stamp) == (wanted.topic, wanted.stamp):
-                    return frame_pictures(self.setup.comparisons[wanted.source], frame.image, frame.truth,
+                if (frame.topic, frame.stamp) == (reference.topic, reference.stamp):
+                    return frame_pictures(self.setup.comparisons[reference.source], frame.image, frame.truth,
                                           self.segmenter.segment(frame.image).labels)
         return None
 
@@ -149,9 +149,9 @@ def fresh_frames(source, task):
     yield None, source.skipped
 
 
-def ahead(items):
-    """Yield the items of an iterator that a thread runs, up to two ahead. Closing it ends the thread."""
-    waiting: queue.Queue = queue.Queue(_AHEAD)
+def prefetch(items):
+    """Yield the items of an iterator that a thread runs, up to two items ahead. Closing it ends the thread."""
+    waiting: queue.Queue = queue.Queue(_PREFETCHED)
     stop = threading.Event()
 
     def put(entry):
@@ -167,12 +167,12 @@ def ahead(items):
                 if stop.is_set():
                     return
             put((None, StopIteration))
-        except BaseException as error:  # to be raised where the items are used
+        except BaseException as error:  # raised again in the consumer
             put((None, error))
         finally:
             items.close()
 
-    thread = threading.Thread(target=read, name='frames ahead', daemon=True)
+    thread = threading.Thread(target=read, name='prefetch', daemon=True)
     thread.start()
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Small pictures of a frame for a report: image, ground truth, prediction, error."""
+"""Small pictures of a frame for the report: image, ground truth, prediction, error."""
 import typing
 
 import cv2
@@ -9,7 +9,7 @@ from espnet_ros.images.render import colorize
 from espnet_ros.segmenter import resize_nearest
 
 WIDTH = 480
-"""Pixels that a picture is wide, at most."""
+"""Maximum width of a picture in pixels."""
 _WRONG = (0, 60, 230)
 """BGR of pixels that are wrong."""
 

@@ -8,18 +8,18 @@ from espnet_ros.errors import EngineError
 from espnet_ros.evaluation.workers import ATTEMPTS, Workers, call, checked
 
 LOCAL = 'local'
-"""Address that stands for a new cluster on this machine alone, which ends with the evaluation."""
+"""Address of a new cluster on this machine only, which ends with the evaluation."""
 
 
 class RayCluster(Workers):
-    """Workers of a Ray cluster; Ray does the chunks of lost workers again.
+    """Workers of a Ray cluster; Ray repeats the chunks of lost workers.
 
     address: of a running cluster, 'auto', or LOCAL. All machines see the same files under the same names. A chunk takes
     a CPU, or a GPU where the cluster has some and the device may be one. Raises EngineError.
     """
 
     def __init__(self, setup, address=LOCAL):
-        # Read when Ray is imported: a robot does not phone home, and a local cluster stays on the loopback interface.
+        # Read when Ray is imported: no usage reports, and a local cluster stays on the loopback interface.
         os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
         if address == LOCAL:
             os.environ.setdefault('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')

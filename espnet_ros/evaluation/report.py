@@ -1,4 +1,4 @@
-"""An evaluation's results as files: report.html, metrics.json, confusion.csv."""
+"""Results of an evaluation as files: report.html, metrics.json, confusion.csv."""
 import base64
 import csv
 import io
@@ -13,7 +13,7 @@ from espnet_ros.evaluation import charts
 from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE
 from espnet_ros.evaluation.pictures import FramePictures
 from espnet_ros.evaluation.scoring import PROTOCOLS
-from espnet_ros.evaluation.statistics import FATES
+from espnet_ros.evaluation.statistics import OUTCOMES
 from espnet_ros.files import write_file
 from espnet_ros.labels import CATEGORIES, CATEGORY_COLORS
 from espnet_ros.metrics.confusion import category_confusion, class_accuracy
@@ -87,7 +87,7 @@ def confusion_csv(statistics):
 
 
 def page(statistics, metrics, worst):
-    """Return the HTML page, which needs nothing but itself."""
+    """Return the HTML page, which is self-contained."""
     seconds = np.array(statistics.latencies)
     latency = [charts.histogram(1000 * seconds, 'latency in ms', 'frames'),
                charts.timeline(1000 * seconds, 'frame', 'latency in ms')] if len(seconds) else []
@@ -100,16 +100,16 @@ def page(statistics, metrics, worst):
 
 
 def images_in_words(images):
-    """Return what became of images that traveled (statistics.Statistics.images) as text."""
+    """Return the outcomes of images sent to a node (statistics.Statistics.images) as text."""
     parts = ['{} images sent'.format(images['sent']), '{} answered'.format(images['answered'])]
-    parts += ['{} {}'.format(images[fate], text) for fate, text in FATES.items() if images.get(fate)]
+    parts += ['{} {}'.format(images[outcome], text) for outcome, text in OUTCOMES.items() if images.get(outcome)]
     if images.get('again'):
         parts.append('{} of them sent again'.format(images['again']))
     return ', '.join(parts)
 
 
 def environment():
-    """Return the Jinja environment of this package's templates; everything that is filled in is escaped."""
+    """Return the Jinja environment of this package's templates, which escapes everything that is filled in."""
     found = jinja2.Environment(loader=jinja2.PackageLoader('espnet_ros.evaluation'), autoescape=True,
                                undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     found.filters.update(percent=percent, milliseconds=milliseconds, data_uri=data_uri,
@@ -129,7 +129,7 @@ def milliseconds(seconds):
 
 
 def data_uri(picture):
-    """Return a picture, (media type, bytes), as an address that holds it."""
+    """Return a picture, (media type, bytes), as a data URI."""
     return 'data:{};base64,{}'.format(picture[0], base64.b64encode(picture[1]).decode())
 
 
@@ -158,21 +158,21 @@ def _matrix(statistics):
 
 
 def _facts(metrics):
-    """Pairs of what and how, for the page's last table."""
+    """Yield (name, text) of the rows of the table about the setup."""
     configuration, sessions = metrics['configuration'], metrics['sessions']
     yield 'model', '{name}, SHA-256 {sha256}'.format(**configuration['model'])
-    yield 'input of the network', '{} x {}'.format(*configuration['input'])
+    yield 'network input', '{} x {}'.format(*configuration['input'])
     for engine in unique(engine for session in sessions for engine in session['engines']):
         yield 'engine', '{backend} in {precision} on {device}'.format(**engine)
         if engine['fallback']:
-            yield 'in place of', engine['fallback']
+            yield 'fallback because', engine['fallback']
     yield 'compared', 'classes of {}'.format(metrics['labelSet']['name']) if configuration['by_class'] else \
         'Cityscapes categories'
     yield 'protocol', '{}: {}'.format(metrics['protocol'], PROTOCOLS[metrics['protocol']])
-    yield 'sizes', 'labels at the size of the image, then with nearest neighbor at that of the ground truth'
+    yield 'sizes', 'labels are resized to the image, then with nearest neighbor to the ground truth'
     yield 'latency', {
-        OFFLINE: 'from image to labels, while other threads decode and score frames: more than on a robot',
-        ONE_BY_ONE: 'from image to labels, with nothing beside it, as on a robot'}.get(
+        OFFLINE: 'from image to labels, while other threads decode and score frames: longer than on a robot',
+        ONE_BY_ONE: 'from image to labels, without other threads, as on a robot'}.get(
             configuration['way'], 'from sending an image to receiving its labels')
     for bag in configuration['bags']:
         size = '{:.1f} MB, '.format(bag['bytes'] / 1e6) if bag['bytes'] else ''
@@ -188,7 +188,7 @@ def _facts(metrics):
 
 
 def unique(items):
-    """Return the different items of an iterable in the order of their first occurrence; they need not be hashable."""
+    """Return the distinct items of an iterable in the order of their first occurrence; they need not be hashable."""
     found: list = []
     for item in items:
         if item not in found:

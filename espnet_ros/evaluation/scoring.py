@@ -1,4 +1,4 @@
-"""One frame's labels against its ground truth."""
+"""Comparison of a frame's labels with its ground truth."""
 import typing
 
 import numpy as np
@@ -11,15 +11,15 @@ from espnet_ros.metrics.instances import count_objects
 from espnet_ros.segmenter import resize_nearest
 
 PROTOCOLS = {'cityscapes': 'pixels of unlabeled ground truth are ignored',
-             'authors': 'what is predicted on unlabeled ground truth counts as false positives'}
-"""Name and rule of each way to count; the second is that of ESPNet's authors on CamVid."""
+             'authors': 'predictions on unlabeled ground truth count as false positives'}
+"""Name and rule of each protocol; the second is that of ESPNet's authors on CamVid."""
 
 
 class Comparison(typing.NamedTuple):
-    """What is compared with what.
+    """The classes in which ground truth and prediction are compared.
 
-    label_set: the classes that are compared, with ids 0..n-1. by_class: whether they are the model's own classes rather
-    than categories. truth, prediction: uint8 [256], from the ids of ground truth and model to those, n = unlabeled.
+    label_set: these classes, with ids 0..n-1. by_class: whether they are the model's own classes rather than
+    categories. truth, prediction: uint8 [256], tables from the ids of ground truth and model, n = unlabeled.
     """
 
     label_set: LabelSet
@@ -42,10 +42,10 @@ def compare_labels(model_set, truth_sets):
     by_class = all(_meaning(s) == _meaning(model_set) for s in truth_sets if s)
     target = model_set if by_class else CATEGORY_SET
     numbered = LabelSet(target.name, tuple(c._replace(id=i) for i, c in enumerate(target.classes)))
-    places = np.full(256, len(target.classes), np.uint8)
-    places[list(target.ids)] = range(len(target.classes))
-    return [Comparison(numbered, by_class, places[label_table(s, target) if s and not by_class else np.arange(256)],
-                       places[label_table(model_set, target)]) for s in truth_sets]
+    indices = np.full(256, len(target.classes), np.uint8)
+    indices[list(target.ids)] = range(len(target.classes))
+    return [Comparison(numbered, by_class, indices[label_table(s, target) if s and not by_class else np.arange(256)],
+                       indices[label_table(model_set, target)]) for s in truth_sets]
 
 
 def _meaning(label_set):
@@ -59,7 +59,7 @@ def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True,
     labels are resized with nearest neighbor to the grid of the ground truth, which is never resized. protocol: of
     PROTOCOLS. outlines: whether to compute boundary F1. instances: uint16 [h, w] (see labels.instances), or None.
 
-    Returns a dict of plain data: `confusion`, a list of [truth, prediction, pixels] with places in
+    Returns a dict of plain data: `confusion`, a list of [truth, prediction, pixels] with indices in
     comparison.label_set, its size = unlabeled; the scores class_miou (None where categories are compared),
     category_miou, pixel_accuracy, boundary_f1 and boundary (of each class), from 0 to 1, None where undefined; with
     instances, `objects`, what instances.count_objects found.
@@ -81,7 +81,7 @@ def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True,
 
 
 def aligned(comparison, truth, labels):
-    """Return ground truth and labels on the grid of the ground truth, as places in comparison.label_set."""
+    """Return ground truth and labels at the size of the ground truth, as indices in comparison.label_set."""
     labels = resize_nearest(labels, truth.shape[1], truth.shape[0])
     return comparison.truth[truth], comparison.prediction[labels]
 

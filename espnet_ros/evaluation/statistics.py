@@ -1,4 +1,4 @@
-"""The records of all frames, added up."""
+"""Sums over the records of all frames."""
 import array
 import collections
 import math
@@ -9,24 +9,24 @@ from espnet_ros.diagnostics import keys
 from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
 from espnet_ros.labels import CATEGORIES, label_set_to_dict
 from espnet_ros.metrics.confusion import category_confusion, class_accuracy, iou, mean, pixel_accuracy
-from espnet_ros.metrics.instances import ObjectScores, average
+from espnet_ros.metrics.instances import ObjectScores, mean_score
 
 PERCENTILES = (50, 95, 99, 100)
-FATES = {keys.DROPPED: 'dropped for newer ones by the node', keys.LOST: 'lost or replaced on their way to the node',
+OUTCOMES = {keys.DROPPED: 'dropped by the node for newer ones', keys.LOST: 'lost or replaced in transport',
          keys.REFUSED: 'refused by the node', keys.IMAGES_FAILED: 'failed in the node',
-         keys.SKIPPED: 'skipped, because the node was disabled or had no subscriber', 'unknown': 'without a trace'}
-"""What becomes of images without an answer, in words."""
+         keys.SKIPPED: 'skipped, because the node was disabled or had no subscriber', 'unknown': 'unaccounted for'}
+"""Description of each outcome of images without an answer."""
 
 
 class Statistics:
-    """Sums over records (see `Evaluator.run`), which are not kept: memory grows by bytes for each.
+    """Sums over records (see `Evaluator.run`), which are not kept: memory grows by a few bytes for each.
 
     label_set: that of the Comparison; by_class: whether it is the model's own. labeled: frames with ground truth that
     the bags have. protocol: of PROTOCOLS.
 
     latencies, scores: of each frame (NaN without a score); ages: of the labels before each, where they were played.
-    objects: ObjectScores. sessions, problems: as told to `conclude`; images: what became of those that traveled (see
-    live.ThroughNode).
+    objects: ObjectScores. sessions, problems: those given to `conclude`. images: outcomes of images sent to a node
+    (live.ThroughNode).
     """
 
     def __init__(self, label_set, by_class, labeled, protocol='cityscapes'):
@@ -72,7 +72,7 @@ class Statistics:
             self._frame_boundary += record['boundary_f1'], 1
 
     def conclude(self, sessions, problems):
-        """Take what is known at the end: plain data about each session of the evaluation, and what was wrong."""
+        """Take what is known at the end: plain data about each session of the evaluation, and the problems."""
         self.sessions, self.problems = sessions, problems
         for session in sessions:
             self.images.update(session.get('images', {}))
@@ -131,13 +131,13 @@ class Statistics:
         return float(np.percentile(self.latencies, percentile)) if self.frames else math.nan
 
     def age(self, percentile):
-        """Percentile of the age, in seconds, that the newest labels have reached when the next come; NaN without."""
+        """Percentile of the age of labels in seconds when the next ones arrive; NaN without."""
         return float(np.percentile(self.ages, percentile)) if self.ages else math.nan
 
     def metrics(self):
         """Return plain data with the keys of cityscapesScripts' result file, and more; None where undefined.
 
-        confMatrix has ground truth in its rows, places as in `labels`; the last row and column are the unlabeled.
+        confMatrix has ground truth in its rows, indices as in `labels`; the last row and column are unlabeled.
         labelSet is what labels.label_set_from_dict takes.
         """
         names = self.label_set.names if self.by_class else ()
@@ -149,8 +149,8 @@ class Statistics:
         return {
             'averageScoreClasses': number(self.class_miou),
             'averageScoreCategories': number(self.category_miou),
-            'averageScoreInstClasses': number(average(self.class_iiou)),
-            'averageScoreInstCategories': number(average(self.category_iiou)),
+            'averageScoreInstClasses': number(mean_score(self.class_iiou)),
+            'averageScoreInstCategories': number(mean_score(self.category_iiou)),
             'classScores': _named(names, self.class_iou),
             'categoryScores': _named(categories, self.category_iou),
             'classInstScores': _named(*zip(*self.class_iiou.items())) if names else {},

@@ -1,4 +1,4 @@
-"""Where an evaluation runs: in this process, or in several on this machine."""
+"""Workers of an evaluation: this process, or several processes of this machine."""
 import abc
 import concurrent.futures
 import functools
@@ -11,20 +11,20 @@ import typing
 from concurrent.futures.process import BrokenProcessPool
 
 from espnet_ros.errors import EngineError, EspnetError
-from espnet_ros.evaluation.offline import Done, Evaluator, Task
+from espnet_ros.evaluation.offline import Evaluator, Task, TaskResult
 from espnet_ros.process import tune_process
 
 CHUNK = 32
-"""Frames that a worker takes at a time, at most."""
+"""Maximum number of frames that a worker takes at a time."""
 ATTEMPTS = 3
-"""How often workers may die in a row without having finished anything."""
+"""Number of times in a row that workers may die without having finished anything."""
 
 
 class InProcess:
-    """Evaluates frame after frame, here.
+    """Evaluates frame after frame in this process.
 
-    count: of those that work at a time. where: in words. engines: the EngineInfos so far. images: what became of those
-    that traveled (see live.ThroughNode). Raises EspnetError.
+    count: number of parallel workers. where: description. engines: the EngineInfos so far. images: outcomes of images
+    sent to a node (live.ThroughNode). Raises EspnetError.
     """
 
     count, where = 1, 'in one process'
@@ -35,20 +35,20 @@ class InProcess:
         self.engines = {_lasting(self._evaluator.describe())}
 
     def run(self, tasks):
-        """Yield a Done for each frame of the Tasks."""
+        """Yield a TaskResult for each frame of the Tasks."""
         for task in tasks:
             yield from self._evaluator.run(task)
 
-    def draw(self, wanted):
-        """Return the FramePictures of each Wanted frame."""
-        return [self._evaluator.draw(frame) for frame in wanted]
+    def draw(self, references):
+        """Return the FramePictures of each FrameReference."""
+        return [self._evaluator.draw(frame) for frame in references]
 
     def close(self):
-        """Nothing is left to end."""
+        """Do nothing."""
 
 
 class Workers(abc.ABC):
-    """Evaluates chunks somewhere else; subclasses say where, by `_map`. Attributes as of InProcess."""
+    """Evaluates chunks in other processes, which subclasses provide by `_map`. Attributes: as of InProcess."""
 
     images: dict[str, int] = {}
 
@@ -57,15 +57,15 @@ class Workers(abc.ABC):
         self.engines = set()
 
     def run(self, tasks):
-        """Yield a Done for each chunk of the Tasks, in the order in which they are finished. Raises EspnetError."""
+        """Yield a TaskResult for each chunk of the Tasks in the order of completion. Raises EspnetError."""
         for _, (done, engine) in self._map(_run, chunks(tasks)):
             self.engines.add(engine)
             yield done
 
-    def draw(self, wanted):
-        """Return the FramePictures of each Wanted frame. Raises EspnetError."""
-        found = dict(self._map(Evaluator.draw, wanted))
-        return [found[frame] for frame in wanted]
+    def draw(self, references):
+        """Return the FramePictures of each FrameReference. Raises EspnetError."""
+        found = dict(self._map(Evaluator.draw, references))
+        return [found[frame] for frame in references]
 
     @abc.abstractmethod
     def _map(self, function, arguments):
@@ -73,7 +73,7 @@ class Workers(abc.ABC):
 
 
 class Processes(Workers):
-    """Processes of this machine. A chunk whose process died is done again by another."""
+    """Processes of this machine. A chunk whose process died is repeated by another."""
 
     def __init__(self, setup, count):
         super().__init__(count, 'in {} processes'.format(count))
@@ -103,20 +103,20 @@ class Processes(Workers):
             except BrokenProcessPool:
                 attempts -= 1
                 if not attempts:
-                    raise EngineError('worker processes end before they have done anything; is there memory for {}? '
-                                      'Fewer need less (--workers)'.format(self.count))
+                    raise EngineError('worker processes die before they finish anything; there may be too little '
+                                      'memory for {} of them, use fewer --workers'.format(self.count))
                 self._start()
             finally:
                 for future in futures:
                     future.cancel()
 
     def close(self):
-        """End the processes, when they are through with their chunks."""
+        """End the processes when they have finished their chunks."""
         self._pool.shutdown(cancel_futures=True)
 
 
 class Failure(typing.NamedTuple):
-    """A user's mistake that a worker has met: exceptions do not travel well."""
+    """The text of an EspnetError in a worker; not every exception can be pickled."""
 
     text: str
 
@@ -148,10 +148,10 @@ def _evaluator(setup):
 
 
 def _run(evaluator, task):
-    """Return the Done of a whole Task, and the engine."""
+    """Return the TaskResult of a whole Task, and the engine."""
     parts = list(evaluator.run(task))
     records = [record for part in parts for record in part.records]
-    return Done(task, records, parts[-1].problems), _lasting(evaluator.describe())
+    return TaskResult(task, records, parts[-1].problems), _lasting(evaluator.describe())
 
 
 def _lasting(engine):

@@ -1,21 +1,21 @@
-"""How well the outlines of classes are met."""
+"""Boundary F1: how well the outlines of classes match."""
 import math
 
 import cv2
 import numpy as np
 
 TOLERANCE = 0.0075
-"""How far from each other two outlines still agree, as a share of the image's diagonal (Csurka et al., BMVC 2013)."""
+"""Distance at which two outlines still match, as a share of the image's diagonal (Csurka et al., BMVC 2013)."""
 
 LONGEST_DIAGONAL = 1200
-"""In pixels. Of larger images every second, third ... row and column is scored: time grows with the diagonal's cube."""
+"""In pixels. In larger images only every 2nd, 3rd ... row and column is scored: time grows with the diagonal's cube."""
 
 
 def boundary_f1(truth, prediction, size):
     """Boundary F1 of each class in one image: float [size], NaN for classes without an outline in either.
 
     truth, prediction: uint8 [H, W]; values from `size` on are unlabeled. The outline of a class are its pixels with a
-    neighbor, of four, of another class. Precision is the share of the predicted outline within TOLERANCE of the true
+    neighbor (of four) of another class. Precision is the share of the predicted outline within TOLERANCE of the true
     one, recall the reverse; F1 is their harmonic mean (Csurka et al., BMVC 2013). Where the ground truth is unlabeled
     there is no outline, nor along its border.
     """
@@ -42,7 +42,7 @@ def _classes_along_edges(labels, valid, size):
 
 
 def _f1(truth, prediction, disc):
-    """F1 of two outlines, uint8 images of 0 and 255, that agree within a disc."""
+    """Return the F1 of two outlines, uint8 images of 0 and 255, that match within a disc."""
     found = _share_near(prediction, truth, disc), _share_near(truth, prediction, disc)
     return 2 * found[0] * found[1] / (sum(found) or 1.0)
 
@@ -52,7 +52,7 @@ def _share_near(outline, other, disc):
     x, y, width, height = cv2.boundingRect(outline)
     if not width:
         return 0.0
-    # What is farther away does not matter.
+    # Pixels farther away do not matter.
     margin = disc.shape[0] // 2
     around = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
     outline, near = outline[around], cv2.dilate(other[around], disc)

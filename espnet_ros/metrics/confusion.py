@@ -1,4 +1,4 @@
-"""Confusion matrix, and what it says: intersection over union per class and per category, accuracies."""
+"""Confusion matrix, and the intersection over union and accuracies computed from it."""
 import numpy as np
 
 from espnet_ros.labels import CATEGORIES
@@ -7,7 +7,7 @@ from espnet_ros.labels import CATEGORIES
 def count_pixels(truth, prediction, size):
     """Count pixels by ground truth and prediction: int64 [size + 1, size + 1].
 
-    truth, prediction: integer arrays of one shape with values 0..255; what lies outside 0..size-1 is unlabeled and
+    truth, prediction: integer arrays of one shape with values 0..255; values outside 0..size-1 are unlabeled and
     counted in the last row or column.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
@@ -28,8 +28,8 @@ def iou(confusion):
 
     confusion: [size, size + 1] as from `confusion_matrix`; the last column counts as false negatives, so unlabeled
     predictions cost, while unlabeled ground truth does not (Cityscapes' rule). With the row of unlabeled ground
-    truth, [size + 1, size + 1] as from `count_pixels`, what is predicted there counts as false positives (the rule of
-    ESPNet's authors on CamVid).
+    truth, [size + 1, size + 1] as from `count_pixels`, predictions there count as false positives (the rule of ESPNet's
+    authors on CamVid).
     """
     size = confusion.shape[1] - 1
     hit = np.diag(confusion[:, :size]).astype(np.float64)
@@ -39,9 +39,9 @@ def iou(confusion):
 
 
 def class_accuracy(confusion):
-    """Share of each class's pixels that are found: float [size], NaN where the ground truth has none.
+    """Recall of each class's pixels: float [size], NaN where the ground truth has none.
 
-    confusion: as for `iou`. Its mean is what ESPNet's authors call class average.
+    confusion: as for `iou`. ESPNet's authors call its mean class average.
     """
     size = confusion.shape[1] - 1
     pixels = confusion[:size].sum(1)
@@ -50,21 +50,21 @@ def class_accuracy(confusion):
 
 
 def pixel_accuracy(confusion):
-    """Share of the labeled pixels that are right, a float; NaN when there are none. confusion: as for `iou`."""
+    """Share of the labeled pixels that are correct, a float; NaN if there are none. confusion: as for `iou`."""
     size = confusion.shape[1] - 1
     pixels = confusion[:size].sum()
     return float(np.trace(confusion[:, :size]) / pixels) if pixels else float('nan')
 
 
 def mean(values):
-    """Mean of the values that are not NaN, a float; NaN when all are."""
+    """Mean of the values that are not NaN, a float; NaN if all are."""
     values = np.asarray(values, np.float64)
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else float('nan')
 
 
 def mean_iou(confusion):
-    """Mean of `iou` over the classes that occur; NaN when none does."""
+    """Mean of `iou` over the classes that occur; NaN if none does."""
     return mean(iou(confusion))
 
 
@@ -78,7 +78,7 @@ def category_confusion(confusion, label_set):
     rows, columns = confusion.shape
     categories = len(CATEGORIES) - 1
     table = label_set.category_table()[:columns - 1].astype(np.int64)
-    place = np.append(np.where(table > 0, table - 1, categories), categories)
+    index = np.append(np.where(table > 0, table - 1, categories), categories)
     result = np.zeros((categories + 1, categories + 1), np.int64)
-    np.add.at(result, (place[:rows, None], place[None]), confusion)
+    np.add.at(result, (index[:rows, None], index[None]), confusion)
     return result[:categories + rows - columns + 1]

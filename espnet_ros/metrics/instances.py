@@ -16,27 +16,28 @@ _OBJECT_CATEGORIES = tuple(sorted({row.category for row in OBJECTS.values()}))
 
 
 def count_objects(comparison, instances, labels):
-    """Return what is found of each object: a list of [labelId, pixels, those of its class, those of its category].
+    """Return the predicted pixels of each object: a list of [labelId, pixels, pixels predicted as its class, pixels
+    predicted as its category].
 
     comparison: scoring.Comparison. instances: uint16 [H, W] (see labels.instances). labels: the prediction, uint8
-    [H, W], places in comparison.label_set.
+    [H, W], indices in comparison.label_set.
     """
     inside = instances > PER_LABEL
     values, objects, pixels = np.unique(instances[inside], return_inverse=True, return_counts=True)
     predicted, classes = labels[inside], values // PER_LABEL
     categories = np.append(comparison.label_set.category_table()[:comparison.size], 0)[predicted]
-    right = np.array([_EVALUATED[i].train_id if i in _EVALUATED else comparison.size for i in classes], np.int64)
-    wanted = np.array([OBJECTS[i].category for i in classes], np.int64)
+    true_classes = np.array([_EVALUATED[i].train_id if i in _EVALUATED else comparison.size for i in classes], np.int64)
+    true_categories = np.array([OBJECTS[i].category for i in classes], np.int64)
     found = [np.bincount(objects, hits, len(values)).astype(int) for hits in (
-        predicted == right[objects], categories == wanted[objects])] if len(values) else [[], []]
+        predicted == true_classes[objects], categories == true_categories[objects])] if len(values) else [[], []]
     if not has_classes(comparison.label_set, comparison.by_class):
         found[0] = [0] * len(values)
-    return [[int(i), int(size), int(same), int(alike)]
-            for i, size, same, alike in zip(classes, pixels, *found) if i in _EVALUATED]
+    return [[int(i), int(size), int(in_class), int(in_category)]
+            for i, size, in_class, in_category in zip(classes, pixels, *found) if i in _EVALUATED]
 
 
 def has_classes(label_set, by_class):
-    """Whether the classes that are compared are those of Cityscapes, so that objects have one."""
+    """Whether the compared classes are those of Cityscapes, so that objects have one."""
     return by_class and label_set.classes == CITYSCAPES.classes
 
 
@@ -52,19 +53,19 @@ class ObjectScores:
         self._categories = {CATEGORIES[i]: np.zeros(2) for i in _OBJECT_CATEGORIES}
 
     def add(self, objects, confusion):
-        """Add what `count_objects` found in a frame, and the frame's confusion matrix as metrics.count_pixels."""
+        """Add the result of `count_objects` for a frame, and the frame's confusion matrix as from count_pixels."""
         self.frames += 1
         self._confusion += confusion
-        for label, pixels, same, alike in objects:
+        for label, pixels, in_class, in_category in objects:
             row = _EVALUATED[label]
             weight = AVERAGE_PIXELS[row.name] / pixels
-            self._classes[row.name] += weight * same, weight * (pixels - same)
-            self._categories[CATEGORIES[row.category]] += weight * alike, weight * (pixels - alike)
+            self._classes[row.name] += weight * in_class, weight * (pixels - in_class)
+            self._categories[CATEGORIES[row.category]] += weight * in_category, weight * (pixels - in_category)
 
     def class_scores(self, rows):
         """Return the iIoU of each class: dict by name, NaN where it has none.
 
-        rows: takes the rows of a confusion matrix that the protocol counts.
+        rows: function that selects the rows of a confusion matrix that the protocol counts.
         """
         names = self._label_set.names if self._by_class else ()
         if not self.frames or not has_classes(self._label_set, self._by_class):
@@ -80,7 +81,7 @@ class ObjectScores:
 
 
 def _scores(names, weighted, confusion):
-    """iIoU by name: weighted pixels found and missed, and what is falsely predicted, which belongs to no object."""
+    """Return the iIoU by name, from weighted true positives and false negatives and from false positives."""
     false = confusion[:, :-1].sum(0) - np.diag(confusion[:, :-1])  # of the predicted class, whatever the ground truth
     scores = {}
     for i, name in enumerate(names):
@@ -90,6 +91,6 @@ def _scores(names, weighted, confusion):
     return scores
 
 
-def average(scores):
+def mean_score(scores):
     """Mean of a dict's values without its NaNs."""
     return mean(list(scores.values()))

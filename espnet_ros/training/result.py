@@ -45,7 +45,7 @@ def evaluated(path, card, dataset, report, watch=lambda progress: None):
     frames = DatasetFrames(dataset, card.label_set)
     setup = Setup(str(path), card.input_width, card.input_height, 'torch', 'auto', 'fp32', (frames,),
                   tuple(compare_labels(card.label_set, [frames.label_set])), 'cityscapes', True)
-    statistics = evaluate(setup, report, InProcess, restart=True, watch=watch)
+    statistics = evaluate(setup, report, InProcess, restart=True, on_progress=watch)
     return {'class mIOU': percent(statistics.class_miou), 'category mIOU': percent(statistics.category_miou),
             'class IoU': dict(zip(card.label_set.names, map(percent, statistics.class_iou))),
             'category IoU': dict(zip(CATEGORIES[1:], map(percent, statistics.category_iou)))}

@@ -146,8 +146,8 @@ def test_sqlite_cut_off_gives_its_beginning(tmp_path):
             complete = [frame for frame in bag if frame.truth is not None]
             check_frames(complete, range(len(complete)))
             assert 60 * share - 8 <= len(complete) <= 60 * share
-            assert bag.problems[0].startswith("'bag.db3' was cut off and ends at byte {} of {}; its last whole "
-                                              'message is of 170000000'.format(cut, size))
+            assert bag.problems[0].startswith("'bag.db3' was cut off and ends at byte {} of {}; its last complete "
+                                              'message is from 170000000'.format(cut, size))
 
 
 def test_sqlite_cut_off_below_the_upper_levels_of_its_tree(tmp_path):
@@ -241,7 +241,7 @@ def test_a_damaged_file_among_split_ones_costs_only_its_own(tmp_path):
     (folder / 'metadata.yaml').write_text(
         'rosbag2_bagfile_information: {message_count: 27, relative_file_paths: [split_0.mcap, split_1.mcap, '
         'split_2.mcap, split_3.mcap]}')
-    with pytest.raises(SourceError, match="split_1.mcap': it is no MCAP file"):
+    with pytest.raises(SourceError, match="split_1.mcap': it is not an MCAP file"):
         open_bag(folder / 'split_1.mcap')
     with open_bag(folder) as bag:
         check_frames(bag, [0, 1, 2, 3, 8, 9, 10, 11])

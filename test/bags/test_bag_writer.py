@@ -128,7 +128,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, datasets, settings, err
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / 'bag').write_text('mine')
-    with pytest.raises(ParameterError, match="'.*bag' is there already"):
+    with pytest.raises(ParameterError, match="'.*bag' already exists"):
         write_bag(tmp_path / 'bag', [Numbers(1)])
     with pytest.raises(ParameterError, match="cannot write '.*bag/inside'"):
         write_bag(tmp_path / 'bag' / 'inside', [Numbers(1)])
@@ -149,7 +149,7 @@ def test_camvid_val_survives(shared, tmp_path):
 
 @pytest.mark.parametrize('camera', ['left cam', 'left', '//', '/1', '/a//b', '/a?'])
 def test_a_camera_that_is_no_namespace_is_refused(tmp_path, camera):
-    with pytest.raises(ParameterError, match='is no namespace of topics, such as /camera'):
+    with pytest.raises(ParameterError, match='is not a topic namespace such as /camera'):
         write_bag(tmp_path / 'bag', [Numbers(1)], BagSettings(camera))
     assert not (tmp_path / 'bag').exists()
 

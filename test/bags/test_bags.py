@@ -24,7 +24,7 @@ from bag_maker import (
 )
 from rosbags.rosbag2 import CompressionMode
 
-from espnet_ros.bags import reader as bags
+from espnet_ros.bags import buffer
 from espnet_ros.bags.reader import open_bag
 from espnet_ros.datasets import ground_truth
 from espnet_ros.errors import LabelError, ParameterError, SourceError
@@ -140,8 +140,8 @@ def test_the_user_says_what_the_ground_truth_means(tmp_path):
     with open_bag(tmp_path / 'bag') as bag:
         frame, = bag
         assert frame.truth is None and bag.label_set is None and bag.streams[0].labeled == 0
-        assert bag.problems == ('the ground truth on /camera/ground_truth is not used: neither the bag, on '
-                                '/camera/ground_truth/label_map, nor the user says what it means',)
+        assert bag.problems == ('the ground truth on /camera/ground_truth is not used: its label set is given '
+                                'neither in the bag, on /camera/ground_truth/label_map, nor by the user',)
     with open_bag(tmp_path / 'bag', truth=ground_truth('camvid', CATEGORY_SET)) as bag:
         frame, = bag
         table = np.append(CAMVID.category_table()[:255], 255).astype(np.uint8)
@@ -197,8 +197,8 @@ def test_truth_that_never_matches_is_explained(tmp_path):
     with open_bag(tmp_path / 'bag') as bag:
         assert [frame.truth for frame in bag] == [None] * 3
         assert bag.problems[0] == (
-            'no stamp of the ground truth on /camera/ground_truth is that of an image on /camera/image_raw; the '
-            'closest two are 0.003000 s apart, but only equal ones match')
+            'no ground truth on /camera/ground_truth has the stamp of an image on /camera/image_raw; the '
+            'closest two are 0.003000 s apart, but stamps must be equal')
 
 
 def test_frames_without_truth_are_frames(tmp_path):
@@ -297,7 +297,7 @@ def test_stamps_out_of_order_are_put_in_order(tmp_path):
 
 
 def test_truth_that_was_added_at_the_end_waits_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(bags, 'BUFFER_BYTES', 6000)  # two images
+    monkeypatch.setattr(buffer, 'BUFFER_BYTES', 6000)  # two images
     with BagMaker(tmp_path / 'bag') as bag:
         bag.text('/camera/ground_truth/label_map', LABEL_MAP)
         for number in range(12):

@@ -8,11 +8,6 @@ from espnet_ros import cli
 from espnet_ros.bags.reader import open_bag
 
 
-@pytest.fixture(autouse=True)
-def known(monkeypatch):
-    monkeypatch.setitem(cli.COMMANDS, 'bag', 'make evaluation bags, look into bags')
-
-
 def run(*arguments):
     return cli.main(['bag', *map(str, arguments)])
 

@@ -76,7 +76,8 @@ def test_what_is_wrong_is_named(camvid_folder):
     with pytest.raises(LabelError, match="the label image '.*valannot/a.png' holds the value 12 in 48 pixels"):
         dataset[0]
     write(labels, np.zeros((6, 8, 3), np.uint8))
-    with pytest.raises(LabelError, match="the label image '.*valannot/a.png' is a color image, but camvid is known"):
+    with pytest.raises(LabelError, match="the label image '.*valannot/a.png' is a color image, but the labels of "
+                                         'camvid are values'):
         dataset[0]
     for content in (b'', b'no image', cv2.imencode('.jpg', IMAGE)[1].tobytes(),
                     cv2.imencode('.png', np.zeros((6, 8), np.uint8))[1].tobytes()[:-3]):
@@ -213,7 +214,7 @@ def test_folder(tmp_path):
 
 
 @pytest.mark.parametrize('spec, sentence', [
-    ('', "'' names no dataset; it begins with camvid, cityscapes"),
+    ('', "'' is not a dataset; it must begin with camvid, cityscapes"),
     ('coco:/x', "'coco:/x' is not a dataset"),
     ('camvid:/x', "the dataset 'camvid:/x' does not have the form camvid:FOLDER:SPLIT"),
     ('camvid::val', 'does not have the form camvid:FOLDER:SPLIT'),

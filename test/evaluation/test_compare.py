@@ -46,7 +46,7 @@ def test_scores_are_those_of_the_evaluations_and_the_worse_is_worse(tmp_path):
     found = compare(a, b)
     assert found.frames == 40
     for name, key in (('category mIOU', 'averageScoreCategories'), ('class mIOU', 'averageScoreClasses'),
-                      ('pixels right', 'pixelAccuracy'), ('boundary F1', 'boundaryF1')):
+                      ('pixel accuracy', 'pixelAccuracy'), ('boundary F1', 'boundaryF1')):
         d = by_name(found)[name]
         for value, folder in ((d.a, a), (d.b, b)):
             assert value == pytest.approx(json.loads((folder / 'metrics.json').read_text())[key])
@@ -73,7 +73,7 @@ def test_the_interval_is_that_of_a_bootstrap_by_hand(tmp_path):
         chosen = random.integers(0, 12, 12)
         (x, y), (u, v) = right[0][chosen].sum(0), right[1][chosen].sum(0)
         drawn.append(u / v - x / y)
-    found = by_name(compare(a, b, draws=4000))['pixels right']
+    found = by_name(compare(a, b, draws=4000))['pixel accuracy']
     assert found.low == pytest.approx(np.percentile(drawn, 2.5), abs=0.004)
     assert found.high == pytest.approx(np.percentile(drawn, 97.5), abs=0.004)
     assert compare(a, b).differences == compare(a, b).differences  # always the same draws
@@ -100,7 +100,7 @@ def test_what_cannot_be_compared_is_one_sentence(tmp_path):
         compare(a, evaluation(tmp_path / 'b', 0.1, protocol='authors'))
     with pytest.raises(ParameterError, match='no labeled frame in common'):
         compare(a, evaluation(tmp_path / 'c', 0.1, stamps=range(100, 103)))
-    with pytest.raises(ParameterError, match='is no finished evaluation'):
+    with pytest.raises(ParameterError, match='is not a finished evaluation'):
         compare(a, tmp_path / 'nothing')
 
 

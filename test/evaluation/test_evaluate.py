@@ -54,7 +54,7 @@ class Interrupted:
 def test_the_folder_holds_what_was_measured(tmp_path):
     setup = setup_for(tmp_path, count=8)
     steps = []
-    statistics = evaluate(setup, tmp_path / 'out', InProcess, watch=lambda p: steps.append((p.frames, p.total)))
+    statistics = evaluate(setup, tmp_path / 'out', InProcess, on_progress=lambda p: steps.append((p.frames, p.total)))
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
         'confusion.csv', 'frames.jsonl', 'metrics.json', 'progress.jsonl', 'report.html']
     records = list(read_frames(tmp_path / 'out'))
@@ -99,7 +99,7 @@ def test_an_interrupted_evaluation_resumes_to_the_same_end(whole, tmp_path, step
     assert len(list(read_frames(tmp_path / 'parts'))) == steps
     assert not (tmp_path / 'parts' / 'report.html').exists()
     begun = []
-    evaluate(setup, tmp_path / 'parts', InProcess, watch=lambda p: begun.append(p.frames))
+    evaluate(setup, tmp_path / 'parts', InProcess, on_progress=lambda p: begun.append(p.frames))
     assert begun[0] == steps and lasting(tmp_path / 'parts') == lasting(expected)
 
 

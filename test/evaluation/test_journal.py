@@ -5,7 +5,7 @@ import pytest
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.journal import FRAMES, PROGRESS, Journal, read_frames
-from espnet_ros.evaluation.offline import Done, Task
+from espnet_ros.evaluation.offline import Task, TaskResult
 
 CONFIGURATION = {'model': 'm', 'input': (96, 64)}
 
@@ -15,7 +15,7 @@ def record(stamp, bag=0, topic='/a'):
 
 
 def done(start, stop, problems=(), bag=0):
-    return Done(Task(bag, start, stop), [record(n, bag) for n in range(start, stop)], problems)
+    return TaskResult(Task(bag, start, stop), [record(n, bag) for n in range(start, stop)], problems)
 
 
 def test_it_knows_what_is_left(tmp_path):
@@ -24,7 +24,7 @@ def test_it_knows_what_is_left(tmp_path):
         journal.add(done(1, 3))
         assert journal.remaining([5, 0, 3]) == [Task(0, 0, 1), Task(0, 3, 5), Task(2, 0, 3)]
         journal.add(done(0, 3, bag=2))
-        journal.add(Done(Task(0, 3, 5), [], ('two images are broken',)))
+        journal.add(TaskResult(Task(0, 3, 5), [], ('two images are broken',)))
         journal.add(done(0, 1))
         assert journal.remaining([5, 0, 3]) == [] and journal.frames == 6
 
@@ -32,12 +32,12 @@ def test_it_knows_what_is_left(tmp_path):
 def test_another_session_goes_on(tmp_path):
     with Journal(tmp_path, CONFIGURATION) as journal:
         for stop in range(1, 4):  # as frame after frame is evaluated
-            journal.add(Done(Task(0, 0, stop), [record(stop)], ('a problem',) * (stop > 1)))
+            journal.add(TaskResult(Task(0, 0, stop), [record(stop)], ('a problem',) * (stop > 1)))
         journal.add_session({'seconds': 1.5})
     with Journal(tmp_path, CONFIGURATION) as journal:
         assert journal.remaining([5]) == [Task(0, 3, 5)]
         assert (journal.frames, journal.problems, journal.sessions) == (3, ['a problem'], [{'seconds': 1.5}])
-        assert journal.add(Done(Task(0, 3, 5), [record(3), record(4)], ())) == [record(4)]  # 3 is known
+        assert journal.add(TaskResult(Task(0, 3, 5), [record(3), record(4)], ())) == [record(4)]  # 3 is known
     assert [r['stamp'] for r in read_frames(tmp_path)] == [1, 2, 3, 4]
 
 
@@ -54,9 +54,9 @@ def test_sorted_it_is_the_same_whoever_was_first(tmp_path):
         with Journal(tmp_path / name, CONFIGURATION) as journal:
             for start in order:
                 journal.add(done(start, start + 2))
-            journal.add(Done(Task(1, 0, 2), [record(0, 1, '/b'), record(0, 1, '/a')], ()))
+            journal.add(TaskResult(Task(1, 0, 2), [record(0, 1, '/b'), record(0, 1, '/a')], ()))
             journal.sort()
-            journal.add(Done(Task(2, 0, 1), [record(0, 2)], ()))  # it can go on
+            journal.add(TaskResult(Task(2, 0, 1), [record(0, 2)], ()))  # it can go on
         texts.append((tmp_path / name / FRAMES).read_text())
     assert texts[0] == texts[1] and texts[0].count('\n') == 9
     assert sorted(p.name for p in (tmp_path / 'b').iterdir()) == [FRAMES, PROGRESS]
@@ -66,7 +66,7 @@ def test_sorted_it_is_the_same_whoever_was_first(tmp_path):
 def test_a_line_that_was_cut_off_is_done_again(tmp_path, cut):
     with Journal(tmp_path, CONFIGURATION) as journal:
         for stop in range(1, 4):
-            journal.add(Done(Task(0, 0, stop), [record(stop - 1)], ()))
+            journal.add(TaskResult(Task(0, 0, stop), [record(stop - 1)], ()))
     content = (tmp_path / FRAMES).read_bytes()
     (tmp_path / FRAMES).write_bytes(content[:-cut])
     with Journal(tmp_path, CONFIGURATION) as journal:

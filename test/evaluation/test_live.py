@@ -13,9 +13,9 @@ from espnet_ros.errors import SourceError
 from espnet_ros.evaluation import live
 from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.journal import read_frames
-from espnet_ros.evaluation.live import ThroughNode, check_node, way
+from espnet_ros.evaluation.live import ThroughNode, check_node, playback_mode
 from espnet_ros.evaluation.offline import Evaluator, Task
-from espnet_ros.evaluation.statistics import FATES
+from espnet_ros.evaluation.statistics import OUTCOMES
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CAMVID
 from espnet_ros.models.card import read_card
@@ -87,14 +87,14 @@ class StandIn:
 def through(setup, rate=None, **settings):
     """Return (ThroughNode, StandIn) for a Setup."""
     player = StandIn(setup, **settings)
-    return ThroughNode(setup._replace(way=way(rate)), player, rate), player
+    return ThroughNode(setup._replace(mode=playback_mode(rate)), player, rate), player
 
 
 def played(node, tasks):
-    """Return the records, and the problems of the last Done but that the machine was loaded."""
+    """Return the records, and the problems of the last TaskResult but that the machine was loaded."""
     parts = list(node.run(tasks))
     return ([record for part in parts for record in part.records],
-            tuple(text for text in parts[-1].problems if not text.startswith('playing took ')))
+            tuple(text for text in parts[-1].problems if not text.startswith('playback took ')))
 
 
 @pytest.mark.parametrize('rate', [None, 1000.0])
@@ -107,7 +107,7 @@ def test_the_results_are_those_of_an_offline_evaluation(tmp_path, rate):
     for record, expected in zip(records, offline):
         assert {k: v for k, v in without_times(record).items() if k != 'age'} == without_times(expected)
     assert node.images == ({'sent': 8, 'answered': 8, 'again': 1} if rate is None else
-                           dict.fromkeys(FATES, 0) | {'sent': 8, 'answered': 8})
+                           dict.fromkeys(OUTCOMES, 0) | {'sent': 8, 'answered': 8})
     assert node.engines == {EngineInfo('torch', 'CPU', 'fp32', 0.0)}
 
 
@@ -126,21 +126,21 @@ def test_images_are_played_when_they_are_due(tmp_path):
 def test_dropped_images_are_counted_and_told_apart(tmp_path):
     setup = setup_for(tmp_path, count=10)
     node, _ = through(setup, 1000.0, dropped=(1, 2, 9))
-    statistics = evaluate(setup._replace(way=way(1000.0)), tmp_path / 'out', lambda s: node)
+    statistics = evaluate(setup._replace(mode=playback_mode(1000.0)), tmp_path / 'out', lambda s: node)
     assert [r['stamp'] for r in read_frames(tmp_path / 'out')] == [stamp_of(n) for n in (0, 3, 4, 5, 6, 7, 8)]
-    assert statistics.images == dict.fromkeys(FATES, 0) | {'sent': 10, 'answered': 7, 'dropped': 3}
+    assert statistics.images == dict.fromkeys(OUTCOMES, 0) | {'sent': 10, 'answered': 7, 'dropped': 3}
     assert statistics.coverage == 0.7 and len(statistics.ages) == 6
     metrics = json.loads((tmp_path / 'out/metrics.json').read_text())
     assert metrics['images'] == statistics.images and metrics['age']['p50'] == statistics.age(50)
-    sentence = '3 of 10 images had no answer: 3 dropped for newer ones by the node'
+    sentence = '3 of 10 images had no answer: 3 dropped by the node for newer ones'
     page = (tmp_path / 'out/report.html').read_text()
     assert sentence in metrics['problems'] and sentence in page
-    assert '10 images sent, 7 answered, 3 dropped for newer ones by the node.' in page and 'age, ms' in page
+    assert '10 images sent, 7 answered, 3 dropped by the node for newer ones.' in page and 'age, ms' in page
 
 
 def test_without_diagnostics_nobody_knows_why(tmp_path):
     node, _ = through(setup_for(tmp_path, count=4), 1000.0, dropped=(1,), counts=False)
-    assert played(node, [Task(0, 0, 4)])[1] == ('1 of 4 images had no answer: 1 without a trace',)
+    assert played(node, [Task(0, 0, 4)])[1] == ('1 of 4 images had no answer: 1 unaccounted for',)
 
 
 def test_a_silent_node_ends_it(tmp_path, monkeypatch):
@@ -152,7 +152,7 @@ def test_a_silent_node_ends_it(tmp_path, monkeypatch):
 
 
 def test_ctrl_c_keeps_what_was_answered_and_the_rest_is_played_later(tmp_path):
-    setup = setup_for(tmp_path, count=8)._replace(way=way(1000.0))
+    setup = setup_for(tmp_path, count=8)._replace(mode=playback_mode(1000.0))
     with pytest.raises(KeyboardInterrupt):
         evaluate(setup, tmp_path / 'out', lambda s: through(s, 1000.0, dropped=(2,), stops_at=5)[0])
     kept = [record['stamp'] for record in read_frames(tmp_path / 'out')]
@@ -203,7 +203,7 @@ def test_long_pauses_and_what_cannot_be_played_in_time_are_told(tmp_path, monkey
     assert len(records) == 3 and '1 pauses between images were longer than 0 s and shortened to that' in problems
     node, player = through(setup_for(tmp_path), 1.0)
     send, player.send = player.send, lambda *image: (time.sleep(0.8), send(*image))
-    assert any(text.startswith('playing took ') for text in list(node.run([Task(0, 0, 3)]))[-1].problems)
+    assert any(text.startswith('playback took ') for text in list(node.run([Task(0, 0, 3)]))[-1].problems)
 
 
 def test_what_waits_for_an_answer_takes_little_memory(tmp_path, monkeypatch):
@@ -211,7 +211,7 @@ def test_what_waits_for_an_answer_takes_little_memory(tmp_path, monkeypatch):
     node, _ = through(setup_for(tmp_path, count=10), 1000.0, dropped=range(9))
     records, problems = played(node, [Task(0, 0, 10)])
     assert [record['stamp'] for record in records] == [stamp_of(9)]
-    assert problems == ('9 of 10 images had no answer: 9 dropped for newer ones by the node',)
+    assert problems == ('9 of 10 images had no answer: 9 dropped by the node for newer ones',)
 
 
 def test_another_way_is_another_evaluation(tmp_path):
@@ -236,8 +236,8 @@ def test_a_node_with_another_model_is_refused(tmp_path):
     card = read_card(setup_for(tmp_path).model)
     check_node(card, (96, 64), Told())
     check_node(card, (96, 64), Told(weights=card.sha256, network_input='96x64'))
-    for told, sentence in ((Told(names=('road', 'sky')), 'labels 2 classes'),
+    for told, sentence in ((Told(names=('road', 'sky')), 'has 2 classes'),
                            (Told(weights='f' * 64), 'runs other weights'),
-                           (Told(network_input='128x64'), 'is 128x64, not 96x64; say so with --width and --height')):
+                           (Told(network_input='128x64'), 'is 128x64, not 96x64; set --width and --height to it')):
         with pytest.raises(SourceError, match=sentence):
             check_node(card, (96, 64), told)

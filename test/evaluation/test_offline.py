@@ -8,7 +8,7 @@ from bag_maker import LABEL_MAP, BagMaker, labels, picture, stamp_of
 from evaluation_rig import setup_for, without_times
 
 from espnet_ros.errors import SourceError
-from espnet_ros.evaluation.offline import Evaluator, Task, Wanted, ahead
+from espnet_ros.evaluation.offline import Evaluator, FrameReference, Task, prefetch
 from espnet_ros.evaluation.scoring import score_frame
 
 
@@ -45,7 +45,7 @@ def test_the_engine_waits_for_nothing_but_itself(evaluator):
     for name in ('prepare', 'infer', 'finish'):
         setattr(segmenter, name, watched(name))
     assert len(list(evaluator.run(Task(0, 0, 5)))) == 6
-    assert threads['prepare'] == {'frames ahead'} and threads['infer'] == {threading.current_thread().name}
+    assert threads['prepare'] == {'prefetch'} and threads['infer'] == {threading.current_thread().name}
     assert not threads['finish'] & (threads['infer'] | threads['prepare'])
 
 
@@ -87,7 +87,7 @@ def test_frames_without_ground_truth_are_timed_and_broken_ones_named(tmp_path):
     assert ['confusion' in record for record in records] == [True, False, True, True]
     assert [part.task.stop for part in parts] == [1, 2, 3, 4, 6]  # never more than what is certain
     assert '2 images on /camera/image_raw cannot be decoded' in parts[-1].problems[0]
-    assert evaluator.draw(Wanted(0, 0, '/camera/image_raw', stamp_of(4))) is not None
+    assert evaluator.draw(FrameReference(0, 0, '/camera/image_raw', stamp_of(4))) is not None
     assert evaluator.setup.sources[0].problems == ()  # what is left out belongs to the task
     # A second run begins afresh.
     assert list(evaluator.run(Task(0, 0, 6)))[-1].problems == parts[-1].problems
@@ -95,7 +95,7 @@ def test_frames_without_ground_truth_are_timed_and_broken_ones_named(tmp_path):
 
 
 def test_a_frame_is_drawn(evaluator):
-    drawn = evaluator.draw(Wanted(0, 1, '/camera/image_raw', stamp_of(3)))
+    drawn = evaluator.draw(FrameReference(0, 1, '/camera/image_raw', stamp_of(3)))
     found = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for _, data in drawn]
     assert [kind for kind, _ in drawn] == ['image/jpeg', 'image/png', 'image/png', 'image/jpeg']
     palette = evaluator.setup.comparisons[0].label_set.palette()[:, ::-1]
@@ -104,7 +104,7 @@ def test_a_frame_is_drawn(evaluator):
     assert np.array_equal(found[1], palette[np.where(truth == 255, 11, truth)])
     assert np.array_equal(found[2], palette[prediction])
     assert found[0].shape == found[3].shape == truth.shape + (3,)
-    assert evaluator.draw(Wanted(0, 4, '/camera/image_raw', stamp_of(3))) is None
+    assert evaluator.draw(FrameReference(0, 4, '/camera/image_raw', stamp_of(3))) is None
 
 
 def test_large_frames_are_drawn_small(tmp_path):
@@ -112,7 +112,7 @@ def test_large_frames_are_drawn_small(tmp_path):
         bag.text('/camera/ground_truth/label_map', LABEL_MAP)
         bag.image('/camera/image_raw', stamp_of(0), picture(0, 1000, 500))
         bag.image('/camera/ground_truth', stamp_of(0), labels(0, 500, 250))
-    drawn = Evaluator(setup_for(tmp_path)).draw(Wanted(0, 0, '/camera/image_raw', stamp_of(0)))
+    drawn = Evaluator(setup_for(tmp_path)).draw(FrameReference(0, 0, '/camera/image_raw', stamp_of(0)))
     for _, data in drawn:
         assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (240, 480, 3)
 
@@ -128,25 +128,25 @@ def counting(log, end=10**9, error=None):
         log.append('closed')
 
 
-def test_ahead_keeps_the_order_and_ends():
+def test_prefetch_keeps_the_order_and_ends():
     log = []
-    assert list(ahead(counting(log, 50))) == list(range(50)) and log[-1] == 'closed'
-    assert list(ahead(counting([], 0))) == []
+    assert list(prefetch(counting(log, 50))) == list(range(50)) and log[-1] == 'closed'
+    assert list(prefetch(counting([], 0))) == []
 
 
-def test_ahead_is_never_far_ahead():
+def test_prefetch_is_never_far_ahead():
     log = []
-    items = ahead(counting(log))
+    items = prefetch(counting(log))
     for n in range(5):
         assert next(items) == n
         assert len(log) <= n + 5  # two wait, one is in the thread's hands, one was just taken
     items.close()
     assert log[-1] == 'closed'
-    assert not any(thread.name == 'frames ahead' for thread in threading.enumerate())
+    assert not any(thread.name == 'prefetch' for thread in threading.enumerate())
 
 
-def test_ahead_hands_on_errors_after_the_items_before_them():
-    items = ahead(counting([], 2, SourceError('it is gone')))
+def test_prefetch_raises_errors_after_the_items_before_them():
+    items = prefetch(counting([], 2, SourceError('it is gone')))
     assert [next(items), next(items)] == [0, 1]
     with pytest.raises(SourceError, match='it is gone'):
         next(items)

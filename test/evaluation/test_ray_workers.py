@@ -8,7 +8,7 @@ from evaluation_rig import setup_for, without_times
 
 from espnet_ros.errors import EngineError, EspnetError
 from espnet_ros.evaluation import ray_workers, workers
-from espnet_ros.evaluation.offline import Task, Wanted
+from espnet_ros.evaluation.offline import FrameReference, Task
 from espnet_ros.evaluation.ray_workers import RayCluster
 
 
@@ -65,7 +65,7 @@ def test_the_results_are_those_of_one_process_though_a_worker_is_killed(tmp_path
     assert sorted(done.task for done in parts) == [Task(0, n, n + 2) for n in range(0, 12, 2)]  # none twice
     records = [without_times(record) for done in sorted(parts) for record in done.records]
     assert records == expected
-    wanted = [Wanted(0, 5, '/camera/image_raw', expected[5]['stamp'])]
+    wanted = [FrameReference(0, 5, '/camera/image_raw', expected[5]['stamp'])]
     assert pool.draw(wanted) == alone.draw(wanted)
     assert {engine.backend for engine in pool.engines} == {'torch'}
 

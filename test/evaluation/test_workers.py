@@ -8,7 +8,7 @@ from evaluation_rig import setup_for, without_times
 
 from espnet_ros.errors import EngineError, EspnetError
 from espnet_ros.evaluation import workers
-from espnet_ros.evaluation.offline import Task, Wanted
+from espnet_ros.evaluation.offline import FrameReference, Task
 
 
 @pytest.fixture(scope='module')
@@ -41,20 +41,20 @@ def test_processes_give_the_same_bit_for_bit_though_one_is_killed(setup, expecte
             if not parts:
                 os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
             parts.append(done)
-        drawn = pool.draw([Wanted(0, 3, '/camera/image_raw', expected[3]['stamp'])])
+        drawn = pool.draw([FrameReference(0, 3, '/camera/image_raw', expected[3]['stamp'])])
     finally:
         pool.close()
     assert sorted(done.task for done in parts) == [Task(0, n, n + 1) for n in range(12)]  # none twice
     assert records_of(parts) == expected
     alone = workers.InProcess(setup)
-    assert drawn == alone.draw([Wanted(0, 3, '/camera/image_raw', expected[3]['stamp'])])
+    assert drawn == alone.draw([FrameReference(0, 3, '/camera/image_raw', expected[3]['stamp'])])
     assert pool.engines and {e.backend for e in pool.engines} == {'torch'}
 
 
 def test_processes_that_never_live_are_an_error(setup, monkeypatch):
     monkeypatch.setattr(workers.concurrent.futures, 'ProcessPoolExecutor', lambda *_: Broken())
     pool = workers.Processes(setup, 2)
-    with pytest.raises(EngineError, match='worker processes end before they have done anything.*memory for 2'):
+    with pytest.raises(EngineError, match='worker processes die before they finish anything.*memory for 2'):
         list(pool.run([Task(0, 0, 12)]))
 
 

@@ -84,7 +84,7 @@ def test_label_table():
     assert label_table(OWN, OWN)[[4, 9, 0]].tolist() == [4, 9, 255]
     assert label_table(OWN, CATEGORY_SET)[[4, 9, 0, 255]].tolist() == [1, 255, 255, 255]
     assert label_table(CITYSCAPES, CAMVID)[[0, 10, 255]].tolist() == [3, 0, 255]
-    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot become those of 'cityscapes'"):
+    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot be converted to 'cityscapes'"):
         label_table(CAMVID, CITYSCAPES)
 
 
@@ -124,10 +124,10 @@ def test_a_mapping_brings_its_own_label_set(mapping, tmp_path):
 
 
 @pytest.mark.parametrize('text, sentence', [
-    ('', 'has the keys label_set, classes'),
-    ('[1]', 'has the keys label_set, classes'),
-    ('label_set: camvid', 'has the keys label_set, classes'),
-    ('label_set: camvid\nclasses: {}\nother: 1', 'has the keys label_set, classes'),
+    ('', 'must have the keys label_set and classes'),
+    ('[1]', 'must have the keys label_set and classes'),
+    ('label_set: camvid', 'must have the keys label_set and classes'),
+    ('label_set: camvid\nclasses: {}\nother: 1', 'must have the keys label_set and classes'),
     ('label_set: camvid\nclasses: {}', 'lists no value and no color'),
     ('label_set: camvid\nclasses: [1]', 'classes maps class names to lists'),
     ('label_set: nothing\nclasses: {}', "no label set is called 'nothing'"),

@@ -49,9 +49,9 @@ def test_more_outputs_than_classes_stand_for_nothing():
 
 
 def test_labels_that_do_not_fit():
-    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot become those of 'cityscapes'"):
+    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot be converted to 'cityscapes'"):
         plan(sources=[(Streets(2, 96, 64), 1.0), (dataset(), 1.0)])
-    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot become those of 'cityscapes'"):
+    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot be converted to 'cityscapes'"):
         plan(sources=[(Streets(2, 96, 64), 1.0)], validation=[dataset()])
     with pytest.raises(LabelError, match="no label set is called 'camvod'"):
         plan({'labels': 'camvod'})

@@ -164,7 +164,7 @@ def test_labels_become_class_indices_of_the_wanted_set():
     assert prepared_labels(CITYSCAPES) == labels[0].tolist()
     assert prepared_labels(CAMVID) == [3, 4, 5, 5, 9, 10, 255]  # road, pavement, tree twice, pedestrian, bicyclist
     assert prepared_labels(CATEGORY_SET) == [0, 0, 3, 3, 5, 5, 255]  # flat is category 1 and the first class
-    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot become those of 'cityscapes'"):
+    with pytest.raises(LabelError, match="labels of the set 'camvid' cannot be converted to 'cityscapes'"):
         PreparedDataset(dataset(), CITYSCAPES, SIZE)
 
 
