@@ -41,14 +41,14 @@ they are resized to it with nearest neighbor. Scores and shares are from 0 to 1.
 With --through-ros the images are published to a segmentation node: latency is then the time from
 publishing an image to receiving its labels. With --rate, a node that is too slow drops images as
 on a robot; coverage, dropped images and the age of the labels show it.
-The exit code is 1 if a limit (--min-..., --max-...) is exceeded."""
+The exit code is 1 if a limit (--min-..., --max-...) is not met."""
 
 CONNECT_SECONDS, BUILD_SECONDS = 60.0, 3600.0
 """Time limits for finding a segmentation node with its model loaded, and for building its engine."""
 
 
 class Limit(typing.NamedTuple):
-    """A limit to a value: its option, the name of the value, and how to get it from Statistics."""
+    """A limit of a value: its option, the name of the value, and how to get it from Statistics."""
 
     option: str
     name: str
@@ -57,7 +57,7 @@ class Limit(typing.NamedTuple):
     note: str = ''
 
     def broken(self, statistics, bound):
-        """Return a sentence if the limit is exceeded, None otherwise; an undefined value exceeds every limit."""
+        """Return a sentence if the limit is not met, None otherwise; an undefined value meets no limit."""
         value = self.value(statistics)
         if value <= bound if self.is_upper else value >= bound:
             return None

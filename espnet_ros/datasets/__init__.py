@@ -14,11 +14,11 @@ __all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTr
 SPECS = """\
 camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot
 cityscapes:FOLDER:SPLIT    train or val below FOLDER/leftImg8bit and FOLDER/gtFine
-mapillary:FOLDER:SPLIT     training or validation; labels become the 7 Cityscapes categories
+mapillary:FOLDER:SPLIT     training or validation; labels are mapped to the 7 Cityscapes categories
 voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation, such as val
 folder:IMAGES:LABELS:MAP   two folders; MAP is a mapping file (.yaml), labelIds, trainIds, camvid or categoryIds
-street:COUNT[:WxH[:SEED]]  synthetic pictures, each of another street
-drive:COUNT[:WxH[:SEED]]   synthetic pictures of one street at 10 Hz
+street:COUNT[:WxH[:SEED]]  synthetic images, each of a different street
+drive:COUNT[:WxH[:SEED]]   synthetic images of one street at 10 Hz
 bag:PATH                   the frames of a bag that have ground truth"""
 """How a dataset is written on a command line or in a YAML file."""
 

@@ -6,7 +6,7 @@ from espnet_ros.scene import Street
 
 
 class Streets(Dataset):
-    """`count` pictures, each of another street; labels are trainIds, every pixel labeled."""
+    """`count` images, each of a different street; labels are trainIds, every pixel is labeled."""
 
     def __init__(self, count, width=1024, height=512, seed=0):
         """seed: that of the first street; the others follow. Raises ParameterError."""
@@ -19,13 +19,13 @@ class Streets(Dataset):
         return self._count
 
     def _read(self, i):
-        # At different times, so that not every picture is taken at the street's beginning.
+        # At different times, so that not every image shows the beginning of its street.
         frame = Street(*self._size, self._seed + i).frame(3.7 * (i % 23))
         return LabeledImage('street_{:06d}'.format(self._seed + i), frame.image, frame.labels)
 
 
 class Drive(Dataset):
-    """`count` pictures of one street at `rate` Hz, as the camera node's `street` shows it; labels are trainIds."""
+    """`count` images of one street at `rate` Hz, as the camera node's `street` shows it; labels are trainIds."""
 
     def __init__(self, count, width=1024, height=512, seed=0, rate=10.0):
         """Raises ParameterError."""
@@ -39,7 +39,7 @@ class Drive(Dataset):
         self.camera_matrix = self._street.camera_matrix
 
     def __getstate__(self):
-        return dict(self.__dict__, _street=None)  # a street cannot be pickled, but built again
+        return dict(self.__dict__, _street=None)  # a street cannot be pickled but is built again
 
     def __len__(self):
         return self._count
@@ -52,4 +52,4 @@ class Drive(Dataset):
 
 def _check_count(count):
     if not 1 <= count <= 10**6:
-        raise ParameterError('{} pictures of a street cannot be made; ask for 1 to 1000000'.format(count))
+        raise ParameterError('cannot generate {} images of a street; the number must be from 1 to 1000000'.format(count))
