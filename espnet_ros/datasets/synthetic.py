@@ -52,4 +52,4 @@ class Drive(Dataset):
 
 def _check_count(count):
     if not 1 <= count <= 10**6:
-        raise ParameterError('cannot generate {} images of a street; the number must be from 1 to 1000000'.format(count))
+        raise ParameterError('{} images of a street cannot be generated; ask for 1 to 1000000'.format(count))
