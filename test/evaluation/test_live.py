@@ -200,14 +200,14 @@ def test_long_pauses_and_what_cannot_be_played_in_time_are_told(tmp_path, monkey
             bag.image('/camera/image_raw', stamp_of(number), picture(number), frame_id='front')
     node, player = through(setup_for(tmp_path), 1.0)
     records, problems = played(node, [Task(0, 0, 3)])
-    assert len(records) == 3 and '1 pauses between images were longer than 0 s and shortened to that' in problems
+    assert len(records) == 3 and '1 pauses between images were longer than 0 s and were shortened to that' in problems
     node, player = through(setup_for(tmp_path), 1.0)
     send, player.send = player.send, lambda *image: (time.sleep(0.8), send(*image))
     assert any(text.startswith('playback took ') for text in list(node.run([Task(0, 0, 3)]))[-1].problems)
 
 
 def test_what_waits_for_an_answer_takes_little_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(live, '_BUFFER_BYTES', 3 * 32 * 24)
+    monkeypatch.setattr(live, '_PENDING_BYTES', 3 * 32 * 24)
     node, _ = through(setup_for(tmp_path, count=10), 1000.0, dropped=range(9))
     records, problems = played(node, [Task(0, 0, 10)])
     assert [record['stamp'] for record in records] == [stamp_of(9)]
