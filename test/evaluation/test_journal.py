@@ -90,7 +90,7 @@ def test_another_evaluation_is_not_touched(tmp_path):
     with Journal(tmp_path, CONFIGURATION) as journal:
         journal.add(done(0, 2))
     before = (tmp_path / FRAMES).read_bytes()
-    with pytest.raises(ParameterError, match='another evaluation; choose another folder with --out, or discard them with'):
+    with pytest.raises(ParameterError, match='another evaluation; choose another folder with --out, or discard them'):
         Journal(tmp_path, {'model': 'other'})
     assert (tmp_path / FRAMES).read_bytes() == before
     with Journal(tmp_path, {'model': 'other'}, restart=True) as journal:
