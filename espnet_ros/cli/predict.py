@@ -14,6 +14,7 @@ from espnet_ros.engine import BACKENDS, PRECISIONS, build_engine
 from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.images import render
 from espnet_ros.images import sources as capture
+from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.segmenter import OUTPUT_SIZES, Segmenter, Timings, input_size
 
 DESCRIPTION = """Segment images and videos. For each image, DIR gets
@@ -47,7 +48,10 @@ def add_arguments(parser):
     add('--confidence-threshold', 'pixels less certain than this, 0 to 1, become unlabeled', type=_share, default=0.0,
         metavar='SHARE')
     add('--alpha', 'opacity of the colors in overlays, 0 to 1', type=_share, default=0.5, metavar='SHARE')
-    parser.add_argument('--legend', action='store_true', help='name the classes in overlays')
+    parser.add_argument('--legend', action='store_true', help='name the classes beside overlays')
+    parser.add_argument('--outlines', action='store_true', help='draw lines between classes in overlays')
+    parser.add_argument('--palette', choices=PALETTES, default='own',
+                        help="colors: the card's own, or color-blind for all kinds of color vision (default: own)")
     parser.add_argument('--every', type=_natural, metavar='N',
                         help='of every Nth video frame, also write what an image gets, to <stem>_frames/<number>_*')
     add('--backend', 'what runs the network', choices=BACKENDS, default='auto')
@@ -118,7 +122,7 @@ class Predictor:
         self.segmenter = segmenter
         self.timings: typing.List[Timings] = []
         self._options = options
-        self._label_set = segmenter.engine.card.label_set
+        self._label_set = PALETTES[options.palette](segmenter.engine.card.label_set)
         self._palette = self._label_set.palette()[:, ::-1]
 
     def image(self, job, bar):
@@ -153,6 +157,8 @@ class Predictor:
         image = self.segmenter.at_output_size(image)
         color = render.colorize(labels, self._palette)
         overlay = render.overlay(image, color, self._options.alpha, labels)
+        if self._options.outlines:
+            overlay = render.outline(overlay, labels)
         if self._options.legend:
             overlay = render.add_legend(overlay, self._label_set)
         return labels, color, overlay

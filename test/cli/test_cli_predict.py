@@ -13,6 +13,7 @@ from espnet_ros.cli.predict import IMAGE_ENDINGS, jobs_for
 from espnet_ros.engine import build_engine
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.images.render import overlay
+from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.segmenter import Segmenter
 
 PALETTE = labels.CAMVID.palette()[:, ::-1]
@@ -96,6 +97,19 @@ def test_uncertain_pixels_become_unlabeled(tiny, segment):
     found = read('predictions/x_labels.png')
     assert 0 < (found == 255).mean() < 1
     np.testing.assert_array_equal(found, segment(image, threshold=0.9))
+
+
+def test_colors_outlines_and_legend(tiny, segment):
+    path = write(pathlib.Path('x.png'), picture())
+    assert main(['predict', path, '--model', tiny, '--palette', 'color-blind', '--outlines', '--legend']) == 0
+    palette = PALETTES['color-blind'](labels.CAMVID).palette()[:, ::-1]
+    found_labels = segment(picture())
+    np.testing.assert_array_equal(read('predictions/x_color.png'), palette[found_labels])
+    overlay = read('predictions/x_overlay.jpg')
+    assert overlay.shape[0] == found_labels.shape[0] and overlay.shape[1] > found_labels.shape[1]
+    edges = found_labels[1:, 1:] != found_labels[:-1, 1:]
+    found = overlay[1:, 1:found_labels.shape[1]].min(2)
+    assert found[edges].mean() > found[~edges].mean() + 40  # white lines, softened by JPEG
 
 
 @pytest.mark.parametrize('image, equal', [

@@ -19,6 +19,7 @@ from espnet_ros.diagnostics.status import (
     output_status,
 )
 from espnet_ros.engine import build_engine
+from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_message
 from espnet_ros.nodes.common.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
 from espnet_ros.nodes.common.parameters import ParameterSet
@@ -71,7 +72,7 @@ class SegmentationNode(LifecycleNode):
             engine = build_engine(card, network, width, height, settings.backend, settings.device, settings.precision,
                                   settings.engine_cache_dir, progress)
             return Segmenter(engine, settings.output_size)
-        self._outputs = Outputs(self, card.label_set)
+        self._outputs = Outputs(self, PALETTES[settings.palette](card.label_set))
         self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
         self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)
         self._worker.enabled = self._enabled

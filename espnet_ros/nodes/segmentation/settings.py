@@ -2,6 +2,7 @@
 import typing
 
 from espnet_ros.engine import BACKENDS, PRECISIONS
+from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.models import DEFAULT
 from espnet_ros.nodes.common.parameters import Rule
 from espnet_ros.segmenter import OUTPUT_SIZES
@@ -18,6 +19,7 @@ class SegmentationParameters(typing.NamedTuple):
     input_width: int = 0
     input_height: int = 0
     output_size: str = 'camera'
+    palette: str = 'own'
     image_transport: str = 'raw'
     image_reliability: str = 'auto'
     autostart: bool = True
@@ -43,6 +45,8 @@ SEGMENTATION_RULES = {
                          fixed=True),
     'output_size': Rule('Resolution of all outputs: that of the camera or of the network.', choices=OUTPUT_SIZES,
                         fixed=True),
+    'palette': Rule('Colors of the classes: own as in the model card, color-blind for all kinds of color vision.',
+                    choices=tuple(PALETTES), fixed=True),
     'image_transport': Rule('raw subscribes to `image`, compressed to `image/compressed`.',
                             choices=('raw', 'compressed'), fixed=True),
     'image_reliability': Rule('Reliability of the image subscription; auto: reliable where the camera offers it.',

@@ -169,3 +169,16 @@ def test_compressed_input_remapped_in_a_namespace(start_rig, small_model):
     rig.fresh('Input')
     assert rig.values('Input')['topic'] == '/cam/image_raw/compressed'
     rig.close()
+
+
+def test_colors_for_all_kinds_of_color_vision(start_rig, small_model):
+    from sensor_msgs.msg import Image
+
+    from espnet_ros.labels.palettes import PALETTES
+    rig = start_rig('model:={}'.format(small_model), 'palette:=color-blind')
+    colors = rig.collect(Image, 'color')
+    answer = rig.ask(bgr8(picture()), colors)
+    label_set = PALETTES['color-blind'](models.find(small_model).card.label_set)
+    want = label_set.palette()[expected(small_model, picture()).labels]
+    np.testing.assert_array_equal(np.frombuffer(answer.data, np.uint8).reshape(want.shape), want)
+    rig.close()
