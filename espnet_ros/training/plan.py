@@ -85,7 +85,7 @@ def make_plan(settings, sources, validation, group, start=None, name='', workers
     names = [prepared.name for prepared in held_out]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise ParameterError('two datasets to validate on are called {}'.format(twice[0]))
+        raise ParameterError('two validation datasets are called {}'.format(twice[0]))
     architecture = settings.architecture(len(label_set.classes))
     zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     card = ModelCard(
@@ -99,9 +99,10 @@ def make_plan(settings, sources, validation, group, start=None, name='', workers
         steps_of(stage, settings.batch)
     surveys, notes = _look(parts, held_out, label_set, group, workers)
     if group.size > 1 and not (settings.sync_batch_norm and group.can_sync_batch_norm):
-        notes += ('warning: each process normalizes with the batch statistics of its own {} to {} images; {}'.format(
-            settings.batch // group.size, -(-settings.batch // group.size), 'sync_batch_norm is off'
-            if group.can_sync_batch_norm else 'PyTorch synchronizes batch normalization on GPUs only'),)
+        share = ' to '.join(map(str, sorted({settings.batch // group.size, -(-settings.batch // group.size)})))
+        notes += ('warning: each process normalizes with the batch statistics of its own {} images; {}'.format(
+            share, 'sync_batch_norm is off' if group.can_sync_batch_norm else
+            'PyTorch synchronizes batch normalization on GPUs only'),)
     found = surveys[:len(parts)]
     overview = combine(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
     normalization = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)

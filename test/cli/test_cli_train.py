@@ -11,6 +11,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from espnet_ros import models
@@ -27,6 +28,14 @@ def folders(tmp_path, monkeypatch):
     monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'own'))
     monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'cache'))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def threads():
+    """Restores the number of threads of PyTorch, which --threads changes."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='module')

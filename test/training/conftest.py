@@ -1,5 +1,6 @@
-"""A cache folder of its own for each test."""
+"""A cache folder for each test; threads of PyTorch that a test changed are restored."""
 import pytest
+import torch
 
 
 @pytest.fixture(autouse=True)
@@ -8,3 +9,11 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / 'cache'
     monkeypatch.setenv('ESPNET_ROS_CACHE', str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Restores the number of threads."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

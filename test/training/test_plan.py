@@ -177,7 +177,7 @@ def test_nothing_to_train_on():
 
 
 def test_two_datasets_of_one_name_have_one_result():
-    with pytest.raises(ParameterError, match='two datasets to validate on are called twice$'):
+    with pytest.raises(ParameterError, match='two validation datasets are called twice$'):
         plan(validation=[dataset('once'), dataset('twice'), dataset('twice', 3)])
 
 

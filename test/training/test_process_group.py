@@ -151,7 +151,7 @@ def test_a_process_that_was_killed_is_noticed(pair):
 
 SMALL = ('--workers', '0', '--threads', '1', '--name', 'small', '--data', 'street:16:64x64', '--set', 'alpha2=1',
          'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]', 'crop=[64, 64]',
-         'labels=categories', 'batch=8', 'encoder_epochs=3', 'epochs=5', 'learning_rate=0.003')
+         'labels=categories', 'batch=8', 'encoder_epochs=3', 'epochs=2', 'learning_rate=0.003')
 
 
 def losses(folder):
@@ -161,20 +161,16 @@ def losses(folder):
 
 def test_torchrun(tmp_path):
     """Two processes learn almost as one with the whole batch does, from the command line."""
-    threads = torch.get_num_threads()
-    try:
-        assert main(['train', '--out', str(tmp_path / 'one'), *SMALL]) == 0
-    finally:
-        torch.set_num_threads(threads)
+    assert main(['train', '--out', str(tmp_path / 'one'), *SMALL]) == 0
     result = subprocess.run(
         [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_addr', '127.0.0.1',
          '--master_port', free_port(), '-m', 'espnet_ros.cli', 'train', '--out', str(tmp_path / 'two'),
          '--val', 'street:2:64x64:50', *SMALL],
         env=dict(os.environ, GLOO_SOCKET_IFNAME='lo', OMP_NUM_THREADS='1'), timeout=800, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count('batch statistics of its own 4 to 4 images; PyTorch synchronizes batch norm') == 1
+    assert result.stdout.count('batch statistics of its own 4 images; PyTorch synchronizes batch normalization') == 1
     one, two = losses(tmp_path / 'one'), losses(tmp_path / 'two')
-    assert len(one) == len(two) == 8
+    assert len(one) == len(two) == 5
     assert two == pytest.approx(one, rel=0.15)  # not equal, because batch statistics are per process
     assert two[2] < 0.9 * two[0]
     first, second = (read_weights(tmp_path / name / 'small.pth') for name in ('one', 'two'))

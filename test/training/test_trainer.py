@@ -24,12 +24,9 @@ ALONE = ProcessGroup(0, 1, torch.device('cpu'))
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """More than one only wait for each other with networks as small as these."""
-    before = torch.get_num_threads()
+def one_thread(threads):
+    """Several threads would only wait for each other with networks as small as these."""
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def plan(*changes, start=None):
