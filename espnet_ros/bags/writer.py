@@ -91,7 +91,7 @@ class _Messages:
         self._label_map = self._topic(camera + '/ground_truth' + LABEL_MAP, 'std_msgs/msg/String', latched=True)
 
     def write_all(self, datasets, progress):
-        """Write label map and frames; return the number of frames."""
+        """Write the label map and the frames; return the number of frames."""
         self._write(self._label_map, FIRST_STAMP * 10**9, data=set_to_label_map(self._label_set))
         known = label_table(self._label_set, self._label_set) != UNLABELED
         known[UNLABELED] = True

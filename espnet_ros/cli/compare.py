@@ -40,4 +40,4 @@ def _count(text):
     return value
 
 
-_count.__name__ = 'whole number'  # what argparse calls it in its messages
+_count.__name__ = 'integer'  # what argparse calls it in its messages

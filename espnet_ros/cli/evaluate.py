@@ -71,8 +71,8 @@ LIMITS = (
     Limit('min-class-miou', 'class mIOU', lambda s: s.class_miou, False),
     Limit('min-coverage', 'coverage', lambda s: s.coverage, False),
     Limit('max-latency-p95', '95th percentile of the latency in s', lambda s: s.latency(95), True,
-          '; offline, frames are then processed one at a time, without threads that decode and score others beside the '
-          'engine; several --workers or --ray still share the machine'))
+          '; offline, frames are then processed one at a time, without threads that decode and score other frames; '
+          'several --workers, or --ray, still share the machine'))
 
 
 def add_arguments(parser):
@@ -217,7 +217,7 @@ def _player(options):
         player = stack.enter_context(spinning(
             lambda: Player(options.node or '/espnet', nodes.check if nodes else lambda: None)))
         player.connect(CONNECT_SECONDS, BUILD_SECONDS,
-                       lambda text: print('espnet-ros: the node says: ' + text, file=sys.stderr))
+                       lambda text: print('espnet-ros: node: ' + text, file=sys.stderr))
         yield player
 
 
@@ -275,4 +275,4 @@ def _count(text):
 
 
 _share.__name__ = _bound.__name__ = 'number'  # what argparse calls them in its messages
-_count.__name__ = 'whole number'
+_count.__name__ = 'integer'

@@ -27,7 +27,7 @@ class LabeledImage(typing.NamedTuple):
 class Dataset(abc.ABC):
     """Labeled images in a fixed order.
 
-    `name` says what it is; `label_set` what its ids mean. `camera_matrix`: K float64 [3, 3] in pixels, None if unknown.
+    `name`: for messages; `label_set`: of its ids. `camera_matrix`: K float64 [3, 3] in pixels, None if unknown.
     `len(dataset)` counts; `dataset[i]` reads one LabeledImage (SourceError, LabelError name the file); iterating reads
     one after the other. A dataset can be pickled, for worker processes.
     """
@@ -83,7 +83,7 @@ class Pair(typing.NamedTuple):
 
 
 class FileDataset(Dataset):
-    """Images and PNG label images in files; `truth` says what the labels' pixels mean."""
+    """Images and PNG label images in files; `truth` decodes the label images."""
 
     def __init__(self, name, pairs: typing.Sequence[Pair], truth: GroundTruth):
         """Raises SourceError when there are no pairs or label files are missing."""

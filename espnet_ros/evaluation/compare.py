@@ -3,6 +3,7 @@ import json
 import math
 import pathlib
 import typing
+import warnings
 
 import numpy as np
 
@@ -175,7 +176,9 @@ def _differences(frames, names, block, draws, random):
         weights = _weights(count, block, min(_AT_A_TIME, draws - start), random)
         drawn.append(_scores(frames[1], weights, names, both) - _scores(frames[0], weights, names, both))
     margin = 50 * (1 - CONFIDENCE)
-    low, high = _percentiles(np.concatenate(drawn), (margin, 100 - margin))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)  # scores without a value in any draw, which stay NaN
+        low, high = np.nanpercentile(np.concatenate(drawn), (margin, 100 - margin), axis=0)
     return tuple(Difference(title, float(a), float(b), float(start), float(end), 'ms' if title == _LATENCY else '%')
                  for title, a, b, start, end in zip(titles, *points, low, high))
 
@@ -210,9 +213,3 @@ def _mean(values):
     known = ~np.isnan(values)
     with np.errstate(divide='ignore', invalid='ignore'):
         return np.where(known, values, 0).sum(1) / known.sum(1)
-
-
-def _percentiles(values, percentiles):
-    """Percentiles of each column without its NaNs, NaN where there is nothing else."""
-    columns = [column[~np.isnan(column)] for column in values.T]
-    return np.array([np.percentile(c, percentiles) if c.size else len(percentiles) * [np.nan] for c in columns]).T

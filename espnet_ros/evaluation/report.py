@@ -30,27 +30,6 @@ class WorstFrame(typing.NamedTuple):
     pictures: FramePictures | None
 
 
-class Cell(typing.NamedTuple):
-    """A cell of the confusion matrix; share: of the row's pixels. title: tooltip."""
-
-    share: float
-    title: str
-
-
-class MatrixRow(typing.NamedTuple):
-    """A class of the ground truth and its cells."""
-
-    name: str
-    cells: tuple[Cell, ...]
-
-
-class Matrix(typing.NamedTuple):
-    """The confusion matrix; names: of its columns."""
-
-    names: tuple[str, ...]
-    rows: tuple[MatrixRow, ...]
-
-
 class Row(typing.NamedTuple):
     """A class or category in a table; scores from 0 to 1, None or NaN where undefined."""
 
@@ -149,12 +128,13 @@ def _category_rows(statistics, metrics):
 
 
 def _matrix(statistics):
+    """Return the names of the columns and the rows of the confusion matrix: (name, [(share of the row, tooltip)])."""
     names = (*statistics.label_set.names, 'unlabeled')
     rows = statistics.confusion[:len(names) if statistics.protocol == 'authors' else -1]
     shares = rows / np.maximum(1, rows.sum(1, keepdims=True))
-    return Matrix(names, tuple(MatrixRow(truth, tuple(
-        Cell(share, '{} predicted as {}: {} pixels, {} %'.format(truth, name, pixels, percent(share)))
-        for name, pixels, share in zip(names, *row))) for truth, *row in zip(names, rows, shares)))
+    return names, [(truth, [
+        (share, '{} predicted as {}: {} pixels, {} %'.format(truth, name, pixels, percent(share)))
+        for name, pixels, share in zip(names, *row)]) for truth, *row in zip(names, rows, shares)]
 
 
 def _facts(metrics):

@@ -148,7 +148,7 @@ def _evaluator(setup):
 
 
 def _run(evaluator, task):
-    """Return the TaskResult of a whole Task, and the engine."""
+    """Return the TaskResult of a complete Task, and the EngineInfo."""
     parts = list(evaluator.run(task))
     records = [record for part in parts for record in part.records]
     return TaskResult(task, records, parts[-1].problems), _lasting(evaluator.describe())

@@ -1,4 +1,4 @@
-"""The label map: a label set as JSON, as ~/label_map publishes it and bags hold it beside their ground truth."""
+"""The label map: a label set as JSON, published on ~/label_map and stored in bags with their ground truth."""
 import json
 
 from espnet_ros.errors import LabelError, quoted

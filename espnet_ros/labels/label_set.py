@@ -110,7 +110,7 @@ def _label_class(entry, where):
     if unknown:
         raise LabelError('{}: a class has no key {}'.format(where, reprlib.repr(sorted(map(str, unknown))[0])))
     if not _is_byte(entry.get('id')) or entry['id'] == UNLABELED:
-        raise LabelError('{}: class id {} must be a whole number 0..254 (255 means unlabeled)'.format(
+        raise LabelError('{}: class id {} must be an integer 0..254 (255 means unlabeled)'.format(
             where, reprlib.repr(entry.get('id'))))
     if not isinstance(entry.get('name'), str) or not entry['name']:
         raise LabelError('{}: class {} needs a name'.format(where, entry['id']))
@@ -120,6 +120,6 @@ def _label_class(entry, where):
             where, reprlib.repr(entry['name']), reprlib.repr(category), ', '.join(CATEGORIES)))
     color = entry.get('color')
     if not isinstance(color, list) or len(color) != 3 or not all(_is_byte(v) for v in color):
-        raise LabelError('{}: class {} needs a color [R, G, B] of whole numbers 0..255, not {}'.format(
+        raise LabelError('{}: class {} needs a color [R, G, B] of integers 0..255, not {}'.format(
             where, reprlib.repr(entry['name']), reprlib.repr(color)))
     return LabelClass(entry['id'], entry['name'], CATEGORIES.index(category), tuple(color))

@@ -30,7 +30,7 @@ KINDS = ('ids', 'labelIds', 'trainIds', 'camvid', 'categoryIds', 'color')
 class GroundTruth(typing.NamedTuple):
     """How the pixels of label images encode classes.
 
-    label_set: the classes. table: uint8 [256], the class id that each value stands for, 255 where unlabeled. known:
+    label_set: the classes. table: uint8 [256], the class id of each value, 255 where unlabeled. known:
     bool [256], the values that may occur. colors: class id (or 255) by color (R, G, B); empty if color images are
     not accepted. rest: whether colors that are not listed are unlabeled as well.
     """
@@ -89,7 +89,7 @@ def ground_truth(kind, label_set=None):
     if kind in ('ids', 'color') and label_set is None:
         raise LabelError("ground truth '{}' needs a label set, one of {} or a YAML file".format(
             kind, ', '.join(sorted(LABEL_SETS))))
-    return translated(_BY_KIND[kind](label_set), label_set)
+    return translated(_ENCODINGS[kind](label_set), label_set)
 
 
 def translated(truth, label_set):
@@ -124,8 +124,8 @@ def label_table(source, target):
 def read_mapping(path):
     """Return the GroundTruth in a mapping file. Raises LabelError.
 
-    The YAML file holds `label_set` (a name, a YAML file beside it, or the set itself), `classes`, from class names to
-    lists of values 0..255 or colors [R, G, B], and optionally `unlabeled`, a list of what has no class, and
+    The YAML file holds `label_set` (a name, a YAML file in the same folder, or the set itself), `classes`, from class
+    names to lists of values 0..255 or colors [R, G, B], and optionally `unlabeled`, a list of what has no class, and
     `rest: unlabeled` for everything that is not listed.
     """
     where = "the mapping file '{}'".format(path)
@@ -207,7 +207,7 @@ def _palette(label_set):
     colors.update({c.color: c.id for c in label_set.classes})
     shared = len(label_set.classes) - len({c.color for c in label_set.classes})
     if shared:
-        raise LabelError("classes of '{}' share a color; a mapping file says what each means".format(label_set.name))
+        raise LabelError("classes of '{}' share a color; write a mapping file that defines each".format(label_set.name))
     return GroundTruth(label_set, np.full(256, UNLABELED, np.uint8), np.zeros(256, bool), colors)
 
 
@@ -224,7 +224,7 @@ def _label_ids(_):
     return _from_values(CITYSCAPES, ((v, label_id_to_train_id()[v]) for v in values))
 
 
-_BY_KIND = {
+_ENCODINGS = {
     'ids': _own_ids,
     'labelIds': _label_ids,
     'trainIds': lambda _: _own_ids(CITYSCAPES),

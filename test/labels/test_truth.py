@@ -69,7 +69,7 @@ def test_cityscapes_colors_include_those_that_are_not_evaluated():
 
 def test_classes_of_one_color_cannot_be_told_apart():
     same = LabelSet('same', (LabelClass(0, 'a', 0, (9, 9, 9)), LabelClass(1, 'b', 0, (9, 9, 9))))
-    with pytest.raises(LabelError, match="classes of 'same' share a color; a mapping file says"):
+    with pytest.raises(LabelError, match="classes of 'same' share a color; write a mapping file"):
         ground_truth('color', same)
 
 

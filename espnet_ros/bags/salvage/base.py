@@ -30,7 +30,7 @@ DECOMPRESSION_ERRORS = (ValueError, RuntimeError, EOFError, OSError, zstd.ZstdEr
 
 
 def cut_off(path, where, time):
-    """Return the sentence about a file that ends too early; time: of its last whole message in ns, or None."""
+    """Return the sentence about a truncated file; time: of its last complete message in ns, or None."""
     last = 'it holds no complete message' if time is None else 'its last complete message is from {}.{:09d} s'.format(
         *divmod(time, 10**9))
     return "'{}' was cut off {}; {}".format(path.name, where, last)

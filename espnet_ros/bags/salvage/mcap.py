@@ -31,7 +31,7 @@ def mcap(path, notes):
             records: typing.Iterable = [(code, content)]
             if code == _CHUNK:
                 try:
-                    data = _chunk(content, whole=not missing)
+                    data = _chunk(content, complete=not missing)
                 except (struct.error, *DECOMPRESSION_ERRORS) as error:
                     if missing:
                         break
@@ -90,18 +90,18 @@ def _records(stream, size):
         stream.seek(at + 9 + length)
 
 
-def _chunk(content, whole):
+def _chunk(content, complete):
     """Return the content of a chunk, decompressed as far as it exists."""
     size, crc, name_size = struct.unpack_from('<QII', content, 16)
     name = content[32:32 + name_size].decode('ascii')
     data = content[40 + name_size:]
     if name:
         if name not in DECOMPRESSORS:
-            raise ValueError('its compression {} is unknown'.format(quoted(name)))
+            raise ValueError('its compression {} is not supported'.format(quoted(name)))
         data = DECOMPRESSORS[name]().decompress(data) if data else b''
-    if whole and len(data) != size:
+    if complete and len(data) != size:
         raise ValueError('it has {} bytes instead of {}'.format(len(data), size))
-    if whole and crc and zlib.crc32(data) != crc:
+    if complete and crc and zlib.crc32(data) != crc:
         raise ValueError('its checksum is wrong')
     return data
 

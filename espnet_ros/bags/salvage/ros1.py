@@ -35,7 +35,7 @@ def ros1(path, notes):
 
 
 def _record(stream, size):
-    """Return (header fields, content, number of missing bytes); the fields are None when not even they are whole."""
+    """Return (header fields, content, number of missing bytes); the fields are None if they are incomplete."""
     length = stream.read(4)
     header = stream.read(min(size, int.from_bytes(length, 'little')))
     content_size = stream.read(4)

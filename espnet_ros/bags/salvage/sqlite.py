@@ -22,8 +22,8 @@ def sqlite3(path, notes):
         for _, row in database.rows(lambda row: len(row) in (4, 5, 6) and _is_topic(row)):
             topics[row[0]] = row[1], row[2]
         time, lost = None, 0
-        for whole, row in database.rows(lambda row: len(row) == 4 and _is_message(row)):
-            if not whole or row[1] not in topics:
+        for complete, row in database.rows(lambda row: len(row) == 4 and _is_message(row)):
+            if not complete or row[1] not in topics:
                 lost += 1
                 continue
             time = row[2]
