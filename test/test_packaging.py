@@ -224,6 +224,26 @@ def test_environment_holds_nothing_but_what_is_locked():
         wanted += [normal(need.name) for need in needs if not need.marker or need.marker.evaluate({'extra': ''})]
 
 
+DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_what_is_there(document):
+    text = document.read_text(encoding='utf-8')
+    paths = re.findall(r'`((?:\.ci|config|docs|espnet_ros|launch|models|requirements|test)/[\w./-]*\w/?)`', text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    links = [link for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text) if '://' not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+    anchors = {'#' + re.sub(r'[^\w -]', '', title).lower().replace(' ', '-')
+               for title in re.findall(r'^#+ (.+)$', text, re.M)}
+    assert set(re.findall(r'\]\((#[^)]+)\)', text)) <= anchors
+    targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.M)
+    assert set(re.findall(r'`?make (\w+)(?=[`\n ]+(?:[#A-Z|]|$)|`)', text)) <= set(targets)
+    commands = {path.stem for path in (ROOT / 'espnet_ros' / 'cli').glob('*.py')}
+    if document.parent == ROOT:
+        assert set(re.findall(r'espnet-ros ([a-z]+)(?= |`|$)', text)) - commands <= {'command'}
+
+
 # What make does, without a network: a stand-in for Python makes the environment and notes what pip is asked to do.
 STAND_IN = """#!/bin/sh
 case "$*" in
