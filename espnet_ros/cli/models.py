@@ -9,9 +9,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from espnet_ros import models
+from espnet_ros.cli import onnx_model
 from espnet_ros.errors import ModelError, printable
 from espnet_ros.models.card import card_to_dict
-from espnet_ros.network import count
+from espnet_ros.network import FAMILIES, count
 
 DESCRIPTION = """Models known by name: those that are shipped with this package, those of ESPNet's
 authors, whose weights are fetched once to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros,
@@ -37,9 +38,11 @@ def add_arguments(parser):
         'add', help='make models of your own known by name', description='Copy model cards and their weights to '
         '$ESPNET_ROS_MODELS, else $XDG_DATA_HOME/espnet_ros/models, else ~/.local/share/espnet_ros/models. From then '
         'on every command and node takes the name that stands in the card.')
-    action.add_argument('cards', metavar='CARD', nargs='+', help='model card (.yaml) with its weights beside it')
+    action.add_argument('cards', metavar='FILE', nargs='+', help='model card (.yaml) with its weights beside it, or '
+                        'an ONNX network (.onnx), which gets a card')
     action.add_argument('--name', default='', help='to know the one model by, other than the one in its card')
     action.add_argument('--replace', action='store_true', help='also in place of another one of that name')
+    onnx_model.add_arguments(action.add_argument_group('ONNX networks', 'what the file does not say itself'))
     action.set_defaults(action=_add, usage_error=action.error)
 
     action = actions.add_parser('remove', help='forget models that were added', description='Delete the copies that '
@@ -76,9 +79,13 @@ def _described(entry):
         'description': card.description, 'state': entry.state, 'card': entry.card_path,
         'weights': entry.weights_path or None, 'label_set': card.label_set.name, 'classes': list(card.label_set.names),
         'input': {'width': card.input_width, 'height': card.input_height},
-        'parameters': card.parameters or count(card.architecture), 'license': card.license,
+        'parameters': card.parameters or _parameters(card), 'license': card.license,
         'source': card.source,
         'results': card.results}
+
+
+def _parameters(card):
+    return count(card.architecture) if card.architecture.family in FAMILIES else 0
 
 
 def _row(model):
@@ -121,7 +128,10 @@ def _add(options):
     if options.name and len(options.cards) != 1:
         options.usage_error('--name goes with one card')
     for path in options.cards:
-        model = models.add(path, options.replace, options.name)
+        if path.endswith('.onnx') and not os.path.isfile(path[:-len('.onnx')] + '.yaml'):
+            model = onnx_model.add(path, options)
+        else:
+            model = models.add(path, options.replace, options.name)
         print('{}: {}'.format(model.card.name, model.weights_path))
 
 

@@ -13,10 +13,12 @@ from espnet_ros import __version__
 from espnet_ros.deploy import OPSET, OPSETS
 from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.deploy.folding import fold
+from espnet_ros.deploy.foreign import wrapped_onnx
 from espnet_ros.deploy.heads import DeconvolutionHead, UpsamplingHead
 from espnet_ros.errors import ModelError, one_line
 from espnet_ros.files import write_file
 from espnet_ros.labels import UNLABELED, label_set_to_dict
+from espnet_ros.models.onnx_file import OnnxNetwork
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.modules import InputFusion, InputReinforcement
 
@@ -44,6 +46,8 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
     with `confidence` there is a second output of that name and shape, the top softmax probability times 255.
     metadata_props say what the model card says. opset: of OPSETS, as far as this PyTorch has it.
     """
+    if isinstance(network, OnnxNetwork):
+        return wrapped_onnx(card, network, width, height, confidence, dtype)
     onnx = _onnx()
     if opset not in OPSETS:
         raise ModelError('opset {!r} is none of {} to {}'.format(opset, OPSETS[0], OPSETS[-1]))

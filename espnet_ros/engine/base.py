@@ -2,7 +2,7 @@
 import abc
 import typing
 
-BACKENDS = ('auto', 'torch', 'openvino', 'tensorrt')
+BACKENDS = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
 
 

@@ -4,10 +4,10 @@ import time
 
 import torch
 
-from espnet_ros.deploy.deploy import deploy
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
-from espnet_ros.engine.verification import compare, example_images, pytorch
+from espnet_ros.engine.reference import examples
+from espnet_ros.engine.verification import compare
 from espnet_ros.errors import EngineError, ModelError, one_line
 from espnet_ros.process import release_freed_memory, return_freed_memory
 
@@ -33,7 +33,7 @@ class OpenVINOEngine(Engine):
         precisions = _precisions(precision, self._openvino)
         return_freed_memory()
         # Before anything else, so that OpenVINO takes the memory that PyTorch gives back.
-        self._examples = _examples(card, network, width, height)
+        self._examples = examples(card, network, width, height)
         release_freed_memory()
         try:
             self._content = onnx_model(card, network, width, height, confidence=True, dtype=torch.float32)
@@ -93,16 +93,6 @@ class OpenVINOEngine(Engine):
         threads = self._request.get_compiled_model().get_property('INFERENCE_NUM_THREADS')
         return EngineInfo('openvino', 'CPU, {} threads'.format(threads), self.precision, self._build_seconds,
                           fallback=self.fallback, choice=self.choice)
-
-
-def _examples(card, network, width, height):
-    """Return pairs of an image and PyTorch's labels and confidence of it. Raises EngineError."""
-    reference = pytorch(deploy(network, card).to(memory_format=torch.channels_last))
-    try:
-        return [(image, reference(image)) for image in example_images(width, height)]
-    except RuntimeError as error:
-        raise EngineError('PyTorch, against which OpenVINO is verified, cannot run {} at {}x{}: {}'.format(
-            card.name, width, height, str(error).splitlines()[0]))
 
 
 def _openvino():

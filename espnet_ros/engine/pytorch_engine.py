@@ -11,6 +11,7 @@ from espnet_ros.deploy.deploy import deploy
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.cuda_graphs import CudaGraphs
 from espnet_ros.errors import EngineError
+from espnet_ros.models.onnx_file import OnnxNetwork
 from espnet_ros.process import keep_freed_memory
 
 _DTYPES = {'fp32': torch.float32, 'fp16': torch.float16, 'bf16': torch.bfloat16}
@@ -26,6 +27,9 @@ class PyTorchEngine(Engine):
         """Move the network to the device and run it once. Raises EngineError."""
         super().__init__(card, width, height)
         began = time.monotonic()
+        if isinstance(network, OnnxNetwork):
+            raise EngineError('{} is an ONNX file: it runs in OpenVINO or ONNX Runtime, not in PyTorch'.format(
+                card.name))
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
         on_cpu = self.device.type == 'cpu'

@@ -17,12 +17,17 @@ def _openvino(*args, **settings):
     return OpenVINOEngine(*args, **settings)
 
 
+def _onnxruntime(*args, **settings):
+    from espnet_ros.engine.onnxruntime_engine import OnnxRuntimeEngine
+    return OnnxRuntimeEngine(*args, **settings)
+
+
 def _tensorrt(*args, **settings):
     from espnet_ros.engine.tensorrt.engine import TensorRTEngine
     return TensorRTEngine(*args, **settings)
 
 
-_ENGINES = {'torch': _torch, 'openvino': _openvino, 'tensorrt': _tensorrt}
+_ENGINES = {'torch': _torch, 'openvino': _openvino, 'onnxruntime': _onnxruntime, 'tensorrt': _tensorrt}
 _NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino', 'onnx')}
 """Modules without which 'auto' does not try an engine."""
 
@@ -42,11 +47,11 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
     Raises ParameterError when backend, device or precision is a name of none.
     """
     check_names(backend, device, precision)
-    names, notes = _candidates(device)
+    names, notes = _suitable(network, *_candidates(device))
     attempts = [(name, device, precision) for name in (names if backend == 'auto' else [backend])]
     if not strict:
         attempts += [(name, device, 'auto') for name in names]
-        attempts += [(name, 'auto', 'auto') for name in _candidates('auto')[0]]
+        attempts += [(name, 'auto', 'auto') for name in _suitable(network, *_candidates('auto'))[0]]
     failures = []
     for name, device_tried, precision_tried in sorted(set(attempts), key=attempts.index):
         try:
@@ -87,6 +92,14 @@ def _candidates(device):
         return [name, 'torch'], notes
     notes.append('{} {} not installed'.format(' and '.join(missing), 'are' if len(missing) > 1 else 'is'))
     return ['torch'], notes
+
+
+def _suitable(network, names, notes):
+    """Return what `_candidates` returns, for an ONNX file without PyTorch."""
+    from espnet_ros.models.onnx_file import OnnxNetwork
+    if not isinstance(network, OnnxNetwork):
+        return names, notes
+    return [name for name in names if name == 'openvino'] + ['onnxruntime'], notes + ['the network is an ONNX file']
 
 
 def _unique(texts):

@@ -5,6 +5,9 @@ from espnet_ros.errors import ModelError
 from espnet_ros.files import write_file
 from espnet_ros.models.card import card_from_dict, card_to_dict, write_card
 from espnet_ros.models.catalog import ADDED, Model, added_directory, available, find
+from espnet_ros.models.onnx_file import FAMILY
+
+_WEIGHTS, _ONNX = '.pth', '.onnx'
 
 
 def add(path, replace=False, name=''):
@@ -30,8 +33,8 @@ def add(path, replace=False, name=''):
             content = stream.read()
     except OSError as error:
         raise ModelError("cannot add the model '{}' to '{}': {}".format(card.name, folder, error.strerror or error))
-    card = card._replace(weights=card.name + '.pth')
-    card_path, weights_path = _paths(card.name)
+    card = card._replace(weights=card.name + (_ONNX if card.architecture.family == FAMILY else _WEIGHTS))
+    card_path, weights_path = (os.path.join(folder, each) for each in (card.name + '.yaml', card.weights))
     write_file(weights_path, content)
     write_card(card, card_path)
     return Model(card, weights_path)
@@ -52,5 +55,5 @@ def remove(name):
 
 
 def _paths(name):
-    """Where the card and the weights of an added model are."""
-    return tuple(os.path.join(added_directory(), name + suffix) for suffix in ('.yaml', '.pth'))
+    """Where the card and the weights of an added model may be."""
+    return tuple(os.path.join(added_directory(), name + suffix) for suffix in ('.yaml', _WEIGHTS, _ONNX))

@@ -1,4 +1,5 @@
 """The model card: what a weights file is, in a YAML file beside it."""
+import functools
 import os
 import re
 import reprlib
@@ -16,6 +17,8 @@ from espnet_ros.labels import (
     label_set_to_dict,
     load_label_set,
 )
+from espnet_ros.models.onnx_file import FAMILY as ONNX
+from espnet_ros.models.onnx_file import onnx_config
 from espnet_ros.network import DEFAULT, configure
 
 SIDES = range(64, 4097, 8)
@@ -76,7 +79,8 @@ def card_from_dict(data, where):
     if type(data['parameters']) is not int or not 0 <= data['parameters'] < 1 << 40:
         raise wrong('parameters must be a whole number, not {}'.format(reprlib.repr(data['parameters'])))
     try:
-        architecture = configure(data['family'], data['architecture'])
+        configured = onnx_config if data['family'] == ONNX else functools.partial(configure, data['family'])
+        architecture = configured(data['architecture'])
         label_set = _label_set(data['label_set'], where)
     except (ModelError, LabelError) as error:
         raise wrong(error)

@@ -7,6 +7,7 @@ from espnet_ros.errors import ModelError
 from espnet_ros.labels import CITYSCAPES, UNLABELED
 from espnet_ros.models.card import ModelCard, read_card
 from espnet_ros.models.checkpoint import MAX_BYTES, load_network, sha256_of
+from espnet_ros.models.onnx_file import MAX_BYTES as ONNX_BYTES
 from espnet_ros.network import FAMILIES, build, configure
 
 DEFAULT = 'camvid-espnet-q8'
@@ -197,7 +198,7 @@ def untrained(family, **fields):
 
 
 def _is_path(path):
-    return os.sep in path or path.endswith(_CARD_SUFFIXES + ('.pth', '.pt')) or os.path.isfile(path)
+    return os.sep in path or path.endswith(_CARD_SUFFIXES + ('.pth', '.pt', '.onnx')) or os.path.isfile(path)
 
 
 def _expand(path):
@@ -258,9 +259,10 @@ def _by_weights(path):
         size = os.path.getsize(path)
     except OSError as error:
         raise ModelError("cannot read the weights '{}': {}".format(path, error.strerror or error))
-    if size > MAX_BYTES:
+    limit = ONNX_BYTES if path.endswith('.onnx') else MAX_BYTES
+    if size > limit:
         raise ModelError("the weights '{}' have {} MB; no ESPNet has more than {}".format(
-            path, size >> 20, MAX_BYTES >> 20))
+            path, size >> 20, limit >> 20))
     actual = sha256_of(path)
     for known in available():
         if known.card.sha256 == actual:

@@ -7,6 +7,8 @@ import re
 
 from espnet_ros.errors import ModelError
 from espnet_ros.files import write_file
+from espnet_ros.models.onnx_file import FAMILY as ONNX
+from espnet_ros.models.onnx_file import load_onnx
 from espnet_ros.network import FAMILIES, build
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -111,6 +113,8 @@ def load_network(config, path):
     Our own files and the authors' load alike, every weight must be there and fit. Raises ModelError.
     """
     from espnet_ros.models.tensor_file import PICKLE_BYTES
+    if config.family == ONNX:
+        return load_onnx(config, path)
     network = build(config)
     doubles = 8 * sum(tensor.numel() for tensor in network.state_dict().values())
     fill(network, rename_authors_keys(read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))), path)

@@ -55,6 +55,11 @@ def _needs(row):
     return 'needs ' + row.needs
 
 
+def _ratio(name, result):
+    """Return ESPNet's time over a network's: median, and the interval's ends."""
+    return (1.0, 1.0, 1.0) if name == speed.REFERENCE else result['ratio']
+
+
 def _speed(row, networks, results, level, engine):
     if row.network is None:
         return Outcome(row, None, NOT_RUN, 'this package has no such network')
@@ -78,5 +83,7 @@ def _speed(row, networks, results, level, engine):
             return Outcome(row, None, NOT_RUN, 'this machine has no power sensor that can be read')
         ours = result['energy'] / result['seconds']
     else:  # each was measured in turns with ESPNet, and so the ratio to it is the steadiest number
-        ours = (result['reference seconds'] / result['seconds']) / (other['reference seconds'] / other['seconds'])
+        own, others = _ratio(row.subject, result), _ratio(row.other, other)
+        ours = own[0] / others[0]
+        note += ', {:.3g} to {:.3g} in {} turns'.format(own[1] / others[2], own[2] / others[1], other['turns'])
     return Outcome(row, ours, OTHER_HARDWARE, note)

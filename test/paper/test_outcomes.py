@@ -18,7 +18,10 @@ def found(item, results=None, level='counts', engine='openvino'):
 
 
 def measured(seconds, reference=0.1, energy=None):
-    return {'seconds': seconds, 'reference seconds': reference, 'energy': energy, 'device': 'CPU', 'precision': 'fp32'}
+    return {'seconds': seconds, 'reference seconds': reference, 'median': seconds + 0.1,
+            'reference median': reference + 0.1,
+            'ratio': [reference / seconds, 0.9 * reference / seconds, 1.25 * reference / seconds], 'turns': 7,
+            'energy': energy, 'device': 'CPU', 'precision': 'fp32'}
 
 
 def test_counts_are_reproduced_and_the_rest_says_why_not():
@@ -52,6 +55,7 @@ def test_speed_is_of_other_hardware_and_ratios_are_of_turns_with_espnet():
     ratios = found('fig-6-ratios', results, 'speed')
     # ENet ran while the machine was half as fast: 0.3 s beside ESPNet's 0.2 s.
     assert ratios['ESPNet', 'speed of ENet, desktop'].ours == pytest.approx(1.5)
+    assert ratios['ESPNet', 'speed of ENet, desktop'].note == 'openvino, fp32, CPU, 1.2 to 1.67 in 7 turns'
     assert ratios['ESPNet', 'speed of PSPNet, desktop'].ours == pytest.approx(40)
     assert ratios['ESPNet', 'parameters of PSPNet'].status == 'reproduced'
 
@@ -111,10 +115,11 @@ def test_a_network_is_measured_with_a_card_of_its_own(monkeypatch):
 
 
 def speed_turns(backend='openvino', fallback=''):
-    from espnet_ros.performance.benchmark.measure import Summary
     from espnet_ros.performance.benchmark.turns import Turns
+    from espnet_ros.performance.statistics import Ratio, Summary
     about = {'backend': backend, 'fallback': fallback, 'device': 'CPU', 'precision': 'fp32'}
-    return Turns(about, about, Summary(0.2, 0.3), Summary(0.1, 0.1), 3.0)
+    ratio = Ratio(0.5, 0.9 * 0.5, 1.25 * 0.5, 0.95, (0.5,) * 7)
+    return Turns(about, about, Summary(0.2 + 0.1, 0.4), Summary(0.1 + 0.1, 0.2), 0.2, 0.1, ratio, 3.0)
 
 
 def test_a_training_is_the_command_with_the_rows_settings(tmp_path):

@@ -19,6 +19,7 @@ from espnet_ros.engine.tensorrt.converters import LOGITS, Traceable
 from espnet_ros.engine.tensorrt.library import TensorRT, describe
 from espnet_ros.engine.verification import example_images, pytorch, verify
 from espnet_ros.errors import EngineError
+from espnet_ros.models.onnx_file import OnnxNetwork
 
 WORKSPACE = 1 << 28
 """Bytes that a layer may take for itself while it works."""
@@ -45,6 +46,9 @@ class TensorRTEngine(Engine):
         """
         super().__init__(card, width, height)
         began = time.monotonic()
+        if isinstance(network, OnnxNetwork):
+            raise EngineError('{} is an ONNX file: it runs in OpenVINO or ONNX Runtime, not yet in TensorRT'.format(
+                card.name))
         progress = progress or (lambda words: None)
         self._gpu = find_gpu(device)
         self._precision = _precision(precision, self._gpu)

@@ -2,25 +2,33 @@
 import time
 import typing
 
+import numpy as np
+
 from espnet_ros.errors import EngineError
 from espnet_ros.performance.benchmark.measure import under_load
 from espnet_ros.performance.benchmark.processes import Worker, alternate
-from espnet_ros.performance.statistics import Summary, summarize
+from espnet_ros.performance.statistics import Ratio, Summary, ratio_of_turns, summarize
 from espnet_ros.telemetry.sources import open_machine
 
 LEAST_TURNS = 3
 
 
 class Turns(typing.NamedTuple):
-    """What was measured: seconds of a frame of both, and joules a frame of the first, None without a power sensor.
+    """What was measured of two pipelines.
 
-    about, other_about: what the engines told of themselves. problem: why nothing was measured.
+    about, other_about: what the engines told of themselves. seconds, other_seconds: of a frame. fastest, other_fastest:
+    seconds of the fastest tenth of the frames, which other programs disturb least. ratio: of the other's times to the
+    first's, turn by turn. energy: joules a frame of the first, None without a power sensor. problem: why nothing was
+    measured.
     """
 
     about: typing.Dict[str, typing.Any] = {}
     other_about: typing.Dict[str, typing.Any] = {}
     seconds: typing.Optional[Summary] = None
     other_seconds: typing.Optional[Summary] = None
+    fastest: typing.Optional[float] = None
+    other_fastest: typing.Optional[float] = None
+    ratio: typing.Optional[Ratio] = None
     energy: typing.Optional[float] = None
     problem: str = ''
 
@@ -39,9 +47,13 @@ def in_turns(candidate, other, budget=30.0, open_machine=open_machine):
         began = time.monotonic()
         alternate(groups, 1, 0)
         repeats = max(LEAST_TURNS, int(budget / (time.monotonic() - began)))
-        seconds = [summarize([frame['inference'] for turn in turns for frame in turn])
+        seconds = [[[frame['inference'] for frame in turn] for turn in turns]
                    for turns in alternate(groups, 0, repeats)]
-        return Turns(about[0], about[1], *seconds, energy=under_load(workers[:1], open_machine)[0])
+        flat = [[frame for turn in turns for frame in turn] for turns in seconds]
+        fastest, other_fastest = (float(np.percentile(frames, 10)) for frames in flat)
+        ratio = ratio_of_turns(*([float(np.mean(turn)) for turn in turns] for turns in seconds[::-1]))
+        return Turns(about[0], about[1], summarize(flat[0]), summarize(flat[1]), fastest, other_fastest, ratio,
+                     under_load(workers[:1], open_machine)[0])
     except EngineError as error:
         return Turns(problem=str(error))
     finally:

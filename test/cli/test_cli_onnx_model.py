@@ -1,0 +1,141 @@
+"""`espnet-ros models add NET.onnx`: the card it writes, what it finds suspicious, and what then runs it."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+import onnx_files  # noqa: E402
+from onnx_files import HEIGHT, WIDTH, classifier  # noqa: E402
+
+from espnet_ros import models  # noqa: E402
+from espnet_ros.cli import main  # noqa: E402
+from espnet_ros.engine import build_engine  # noqa: E402
+from espnet_ros.labels import label_set_to_dict, load_label_set  # noqa: E402
+
+pytestmark = pytest.mark.slow
+LABELS = """name: colors
+classes:
+- {id: 4, name: red, color: [255, 0, 0], category: object}
+- {id: 7, name: green, color: [0, 255, 0], category: object}
+- {id: 9, name: blue, color: [0, 0, 255], category: object}
+"""
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A folder with a label set; added models go to another."""
+    monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'added'))
+    monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'cache'))
+    (tmp_path / 'colors.yaml').write_text(LABELS)
+    return tmp_path
+
+
+def add(files, content, *options):
+    (files / 'net.onnx').write_bytes(content)
+    return main(['models', 'add', str(files / 'net.onnx'), '--labels', str(files / 'colors.yaml'), *options])
+
+
+PLAIN = '--mean', '0', '0', '0', '--std', '1', '1', '1'
+
+
+def squares():
+    """BGR uint8 [HEIGHT, WIDTH, 3] of pure colors, and their class ids."""
+    rng = np.random.RandomState(0)
+    channel = rng.randint(0, 3, (HEIGHT // 8, WIDTH // 8)).repeat(8, 0).repeat(8, 1)
+    return (np.eye(3)[channel] * 200).astype(np.uint8), np.array([9, 7, 4], np.uint8)[channel]  # B, G, R
+
+
+@pytest.mark.parametrize('settings', [
+    {}, {'kind': 'probabilities'}, {'opset': 11}, {'kind': 'labels'}, {'layout': 'NHWC', 'output_layout': 'NHWC'},
+    {'dtype': 'uint8', 'layout': 'NHWC', 'kind': 'labels'}, {'dtype': 'float16'}, {'stride': 4},
+    {'stride': 8, 'kind': 'labels'}, {'opset': 18}, {'dynamic': True}], ids=lambda s: ' '.join(map(str, s.values())))
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_every_kind_of_file_gives_the_right_labels(files, settings, backend):
+    pytest.importorskip(backend)
+    size = ['--size', '{}x{}'.format(WIDTH, HEIGHT)] if settings.get('dynamic') else []
+    assert add(files, classifier(**settings), *PLAIN, *size) == 0
+    model = models.find('net')
+    config = model.card.architecture
+    assert (config.kind, config.layout, config.stride, config.classes) == (
+        settings.get('kind', 'logits'), settings.get('layout', 'NCHW'), settings.get('stride', 1), 3)
+    assert (model.card.input_width, model.card.input_height, model.card.outputs) == (WIDTH, HEIGHT, (4, 7, 9))
+    engine = build_engine(model.card, models.load(model), WIDTH, HEIGHT, backend, 'cpu', 'fp32', strict=True)
+    image, wanted = squares()
+    labels, confidence = engine.run(image, True)
+    if settings.get('stride', 1) == 1 or config.kind == 'labels':
+        assert np.array_equal(labels, wanted)
+    else:  # upsampled logits are right in the middle of the squares
+        assert (labels == wanted)[4::8, 4::8].all()
+    assert confidence.shape == labels.shape and confidence.min() > 80
+
+
+def test_it_says_what_it_assumes_and_what_looks_wrong(files, capsys):
+    assert add(files, classifier(classes=4), '--overlay', str(files / 'overlay.png')) == 0
+    out = capsys.readouterr().out
+    assert 'net: 96x64, RGB NCHW, 4 logits at 1/1' in out
+    assert 'the card says as for ImageNet (--mean, --std)' in out
+    assert '4 outputs for 3 classes: the last 1 are unlabeled' in out
+    assert models.find('net').card.outputs == (4, 7, 9, 255) and str(files / 'added' / 'net.onnx') in out
+    assert cv2.imread(str(files / 'overlay.png')).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_one_class_everywhere_is_suspicious(files, capsys):
+    def biased(model):
+        model.graph.initializer[1].raw_data = np.array([0, 0, 1e4], np.float32).tobytes()
+    assert add(files, classifier(change=biased), *PLAIN) == 0
+    assert 'suspicious: every pixel of two street scenes is of one class (blue)' in capsys.readouterr().err
+
+
+def test_swapped_channels_are_suspicious(files, capsys):
+    def prefers_bgr(model):  # surer the more of the first channel there is: the sky is blue
+        model.graph.initializer[0].raw_data = np.array([[.2, 0, -.2], [0, 0, 0], [0, 0, 0]], np.float32).tobytes()
+    assert add(files, classifier(change=prefers_bgr), *PLAIN) == 0
+    first = capsys.readouterr().err
+    assert add(files, classifier(change=prefers_bgr), *PLAIN, '--channels', 'BGR', '--replace') == 0
+    second = capsys.readouterr().err
+    said = ['its channels' in text or 'channels are swapped' in text for text in (first, second)]
+    assert said.count(True) == 1  # of two orders, at most one is the better
+
+
+def test_a_file_that_describes_its_classes_needs_no_label_set(files, capsys):
+    label_set = load_label_set(str(files / 'colors.yaml'))
+    path = files / 'own.onnx'
+    path.write_bytes(classifier(metadata={'label_set': json.dumps(label_set_to_dict(label_set))}))
+    assert main(['models', 'add', str(path), *PLAIN]) == 0
+    assert models.find('own').card.label_set == label_set
+    assert main(['models', 'remove', 'own']) == 0 and not list((files / 'added').iterdir())
+
+
+@pytest.mark.parametrize('content, options, words', [
+    (classifier(change=onnx_files.huge_resize), (), 'makes a tensor of 1x3x128000x192000'),
+    (classifier(change=onnx_files.loop), (), 'has a loop or branch'),
+    (classifier()[:200], (), 'is cut off or damaged'),
+    (classifier(), ('--size', '128x64'), 'takes 96x64 only'),
+    (classifier(dynamic=True), ('--size', '100x64'), 'sides must be multiples of 8 from 64 to 4096'),
+    (classifier(), ('--output', 'none'), 'has the outputs answer; name one with --output'),
+    (classifier(), ('--outputs', '4', '7'), 'has 3 outputs, not 2'),
+    (classifier(), ('--outputs', '4', '7', '8'), 'outputs must name 3 class ids of colors')])
+def test_mistakes_get_a_sentence_and_add_nothing(files, capsys, content, options, words):
+    assert add(files, content, *options) == 1
+    error = capsys.readouterr().err
+    assert error.startswith('espnet-ros: error: ') and words in error and error.count('\n') == 1
+    assert not (files / 'added').exists() or not list((files / 'added').iterdir())
+
+
+@pytest.mark.parametrize('metadata', [{}, {'label_set': '{'}, {'label_set': '[' * 10 ** 5}, {'label_set': '{"a": 1}'}])
+def test_wrong_metadata_get_a_sentence(files, capsys, metadata):
+    path = files / 'own.onnx'
+    path.write_bytes(classifier(metadata=metadata))
+    assert main(['models', 'add', str(path)]) == 1
+    assert 'name a label set with --labels' in capsys.readouterr().err
+
+
+def test_another_size_than_the_files_gets_a_sentence(files, capsys):
+    assert add(files, classifier(), *PLAIN) == 0
+    model = models.find('net')
+    from espnet_ros.errors import EngineError
+    with pytest.raises(EngineError, match='takes an input of 1x3x64x96, not 1x3x64x128; use the size in its card'):
+        build_engine(model.card, models.load(model), 128, HEIGHT, 'onnxruntime', 'cpu', strict=True)

@@ -1,0 +1,131 @@
+"""Small ONNX files: 1x1 convolutions that classify by color, and hostile ones."""
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+WIDTH, HEIGHT = 96, 64
+
+
+def classifier(kind='logits', layout='NCHW', output_layout='NCHW', dtype='float32', stride=1, classes=3, opset=13,
+               dynamic=False, metadata=None, change=None):
+    """Return the bytes of a network whose class is the brightest channel of what it is given.
+
+    Class 0 to 2 is the first to third channel of the input; further classes never win. change: function of the
+    ModelProto before it is written.
+    """
+    number = {'float32': TensorProto.FLOAT, 'float16': TensorProto.FLOAT16, 'uint8': TensorProto.UINT8}[dtype]
+    height, width = ('h', 'w') if dynamic else (HEIGHT, WIDTH)
+    shape = [1, 3, height, width] if layout == 'NCHW' else [1, height, width, 3]
+    weight = np.zeros((classes, 3, 1, 1), np.float32)
+    weight[[0, 1, 2], [0, 1, 2]] = 1.0
+    bias = np.full(classes, -1e3, np.float32)
+    bias[:3] = 0
+    nodes, x = [helper.make_node('Cast', ['image'], ['floats'], to=TensorProto.FLOAT)], 'floats'
+
+    def then(op, inputs=(), **attributes):
+        nonlocal x
+        nodes.append(helper.make_node(op, [x, *inputs], ['x{}'.format(len(nodes))], **attributes))
+        x = nodes[-1].output[0]
+    if layout == 'NHWC':
+        then('Transpose', perm=[0, 3, 1, 2])
+    if stride > 1:
+        then('AveragePool', kernel_shape=[stride, stride], strides=[stride, stride])
+    then('Conv', ['weight', 'bias'])
+    if kind == 'probabilities':
+        then('Softmax', axis=1)
+    if kind == 'labels':
+        then('ArgMax', axis=1, keepdims=0)
+    elif output_layout == 'NHWC':
+        then('Transpose', perm=[0, 2, 3, 1])
+    nodes.append(helper.make_node('Identity', [x], ['answer']))
+    result = helper.make_tensor_value_info('answer', TensorProto.INT64 if kind == 'labels' else TensorProto.FLOAT, None)
+    result.type.tensor_type.shape.SetInParent()
+    for side in range(3 if kind == 'labels' else 4):
+        result.type.tensor_type.shape.dim.add().dim_param = 's{}'.format(side)
+    graph = helper.make_graph(nodes, 'classifier', [helper.make_tensor_value_info('image', number, shape)], [result],
+                              [numpy_helper.from_array(weight, 'weight'), numpy_helper.from_array(bias, 'bias')])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', opset)])
+    model.ir_version = 7
+    helper.set_model_props(model, metadata or {})
+    if change:
+        change(model)
+    return model.SerializeToString()
+
+
+def external(model):
+    """Keep the weights in another file."""
+    tensor = model.graph.initializer[0]
+    tensor.ClearField('raw_data')
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = 'location', '../../etc/passwd'
+
+
+def huge_weights(model):
+    """Claim weights of 100 GB."""
+    model.graph.initializer[0].dims[:] = [25_000_000_000, 1, 1, 1]
+
+
+def huge_tensor(model):
+    """Make a tensor of 100 GB while it runs."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array([25_000_000_000], np.int64), 'side'))
+    model.graph.node.append(helper.make_node('ConstantOfShape', ['side'], ['huge']))
+    model.graph.node.append(helper.make_node('ReduceSum', ['huge'], ['unused']))
+
+
+def huge_resize(model):
+    """Enlarge the image to 100 GB."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 2000, 2000], np.float32), 'scales'))
+    model.graph.node.append(helper.make_node('Resize', ['floats', '', 'scales'], ['huge'], mode='nearest'))
+
+
+def unfit(model):
+    """Add images of two sizes."""
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 3, 10, 10), np.float32), 'small'))
+    model.graph.node.append(helper.make_node('Add', ['floats', 'small'], ['unused']))
+
+
+def custom_operator(model):
+    """Use an operator of somebody's own."""
+    model.opset_import.append(helper.make_opsetid('com.evil', 1))
+    model.graph.node.append(helper.make_node('RunShell', ['answer'], ['unused'], domain='com.evil'))
+
+
+def loop(model):
+    """Loop for ever."""
+    body = helper.make_graph([helper.make_node('Identity', ['go'], ['go_on'])], 'body', [
+        helper.make_tensor_value_info('i', TensorProto.INT64, []),
+        helper.make_tensor_value_info('go', TensorProto.BOOL, [])], [
+        helper.make_tensor_value_info('go_on', TensorProto.BOOL, [])])
+    model.graph.node.append(helper.make_node('Loop', ['', 'true'], [], body=body))
+
+
+def function(model):
+    """Define a function."""
+    model.functions.append(helper.make_function('own', 'f', ['a'], ['b'], [
+        helper.make_node('Identity', ['a'], ['b'])], [helper.make_opsetid('', 13)]))
+
+
+def negative_side(model):
+    """Have weights of a negative size."""
+    model.graph.initializer[0].dims[0] = -1
+
+
+def sparse(model):
+    """Have sparse weights of any size."""
+    model.graph.sparse_initializer.append(onnx.SparseTensorProto(dims=[1 << 60]))
+
+
+def no_layers(model):
+    """Have no layers."""
+    del model.graph.node[:]
+
+
+def old(model):
+    """Be of an old opset."""
+    model.opset_import[0].version = 9
+
+
+def shapeless(model):
+    """Have an input of no known shape."""
+    model.graph.input[0].type.tensor_type.ClearField('shape')
