@@ -1,7 +1,9 @@
 """The command line `espnet-ros`."""
 import argparse
+import difflib
 import importlib
 import os
+import re
 import sys
 
 from espnet_ros import __version__
@@ -14,6 +16,7 @@ COMMANDS = {
     'build': 'build the TensorRT engine of a model ahead of time',
     'compare': 'compare two evaluations',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
+    'doctor': 'check this machine: ROS, engines, GPU, cameras, models',
     'evaluate': 'measure the accuracy of a model on bags and datasets',
     'export': 'write a model as an ONNX file',
     'models': 'list the known models, fetch their weights, show a model card',
@@ -29,21 +32,47 @@ COMMANDS = {
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse leaves with 2 when a command is written wrongly."""
 
+LONG = ('benchmark', 'build', 'demo', 'evaluate', 'export', 'predict', 'profile', 'reproduce', 'train')
+"""Commands that load PyTorch, and say that they have begun where a person waits."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Suggests the option or choice that was probably meant."""
+
+    def error(self, message):
+        """Print the message with a suggestion, and leave with code 2."""
+        option = re.match(r'unrecognized arguments: (--[^ =]+)', message)
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if option:
+            message += suggestion(option.group(1), self._option_string_actions)
+        elif choice:
+            message += suggestion(choice.group(1), re.findall(r'[\w.-]+', choice.group(2)))
+        super().error(message)
+
+
+def suggestion(word, known):
+    """Return '; did you mean ...?' with the known words that are similar, '' without any."""
+    near = difflib.get_close_matches(word, known, 2, 0.6)
+    return '; did you mean {}?'.format(' or '.join(near)) if near else ''
+
 
 def main(argv=None):
     """Run a command and return its exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog='espnet-ros', formatter_class=argparse.RawDescriptionHelpFormatter, usage='%(prog)s COMMAND ...',
         description='Semantic segmentation with ESPNet: labels, colors and overlays of street scenes.',
         epilog='commands:\n' + ''.join('  {:<10}{}\n'.format(*item) for item in COMMANDS.items()) +
         '\nespnet-ros COMMAND --help explains a command.')
     parser.add_argument('--version', action='version', version='%(prog)s ' + __version__)
-    parser.add_argument('command', metavar='COMMAND', nargs='?', choices=COMMANDS, help='one of those below')
+    parser.add_argument('command', metavar='COMMAND', nargs='?', help='one of those below')
     parser.add_argument('arguments', nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(argv)
     if chosen.command is None:
         parser.print_help()
         return DONE
+    if chosen.command not in COMMANDS:
+        parser.error("there is no command '{}'{}".format(
+            chosen.command, suggestion(chosen.command, COMMANDS) or '; espnet-ros --help lists them'))
     try:
         code = _run(chosen.command, chosen.arguments)
         sys.stdout.flush()
@@ -71,7 +100,10 @@ def _run(name, arguments):
             raise
         raise EspnetError('espnet-ros {} needs the Python package {}, which is not installed; with pip: pip install '
                           '{}'.format(name, package, package)) from None
-    parser = argparse.ArgumentParser(prog='espnet-ros ' + name, description=command.DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog='espnet-ros ' + name, description=command.DESCRIPTION,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
     command.add_arguments(parser)
-    return command.run(parser.parse_args(arguments))
+    options = parser.parse_args(arguments)
+    if name in LONG and sys.stderr.isatty():
+        print('espnet-ros {}: starting'.format(name), file=sys.stderr, flush=True)
+    return command.run(options)

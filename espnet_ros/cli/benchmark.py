@@ -14,6 +14,7 @@ from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
 from espnet_ros.performance.benchmark import results
 from espnet_ros.performance.benchmark.measure import Candidate, measure
+from espnet_ros.performance.environment import environment
 from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Measure the time from the bytes of a camera image to the bytes of its labels, and
@@ -61,7 +62,6 @@ def run(options):
     make_folder(options.out)
     console = Console(highlight=False, markup=False)
     console.print('Benchmark of {}: {} measurements'.format(', '.join(options.models), len(candidates)))
-    from espnet_ros.performance.environment import environment  # loads PyTorch, which takes seconds
     machine = environment()
     for name, text in machine:
         console.print('{:<12}{}'.format(name, text), soft_wrap=True)

@@ -5,22 +5,16 @@ import pathlib
 import shlex
 import sys
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder
-from espnet_ros.cli.train_progress import TrainingProgress
 from espnet_ros.datasets import SPECS
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.performance.environment import environment
-from espnet_ros.training.plan import make_plan
-from espnet_ros.training.process_group import join_process_group
-from espnet_ros.training.result import REPORT, write_model
 from espnet_ros.training.settings import BASE, read_recipe, recipes, settings_text
 from espnet_ros.training.sources import open_source
-from espnet_ros.training.trainer import Callback, train
 from espnet_ros.training.transfer import PARTS, Pretrained
 
 DESCRIPTION = """Train a network in the two stages of the paper: the encoder on labels at 1/8, then the whole network.
@@ -66,6 +60,10 @@ def run(options):
     if options.show:
         print(settings_text(settings))
         return 0
+    import torch  # with the modules below, which load it: it takes seconds
+
+    from espnet_ros.training.process_group import join_process_group
+    from espnet_ros.training.result import write_model
     if options.threads:
         torch.set_num_threads(options.threads)
     with join_process_group(options.device) as group:
@@ -92,6 +90,10 @@ def run(options):
 
 def _trained(options, settings, group):
     """Return the Plan, the trained network, and the rows of the log."""
+    from espnet_ros.cli.train_progress import TrainingProgress
+    from espnet_ros.training.plan import make_plan
+    from espnet_ros.training.trainer import Callback, train
+
     def inputs():
         if group.is_first:
             make_folder(options.out)
@@ -123,6 +125,7 @@ def _unweighted(text):
 
 
 def _print_summary(path, options):
+    from espnet_ros.training.result import REPORT
     card = models.find(str(path)).card
     if card.results:
         table = Table('validation', 'class mIOU', 'category mIOU')

@@ -1,10 +1,7 @@
 """What counting alone says of the paper's numbers: parameters, sizes, receptive fields."""
 import functools
 
-from torch import nn
-
 from espnet_ros.network import count, parameter_count
-from espnet_ros.network.modules import ESP, convolution
 
 MODULE, STANDARD = 'ESP module', 'standard convolution'
 WIDTH, DIVIDER = 128, 4
@@ -40,6 +37,9 @@ def wrong_counts(networks):
 
 
 def _module(row):
+    from torch import nn  # takes seconds, which --help does not have
+
+    from espnet_ros.network.modules import ESP, convolution
     module = ESP(WIDTH, WIDTH, DIVIDER)
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
     if row.quantity.name == 'receptive field':

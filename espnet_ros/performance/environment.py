@@ -1,37 +1,29 @@
-"""What a measurement depends on: machine, clocks, versions."""
+"""Machine, clocks and versions that a measurement depends on."""
 import platform
-import re
 import time
 
-import cv2
-import numpy as np
 import psutil
-import torch
 
 from espnet_ros import __version__
+from espnet_ros.telemetry.host import cpu_kind, cpu_name
 
 _MODULES = ('openvino', 'tensorrt', 'torch2trt')
 
 
 def environment():
     """Return an ordered list of (name, text), for people to read."""
-    rows = [('date', time.strftime('%Y-%m-%d %H:%M:%S %z')), ('espnet_ros', __version__), ('cpu', _cpu()),
-            ('cpu clock', _clock()), ('cores', '{} of {}'.format(_usable_cores(), psutil.cpu_count())),
+    import cv2  # here, because they take seconds to import
+    import numpy as np
+    import torch
+    rows = [('date', time.strftime('%Y-%m-%d %H:%M:%S %z')), ('espnet_ros', __version__), ('cpu', cpu_name()),
+            ('cpu kind', cpu_kind()), ('cpu clock', _clock()),
+            ('cores', '{} of {}'.format(_usable_cores(), psutil.cpu_count())),
             ('memory', '{:.1f} GiB'.format(psutil.virtual_memory().total / 2 ** 30)), ('gpu', _gpu())]
     board = _first_line('/proc/device-tree/model'), _first_line('/etc/nv_tegra_release')
     rows += [(name, text) for name, text in zip(('board', 'L4T'), board) if text]
     rows += [('system', platform.platform()), ('python', platform.python_version()), ('torch', torch.__version__),
              ('threads', str(torch.get_num_threads())), ('numpy', np.__version__), ('opencv', cv2.__version__)]
     return rows + [(name, version) for name, version in ((name, _version(name)) for name in _MODULES) if version]
-
-
-def _cpu():
-    try:
-        with open('/proc/cpuinfo') as stream:
-            names = re.findall(r'^(?:model name|Hardware)\s*:\s*(.+)$', stream.read(), re.MULTILINE)
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _clock():
@@ -47,6 +39,7 @@ def _usable_cores():
 
 
 def _gpu():
+    import torch
     if not torch.cuda.is_available():
         return 'none'
     return '{}, CUDA {}, cuDNN {}'.format(torch.cuda.get_device_name(), torch.version.cuda,

@@ -1,4 +1,7 @@
-"""CPU, memory and temperatures through psutil."""
+"""CPU, memory and temperatures of any machine."""
+import platform
+import re
+
 from espnet_ros.telemetry.machine import MachineState
 from espnet_ros.telemetry.poller import Absent
 
@@ -31,3 +34,29 @@ class Host:
             ('{} {}'.format(chip, sensor.label or number), sensor.current)
             for chip, sensors in chips.items() if not chip.startswith('PMIC')  # on a Jetson a constant 50 or 100
             for number, sensor in enumerate(sensors))
+
+
+_KINDS = (('AMX with bf16', 'amx_bf16'), ('AVX-512 with bf16', 'avx512_bf16'), ('AVX-512', 'avx512f'), ('AVX2', 'avx2'),
+          ('NEON with bf16', 'bf16'), ('NEON', 'asimd'))
+"""Kinds of CPU by speed, with the flag of /proc/cpuinfo that tells."""
+
+
+def cpu_name():
+    """Return the name of the CPU."""
+    names = re.findall(r'^(?:model name|Hardware)\s*:\s*(.+)$', _cpuinfo(), re.MULTILINE)
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def cpu_kind():
+    """Return the instructions that decide how fast a network runs on this CPU, 'unknown' without /proc/cpuinfo."""
+    flags = re.search(r'^(?:flags|Features)\s*:\s*(.+)$', _cpuinfo(), re.MULTILINE)
+    words = flags.group(1).split() if flags else []
+    return next((kind for kind, flag in _KINDS if flag in words), 'plain' if words else 'unknown')
+
+
+def _cpuinfo():
+    try:
+        with open('/proc/cpuinfo') as stream:
+            return stream.read()
+    except OSError:
+        return ''

@@ -47,6 +47,17 @@ def test_wrong_usage_is_2(arguments, capsys):
     assert left.value.code == 2 and error.startswith('usage: espnet-ros') and 'error: ' in error.splitlines()[-1]
 
 
+@pytest.mark.parametrize('arguments, words', [
+    (['prdict'], "there is no command 'prdict'; did you mean predict?"),
+    (['xyzzy'], "there is no command 'xyzzy'; espnet-ros --help lists them"),
+    (['models', 'lst'], 'did you mean list?'), (['benchmark', '--sizs', '96x64'], 'did you mean --sizes?'),
+    (['benchmark', '--backends', 'opnvino'], 'did you mean openvino?')])
+def test_what_was_probably_meant_is_suggested(arguments, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2 and words in capsys.readouterr().err.splitlines()[-1]
+
+
 def fail(error):
     def run(*_):
         raise error
@@ -75,7 +86,7 @@ def test_our_own_mistakes_keep_their_traceback(monkeypatch):
 @pytest.mark.parametrize('arguments', [
     [], ['models', 'list'], ['predict', 'nowhere.png'], ['predict', 'nowhere.png', '--model', 'nothing'],
     ['models', 'show', 'nothing'], ['compare', 'nowhere', 'nowhere'], ['evaluate', 'nowhere.mcap'],
-    *([name, '--help'] for name in sorted(set(cli.COMMANDS) - {'train', 'benchmark'}))])
+    ['benchmark', '--images', 'nowhere.png'], *([name, '--help'] for name in sorted(cli.COMMANDS))])
 def test_what_runs_no_network_does_not_import_pytorch(arguments):
     program = ('import contextlib, sys\n'
                'from espnet_ros import cli\n'

@@ -25,16 +25,20 @@ def test_a_calm_machine():
 
 def test_the_values_have_all_numbers():
     values = {name: dict(s.values) for name, s in found(gpus=(CARD,)).items()}
+    assert all(part.pop('measured') == 'yes' for part in values.values())
+    assert [part.pop('summary') for part in values.values()] == [
+        '20%', '25% of 8.0 GiB', '99% at 1980 MHz', '3.1 W', '70 C at H200 GPU']
     assert values == {
-        'CPU': {'core 0 (%)': '10', 'core 0 (MHz)': '1000', 'core 1 (%)': 'off', 'core 2 (%)': '30',
+        'CPU': {'load (%)': '20.0', 'core 0 (%)': '10', 'core 0 (MHz)': '1000', 'core 1 (%)': 'off', 'core 2 (%)': '30',
                 'core 2 (MHz)': '2000'},
-        'Memory': {'used (MiB)': '2048', 'total (MiB)': '8192', 'swap used (MiB)': '1024', 'swap total (MiB)': '4096'},
-        'GPU': {'sources': 'tegrastats, psutil', 'H200 load (%)': '99.0', 'H200 clock (MHz)': '1980.0',
-                'H200 highest clock (MHz)': '1980.0', 'H200 memory used (MiB)': '4096.0',
+        'Memory': {'used (%)': '25.0', 'used (MiB)': '2048', 'total (MiB)': '8192', 'swap used (MiB)': '1024',
+                   'swap total (MiB)': '4096'},
+        'GPU': {'load (%)': '99.0', 'sources': 'tegrastats, psutil', 'H200 load (%)': '99.0',
+                'H200 clock (MHz)': '1980.0', 'H200 highest clock (MHz)': '1980.0', 'H200 memory used (MiB)': '4096.0',
                 'H200 memory total (MiB)': '8192.0', 'H200 temperature (C)': '70.0', 'H200 power (W)': '300.0',
                 'H200 power limit (W)': '700.0'},
         'Power': {'total (W)': '3.10', 'VDD_IN (W)': '3.100', 'VDD_GPU (W)': '0.200'},
-        'Temperature': {'soc (C)': '50.0', 'gpu (C)': '60.0', 'H200 GPU (C)': '70.0'}}
+        'Temperature': {'hottest (C)': '70.0', 'soc (C)': '50.0', 'gpu (C)': '60.0', 'H200 GPU (C)': '70.0'}}
 
 
 @pytest.mark.parametrize('change, name, level, text', [
@@ -54,7 +58,7 @@ def test_the_values_have_all_numbers():
     ({'power_throttles': ('GPU 0: slow',)}, 'Power', WARN, 'GPU 0: slow; choose a higher power mode'),
     ({'gpus': (), 'rails': (), 'temperatures': ()}, 'Power', OK, 'not measured'),
     ({'gpus': (), 'rails': (), 'temperatures': ()}, 'Temperature', OK, 'not measured'),
-    ({'gpus': ()}, 'GPU', OK, 'none measured'),
+    ({'gpus': ()}, 'GPU', OK, 'not measured'),
     ({'gpus': (GpuState('GR3D'),)}, 'GPU', OK, 'GR3D'),
     ({'cpu': ()}, 'CPU', OK, 'not measured'),
     ({'memory_used': None}, 'Memory', OK, 'not measured'),
