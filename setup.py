@@ -59,6 +59,7 @@ setup(
         'camera_node = espnet_ros.nodes.camera.__main__:main',
         'diagnostics_node = espnet_ros.nodes.diagnostics.__main__:main',
         'espnet-ros = espnet_ros.cli:main',
+        'ground_node = espnet_ros.nodes.ground.__main__:main',
         'segmentation_node = espnet_ros.nodes.segmentation.__main__:main',
     ]},
 )

@@ -28,6 +28,7 @@ ACTIONS = 'espnet_ros.nodes.launching.actions'
 PARAMETERS = {
     'camera.yaml': ('espnet_ros.nodes.camera.node', 'CameraParameters'),
     'diagnostics.yaml': ('espnet_ros.nodes.diagnostics.node', 'DiagnosticsParameters'),
+    'ground.yaml': ('espnet_ros.nodes.ground.settings', 'GroundParameters'),
     'segment.yaml': ('espnet_ros.nodes.segmentation.settings', 'SegmentationParameters'),
 }
 

@@ -18,20 +18,20 @@ import espnet_ros
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 EXTRAS = ('cpu', 'eval', 'gpu', 'ros', 'test', 'train')
-NODES = ('camera_node', 'diagnostics_node', 'segmentation_node')
+NODES = ('camera_node', 'diagnostics_node', 'ground_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')
 
 ROSDEP_KEYS = {'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'markupsafe': 'python3-jinja2',
                'matplotlib': 'python3-matplotlib', 'numpy': 'python3-numpy', 'psutil': 'python3-psutil',
                'requests': 'python3-requests',
-               'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
+               'tf2_ros': 'tf2_ros_py', 'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 """Keys of the modules that are not ROS packages, as ros/rosdistro knows them."""
 WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-headless', 'cv_bridge': 'cv-bridge',
           'jinja2': 'jinja2', 'markupsafe': 'markupsafe', 'matplotlib': 'matplotlib', 'numpy': 'numpy',
           'psutil': 'psutil', 'requests': 'requests', 'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
 """Wheels of the modules that are not called ros-jazzy-<module>."""
-NO_WHEEL = {'launch', 'launch_ros', 'vision_msgs'}
+NO_WHEEL = {'launch', 'launch_ros', 'tf2_msgs', 'tf2_ros', 'vision_msgs'}
 OPTIONAL = {
     'av', 'lz4', 'markupsafe', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rich', 'rosbags', 'setuptools',
     'tensorrt', 'torch2trt', 'websockets'}

@@ -15,9 +15,9 @@ ABOVE_ROBOT = {'bags', 'cli', 'clients', 'datasets', 'evaluation', 'monitor', 'p
 ROBOT_COMMANDS = ('__init__', '__main__', 'benchmark', 'build', 'demo', 'doctor', 'export', 'files', 'models',
                   'options', 'predict', 'profile', 'progress')
 """Parts of the command line for a robot's Python too; the others evaluate, train and watch."""
-ROS = ('ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'launch', 'launch_ros',
-       'lifecycle_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs',
-       'vision_msgs')
+ROS = ('ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs', 'launch',
+       'launch_ros', 'lifecycle_msgs', 'nav_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs',
+       'std_msgs', 'std_srvs', 'tf2_msgs', 'tf2_ros', 'vision_msgs')
 
 
 def package_files(without):

@@ -10,6 +10,8 @@ from espnet_ros.nodes.common.parameters import constraint_text
 NODES = {
     'camera': ('espnet_ros.nodes.camera.node', 'CameraParameters', 'CAMERA_RULES', 'Fixed at start'),
     'diagnostics': ('espnet_ros.nodes.diagnostics.node', 'DiagnosticsParameters', 'RULES', 'Fixed at start'),
+    'ground': ('espnet_ros.nodes.ground.settings', 'GroundParameters', 'GROUND_RULES',
+               'Fixed while the node is configured'),
     'segment': ('espnet_ros.nodes.segmentation.settings', 'SegmentationParameters', 'SEGMENTATION_RULES',
                 'Fixed while the node is configured'),
 }

@@ -1,0 +1,130 @@
+"""Results of espnet_ros.ground to and from ROS messages."""
+import array
+
+import numpy as np
+from geometry_msgs.msg import Point32, PolygonStamped
+from nav_msgs.msg import OccupancyGrid
+from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from espnet_ros.errors import ImageError, quoted
+from espnet_ros.ground.cloud import POINT
+
+MOST_BYTES = 1 << 28
+"""A larger message is refused before it is copied."""
+_FIELD_TYPES = {'f': {4: PointField.FLOAT32, 8: PointField.FLOAT64}, 'u': {1: PointField.UINT8, 4: PointField.UINT32}}
+_DEPTH = {'32FC1': np.dtype('<f4'), '16UC1': np.dtype('<u2'), 'mono16': np.dtype('<u2')}
+
+
+def image_to_labels(message):
+    """Return a mono8 sensor_msgs/Image of ids as uint8 [H, W]. Raises ImageError."""
+    if message.encoding not in ('mono8', '8UC1'):
+        raise ImageError('labels have the encoding {}; remap `labels` to ~/labels or ~/categories of the segmentation '
+                         'node, which are mono8'.format(quoted(message.encoding)))
+    return _rows(message, np.dtype('u1'), 'labels')
+
+
+def image_to_depth(message):
+    """Return a sensor_msgs/Image of depth as float32 meters or uint16 millimeters [H, W]. Raises ImageError."""
+    if message.encoding not in _DEPTH:
+        raise ImageError('depth has the encoding {}; it must be 32FC1 (meters) or 16UC1 (millimeters)'.format(
+            quoted(message.encoding)))
+    kind = _DEPTH[message.encoding]
+    depth = _rows(message, kind.newbyteorder('>') if message.is_bigendian else kind, 'depth')
+    return depth.astype(kind, copy=False)
+
+
+def _rows(message, kind, what):
+    width, height, step = message.width, message.height, message.step
+    if not width or not height or step < width * kind.itemsize or len(message.data) < step * height \
+            or step * height > MOST_BYTES:
+        raise ImageError('{} of {}x{} with a step of {} and {} bytes make no image; look at who publishes them'.format(
+            what, width, height, step, len(message.data)))
+    data = np.frombuffer(message.data, np.uint8, step * height).reshape(height, step)
+    return np.ascontiguousarray(data[:, :width * kind.itemsize]).view(kind)
+
+
+def depth_to_image(depth, header):
+    """Return depth, float32 meters or uint16 millimeters [H, W], as a sensor_msgs/Image."""
+    encoding = {'f': '32FC1', 'u': '16UC1'}[depth.dtype.kind]
+    message = Image(header=header, height=depth.shape[0], width=depth.shape[1], encoding=encoding, is_bigendian=0,
+                    step=depth.shape[1] * depth.itemsize)
+    message.data = _bytes(depth)
+    return message
+
+
+def cloud_to_points(message):
+    """Return x, y, z of a sensor_msgs/PointCloud2 as float32 [N, 3]. Raises ImageError."""
+    fields = {field.name: field for field in message.fields}
+    for name in 'xyz':
+        if name not in fields or fields[name].datatype not in (PointField.FLOAT32, PointField.FLOAT64):
+            raise ImageError('the cloud has no float field {}, but {}; remap `points` to a cloud with x, y and z'
+                             .format(name, quoted(', '.join(sorted(fields)[:10]) or 'no fields')))
+    count, step = message.width * message.height, message.point_step
+    order = '>' if message.is_bigendian else '<'
+    kinds = [np.dtype(order + ('f4' if fields[name].datatype == PointField.FLOAT32 else 'f8')) for name in 'xyz']
+    ends = max(fields[name].offset + kind.itemsize for name, kind in zip('xyz', kinds))
+    row = message.row_step or message.width * step
+    if ends > step or count * step > MOST_BYTES or row < message.width * step \
+            or len(message.data) < row * (message.height - 1) + message.width * step:
+        raise ImageError('a cloud of {}x{} points of {} bytes does not fit its {} bytes; look at who publishes it'
+                         .format(message.width, message.height, step, len(message.data)))
+    if not count:
+        return np.zeros((0, 3), np.float32)
+    kind = np.dtype({'names': list('xyz'), 'formats': kinds, 'offsets': [fields[name].offset for name in 'xyz'],
+                     'itemsize': step})
+    data = np.frombuffer(message.data, np.uint8)
+    if row != message.width * step:
+        data = np.concatenate([data[i * row:i * row + message.width * step] for i in range(message.height)])
+    points = np.frombuffer(data[:count * step].tobytes(), kind)
+    return np.stack([points[name].astype(np.float32) for name in 'xyz'], 1)
+
+
+def points_to_cloud(points, header):
+    """Return a structured array [N] or [H, W] as a sensor_msgs/PointCloud2; 2-D ones are organized."""
+    organized = points.ndim == 2
+    message = PointCloud2(header=header, height=points.shape[0] if organized else 1, width=points.shape[-1],
+                          is_bigendian=False, point_step=points.dtype.itemsize, is_dense=not organized)
+    message.row_step = message.width * message.point_step
+    message.fields = [PointField(name=name, offset=offset, count=1, datatype=_FIELD_TYPES[kind.kind][kind.itemsize])
+                      for name, (kind, offset) in points.dtype.fields.items()]
+    message.data = _bytes(points)
+    return message
+
+
+def scan_to_message(scan, header):
+    """Return a ground.scan.Scan as a sensor_msgs/LaserScan."""
+    message = LaserScan(header=header, angle_min=scan.angle_min, angle_increment=scan.angle_increment,
+                        angle_max=scan.angle_min + scan.angle_increment * (len(scan.ranges) - 1),
+                        range_min=scan.range_min, range_max=scan.range_max)
+    message.ranges = array.array('f', scan.ranges.tobytes())
+    return message
+
+
+def grid_to_message(grid, frame, stamp):
+    """Return a ground.grid.Grid as a nav_msgs/OccupancyGrid."""
+    message = OccupancyGrid(header=Header(frame_id=frame, stamp=stamp))
+    message.info.map_load_time = stamp
+    message.info.resolution = grid.resolution
+    message.info.width = message.info.height = grid.cells
+    message.info.origin.position.x, message.info.origin.position.y = grid.origin
+    message.info.origin.orientation.w = 1.0
+    message.data = array.array('b', grid.occupancy().tobytes())
+    return message
+
+
+def polygon_to_message(corners, header):
+    """Return corners float [N, 2] on the ground as a geometry_msgs/PolygonStamped."""
+    message = PolygonStamped(header=header)
+    message.polygon.points = [Point32(x=float(x), y=float(y)) for x, y in corners]
+    return message
+
+
+def _bytes(pixels):
+    data = array.array('B')
+    data.frombytes(np.ascontiguousarray(pixels).view(np.uint8).data)
+    return data
+
+
+__all__ = ['POINT', 'cloud_to_points', 'depth_to_image', 'grid_to_message', 'image_to_depth', 'image_to_labels',
+           'points_to_cloud', 'polygon_to_message', 'scan_to_message']

@@ -1,0 +1,72 @@
+"""Camera pose from TF and parameters, and what is said when it is not there."""
+import types
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='it needs ROS 2')
+
+from builtin_interfaces.msg import Time  # noqa: E402
+from geometry_msgs.msg import TransformStamped  # noqa: E402
+
+from espnet_ros.errors import ParameterError  # noqa: E402
+from espnet_ros.ground.pose import OPTICAL  # noqa: E402
+from espnet_ros.nodes.ground.frames import Poses  # noqa: E402
+from espnet_ros.nodes.ground.settings import GroundParameters  # noqa: E402
+
+DEFAULTS = GroundParameters()
+
+
+class LookupException(Exception):
+    pass
+
+
+class ExtrapolationException(Exception):
+    pass
+
+
+class ConnectivityException(Exception):
+    pass
+
+
+def buffer_that(answer):
+    def lookup_transform(target, source, time):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+    return types.SimpleNamespace(lookup_transform=lookup_transform)
+
+
+def test_parameters_make_a_pose():
+    poses = Poses(None, DEFAULTS._replace(camera_height=1.2, camera_pitch=10.0, camera_x=0.4))
+    pose = poses.camera('camera', Time())
+    assert poses.source == 'parameters' and pose.height == 1.2 and np.degrees(pose.pitch) == pytest.approx(10.0)
+    rotation, translation = poses.to_camera('base_link', 'camera', pose, Time())
+    assert rotation.dot((0.4, 0.0, 1.2)) + translation == pytest.approx((0, 0, 0), abs=1e-9)
+    with pytest.raises(ParameterError, match="in the frame 'lidar'.*pose_source to tf"):
+        poses.to_camera('lidar', 'camera', pose, Time())
+    with pytest.raises(ParameterError, match='camera_height is 0'):
+        Poses(None, DEFAULTS._replace(pose_source='parameters'))
+
+
+def test_tf_makes_a_pose():
+    transform = TransformStamped()
+    transform.transform.translation.z = 1.5
+    q = transform.transform.rotation
+    q.x, q.y, q.z, q.w = -0.5, 0.5, -0.5, 0.5
+    poses = Poses(None, DEFAULTS, buffer_that(transform))
+    pose = poses.camera('camera', Time())
+    assert poses.source == 'TF' and pose.height == 1.5 and np.allclose(pose.rotation, OPTICAL)
+    q.x = q.y = q.z = q.w = 0.0
+    with pytest.raises(ParameterError, match='no rotation and translation'):
+        poses.camera('camera', Time())
+
+
+@pytest.mark.parametrize('error,words', [
+    (LookupException('"camera" passed to lookupTransform argument does not exist'), 'nobody publishes it.*start robot'),
+    (ExtrapolationException('Lookup would require extrapolation into the future'), 'late or too old.*clocks'),
+    (ConnectivityException('two unconnected trees'), 'do not meet.*publish the transform'),
+    (LookupException('The tf tree is invalid because it contains a loop'), 'has a loop.*one parent')])
+def test_a_tree_that_is_missing_late_or_loops_gets_a_sentence(error, words):
+    with pytest.raises(ParameterError, match="no transform from 'camera' to 'base_link': .*" + words):
+        Poses(None, DEFAULTS, buffer_that(error)).camera('camera', Time())
