@@ -176,7 +176,7 @@ def test_a_dds_profile_reaches_every_process(launch):
 @pytest.mark.parametrize('name, given, sentence', [
     ('segment', {'rviz': 'yes'}, "launch argument rviz must be one of true, false, auto, not 'yes'"),
     ('segment', {'params_file': 'no.yaml'}, "launch argument params_file: there is no file 'no.yaml'"),
-    ('segment', {'backend': 'tensorflow'}, "launch argument backend must be one of auto, torch, openvino, tensorrt, "
+    ('segment', {'backend': 'tensorflow'}, "launch argument backend must be one of auto, torch, openvino, onnxruntime, tensorrt, "
      "not 'tensorflow'"),
     ('segment', {'log_level': 'loud'}, "launch argument log_level must be one of debug, info, warn, error, fatal, not "
      "'loud'"),

@@ -7,7 +7,7 @@ import psutil
 from espnet_ros import __version__
 from espnet_ros.telemetry.host import cpu_kind, cpu_name
 
-_MODULES = ('openvino', 'tensorrt', 'torch2trt')
+_MODULES = ('onnxruntime', 'openvino', 'tensorrt', 'torch2trt')
 
 
 def environment():

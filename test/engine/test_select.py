@@ -123,7 +123,7 @@ def test_the_best_engine_takes_the_place_of_what_cannot_be_had(machine, monkeypa
     ({'device': 'cuda:'}, 'must be auto'),
     ({'device': 'CPU'}, "device is 'CPU'"), ({'device': ''}, "device is ''"),
     ({'device': 'cpu:0'}, "device is 'cpu:0'"),
-    ({'backend': 'abacus'}, "^backend is 'abacus'; it must be one of auto, torch, openvino, tensorrt$"),
+    ({'backend': 'abacus'}, "^backend is 'abacus'; it must be one of auto, torch, openvino, onnxruntime, tensorrt$"),
     ({'precision': 'fp8'}, "^precision is 'fp8'; it must be one of auto, fp32, bf16, fp16, int8$")])
 @pytest.mark.parametrize('strict', [False, True])
 def test_a_name_of_none_is_refused(settings, words, strict):
@@ -138,5 +138,5 @@ def test_when_not_even_pytorch_runs(machine):
 
 
 def test_the_names_are_those_of_the_interface():
-    assert BACKENDS == ('auto', 'torch', 'openvino', 'tensorrt')
+    assert BACKENDS == ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
     assert PRECISIONS == ('auto', 'fp32', 'bf16', 'fp16', 'int8')

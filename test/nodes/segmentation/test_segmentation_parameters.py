@@ -65,7 +65,7 @@ def test_descriptions_and_ranges(rig):
     assert (limits.from_value, limits.to_value, limits.step) == (0.0, 1.0, 0.0)
     limits = by_name['jpeg_quality'].integer_range[0]
     assert (limits.from_value, limits.to_value) == (1, 100)
-    assert by_name['backend'].additional_constraints == 'one of: auto, torch, openvino, tensorrt'
+    assert by_name['backend'].additional_constraints == 'one of: auto, torch, openvino, onnxruntime, tensorrt'
 
 
 def test_a_misspelt_name_at_start_is_told(rig):
