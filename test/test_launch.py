@@ -176,8 +176,8 @@ def test_a_dds_profile_reaches_every_process(launch):
 @pytest.mark.parametrize('name, given, sentence', [
     ('segment', {'rviz': 'yes'}, "launch argument rviz must be one of true, false, auto, not 'yes'"),
     ('segment', {'params_file': 'no.yaml'}, "launch argument params_file: there is no file 'no.yaml'"),
-    ('segment', {'backend': 'tensorflow'}, "launch argument backend must be one of auto, torch, openvino, onnxruntime, tensorrt, "
-     "not 'tensorflow'"),
+    ('segment', {'backend': 'tensorflow'}, "launch argument backend must be one of auto, torch, openvino, onnxruntime, "
+     "tensorrt, not 'tensorflow'"),
     ('segment', {'log_level': 'loud'}, "launch argument log_level must be one of debug, info, warn, error, fatal, not "
      "'loud'"),
     ('segment', {'dds_profile': 'no.xml'}, "launch argument dds_profile: there is no file 'no.xml'"),
