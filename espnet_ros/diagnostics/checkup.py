@@ -90,8 +90,8 @@ def checkup(machine=Machine(), probe=import_library):
                     if problem else '')
         gpu = gpu if gpu != 'False' else ''
         yield Check('GPU', *_gpu(gpu, machine))
-        yield Check('OpenVINO', *_engine(*answers['OpenVINO'].result(), not gpu, 'pip install openvino'))
-        yield Check('TensorRT', *_engine(*answers['TensorRT'].result(), bool(gpu), 'install TensorRT and torch2trt'))
+        yield Check('OpenVINO', *_engine(answers['OpenVINO'].result(), not gpu, 'pip install openvino'))
+        yield Check('TensorRT', *_engine(answers['TensorRT'].result(), bool(gpu), 'install TensorRT and torch2trt'))
         found, problem = answers['ROS 2'].result()
         yield Check('ROS 2', *((PROBLEM, problem, 'source /opt/ros/DISTRO/setup.bash, or install the wheels in '
                                 'requirements/ros.txt') if problem else (OK, found)))
@@ -118,7 +118,8 @@ def _gpu(gpu, machine):
     return OK, 'none: networks run on the CPU'
 
 
-def _engine(found, problem, is_wanted, remedy):
+def _engine(answer, is_wanted, remedy):
+    found, problem = answer
     if not problem:
         return OK, found
     if 'No module named' in problem:
