@@ -28,6 +28,17 @@ _GRAPH_SECONDS = _DIAGNOSTICS_SECONDS = 3.0
 """In which all know of topics that have come or gone, and in which diagnostics, sent once a second, say what was."""
 
 
+REPLAY_GAP = 10 ** 7
+"""Nanoseconds between the stamps of an image and of an earlier one that is played after it."""
+
+
+class _Sent(typing.NamedTuple):
+    """An image on its way: time.monotonic() when it was first sent, and the stamp in ns that it was sent with."""
+
+    time: float
+    stamp: int
+
+
 class Answer(typing.NamedTuple):
     """What the node made of an image.
 
@@ -65,6 +76,8 @@ class Player(Node):
         self._arrived = threading.Condition()
         self._answers = []
         self._sent = {}
+        self._shift = self._newest = 0
+        self._is_fresh = False  # an image with the newest stamp may be another than before
         self._latency = 0.0
         self._statuses = {}
         self._told = 0
@@ -154,14 +167,27 @@ class Player(Node):
     # Images and answers
 
     def send(self, stamp, frame_id, image):
-        """Publish an image, BGR uint8 [H, W, 3], with its stamp in ns."""
+        """Publish an image, BGR uint8 [H, W, 3], with its stamp in ns.
+
+        The node sees stamps that never decrease: what is played again, or earlier, gets later ones.
+        """
+        with self._arrived:
+            sent = self._sent.setdefault((stamp, frame_id), _Sent(time.monotonic(), self._shifted(stamp, frame_id)))
         header = Header(frame_id=frame_id)
-        header.stamp.sec, header.stamp.nanosec = divmod(stamp, 10 ** 9)
+        header.stamp.sec, header.stamp.nanosec = divmod(sent.stamp, 10 ** 9)
         message = array_to_image(image, 'bgr8', header)
         self._clock.publish(Clock(clock=header.stamp))
-        with self._arrived:
-            self._sent.setdefault((stamp, frame_id), time.monotonic())
         self._images.publish(message)
+
+    def _shifted(self, stamp, frame_id):
+        """Return the stamp to send in place of `stamp`: a node would report stamps that jump backwards."""
+        if (stamp, frame_id) in self._sent:
+            return self._sent[stamp, frame_id].stamp  # it is sent again
+        if stamp + self._shift < self._newest + self._is_fresh:
+            self._shift = self._newest + REPLAY_GAP - stamp
+        self._newest = stamp + self._shift
+        self._is_fresh = False
+        return self._newest
 
     def take(self):
         """Return the Answers that have arrived since the last call, in their order."""
@@ -195,6 +221,7 @@ class Player(Node):
         with self._arrived:
             self._sent.clear()
             self._answers.clear()
+            self._is_fresh = True
 
     def silence(self, seconds):
         """Return a sentence for a node that has given no labels for so long."""
@@ -285,8 +312,11 @@ class Player(Node):
 
     def _on_labels(self, message):
         now = time.monotonic()
-        key = message.header.stamp.sec * 10 ** 9 + message.header.stamp.nanosec, message.header.frame_id
-        if key not in self._sent:
+        stamp = message.header.stamp.sec * 10 ** 9 + message.header.stamp.nanosec
+        with self._arrived:
+            key = next((key for key, sent in self._sent.items()
+                        if (sent.stamp, key[1]) == (stamp, message.header.frame_id)), None)
+        if key is None:
             return  # the answer to somebody else's image, or the second one to an image that was sent twice
         try:
             if message.encoding != 'mono8':
@@ -297,7 +327,7 @@ class Player(Node):
         with self._arrived:
             if key not in self._sent:
                 return  # forgotten meanwhile
-            self._latency = now - self._sent[key]
+            self._latency = now - self._sent[key].time
             # A node answers in order: what it was sent before this image it has dropped.
             for earlier in list(self._sent):
                 del self._sent[earlier]

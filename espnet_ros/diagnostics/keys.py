@@ -17,6 +17,8 @@ INACTIVE, DISABLED, IDLE, RUNNING = 'inactive', 'disabled', 'idle', 'running'
 """Phases of Output; idle: nobody subscribes."""
 MEASURED = 'measured'
 """Of a machine's part: yes or no."""
+REPORTER = 'reported by'
+"""Of a machine's part: name and process id of the node that reports it."""
 
 TOPIC, PUBLISHERS, RATE, JITTER, SILENCE = (
     'topic', 'publishers', 'rate (Hz)', 'jitter (ms)', 'seconds since the last')
@@ -36,6 +38,8 @@ COUNTERS = collections.OrderedDict([
 
 STAMP_TO_OUTPUT = 'stamp to output'
 """Latency stage: from the image's stamp to its published output."""
+STAGES = ('convert', 'preprocess', 'inference', 'postprocess', 'publish', 'total', STAMP_TO_OUTPUT)
+"""Latency stages of an image, in their order; total: without the time it waited."""
 
 
 def latency_key(stage, percentile):

@@ -54,6 +54,7 @@ class RateMeter:
         self._window = window
         # Bounded also for a clock that stands still, as in simulated time before its start.
         self._times = collections.deque(maxlen=1024)
+        self._interval = None
         self._lock = threading.Lock()
 
     @property
@@ -67,6 +68,8 @@ class RateMeter:
         with self._lock:
             if self._times and now < self._times[-1]:
                 self._times.clear()
+            elif self._times:
+                self._interval = now - self._times[-1]
             self._times.append(now)
             self._forget(now)
 
@@ -83,11 +86,11 @@ class RateMeter:
             return (count - 1) / span if span > 0 else 0.0
 
     def rhythm(self):
-        """Return the Rhythm of the window's events; of two events the interval alone."""
+        """Return the Rhythm of the window's events; of two events, or of slower ones, the interval alone."""
         with self._lock:
             intervals = np.diff(np.array(self._times))
         if not len(intervals):
-            return Rhythm()
+            return Rhythm(self._interval)
         median = float(np.median(intervals))
         jitter = None if len(intervals) < 2 else float(np.percentile(np.abs(intervals - median), 95))
         return Rhythm(median, jitter)

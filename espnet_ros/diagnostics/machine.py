@@ -4,6 +4,7 @@ import typing
 
 from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import OK, WARN, Problem, Status, compose, level_above
+from espnet_ros.errors import ParameterError
 from espnet_ros.telemetry.machine import average_load, gpu_name, mib, temperatures, total_power
 
 
@@ -23,9 +24,35 @@ class Limits(typing.NamedTuple):
     temperature_error: float = 95.0
 
 
-def statuses(host, state, limits):
-    """Return the five Status values of a MachineState: GPU, CPU, Memory, Power and Temperature of `host`."""
-    return [make(keys.status_name(host, part), state, limits) for part, make in _STATUSES]
+HYSTERESIS = 0.95
+"""A part at WARN or ERROR stays there until it is below this share of the limit."""
+
+
+def check_limits(limits):
+    """Raise ParameterError when an error limit is below its warning limit; limits: has the fields of Limits."""
+    for name in ('memory', 'power', 'temperature'):
+        warn, error = getattr(limits, name + '_warn'), getattr(limits, name + '_error')
+        if 0 < error < warn:
+            raise ParameterError('{0}_error is {1:g}, below {0}_warn, {2:g}; raise it, or set {0}_warn first'.format(
+                name, error, warn))
+
+
+def statuses(host, state, limits, before=()):
+    """Return the five Status values of a MachineState: GPU, CPU, Memory, Power and Temperature of `host`.
+
+    before: what this returned the last time, for HYSTERESIS.
+    """
+    levels = {status.name: status.level for status in before}
+    names = [(part, keys.status_name(host, part), make) for part, make in _STATUSES]
+    return [make(name, state, _eased(limits, part, levels.get(name, OK))) for part, name, make in names]
+
+
+def _eased(limits, part, level):
+    """Return the limits that a part at `level` must fall below to leave it."""
+    kinds = ('_warn', '_error')[:level]
+    return limits._replace(**{
+        name: HYSTERESIS * getattr(limits, name) for name in Limits._fields
+        if name.startswith(_LIMITS_OF[part]) and name.endswith(kinds)}) if kinds else limits
 
 
 def _gpu_status(name, state, limits):
@@ -112,6 +139,11 @@ def _temperature_status(name, state, limits):
 _STATUSES: typing.Tuple[typing.Tuple[str, typing.Callable[..., Status]], ...] = (
     (keys.CPU, _cpu_status), (keys.MEMORY, _memory_status), (keys.GPU, _gpu_status), (keys.POWER, _power_status),
     (keys.TEMPERATURE, _temperature_status))
+
+
+_LIMITS_OF = {keys.CPU: ('cpu_',), keys.GPU: ('gpu_', 'memory_'), keys.MEMORY: ('memory_',), keys.POWER: ('power_',),
+              keys.TEMPERATURE: ('temperature_',)}
+"""Beginnings of the names of the limits that a part has."""
 
 
 def _status(name, problems=(), measured='', values=()):

@@ -7,8 +7,9 @@ from espnet_ros.diagnostics.latency import Percentiles, Rhythm
 OK, WARN, ERROR = 0, 1, 2
 SILENCE_SECONDS = 5.0
 """An active node without images for this long is in error."""
-STALE_SECONDS, STALE_INTERVALS = 0.9, 3.0
-"""Images that came steadily and then fail for this long and for so many of their intervals make it warn."""
+STALE_SECONDS, STALE_INTERVALS, LONGEST_INTERVAL = 0.9, 3.0, 20.0
+"""A node without images for this long, and for this many intervals between images, warns; an interval counts for at
+most LONGEST_INTERVAL seconds. A camera slower than SILENCE_SECONDS is in error no earlier than that."""
 STALL_SECONDS, STALL_TIMES, FIRST_SECONDS = 0.9, 5.0, 10.0
 """So does one image in work for this long and so many times the usual; the first image may take longer."""
 
@@ -70,6 +71,7 @@ class OutputState(typing.NamedTuple):
 
     failure: the last frame's error, empty when it went well. rhythm: of the outputs, by the node's clock. busy: real
     seconds spent so far on the image in work, 0 without one; usual: what an image takes, None before the first.
+    delivery_problem: why subscribers may lose outputs, a sentence; empty when all is well.
     """
 
     active: bool
@@ -83,6 +85,7 @@ class OutputState(typing.NamedTuple):
     rhythm: Rhythm = Rhythm()
     busy: float = 0.0
     usual: typing.Optional[float] = None
+    delivery_problem: str = ''
 
 
 def input_status(name, state, min_rate=0.0):
@@ -96,11 +99,13 @@ def input_status(name, state, min_rate=0.0):
         return compose(name, [], 'not active', values)
     problems = []
     interval = state.rhythm.interval
-    stale = interval is not None and state.silence > max(STALE_SECONDS, STALE_INTERVALS * interval)
-    if stale or state.silence > SILENCE_SECONDS:
+    expected = 0.0 if interval is None else STALE_INTERVALS * min(interval, LONGEST_INTERVAL)
+    stale = interval is not None and state.silence > max(STALE_SECONDS, expected)
+    silent = state.silence > max(SILENCE_SECONDS, expected)
+    if stale or silent:
         remedy = ('nothing publishes it; start the camera or remap `image`' if state.publishers == 0
                   else state.qos_problem or 'its publisher is silent; look at the camera driver and its connection')
-        problems.append(Problem(ERROR if state.silence > SILENCE_SECONDS else WARN, 'no image on {} for {:.0f} s: {}'
+        problems.append(Problem(ERROR if silent else WARN, 'no image on {} for {:.0f} s: {}'
                                 .format(state.topic, state.silence, remedy)))
     elif state.qos_problem:
         problems.append(Problem(WARN, state.qos_problem, told=True))
@@ -108,7 +113,7 @@ def input_status(name, state, min_rate=0.0):
         problems.append(Problem(WARN, 'the last image was refused: ' + state.refusal, told=True))
     if state.clock_problem:
         problems.append(Problem(WARN, state.clock_problem, told=True))
-    if min_rate > 0 and state.rate < min_rate and not stale and state.silence <= SILENCE_SECONDS:
+    if min_rate > 0 and state.rate < min_rate and not stale and not silent:
         problems.append(Problem(WARN, 'images come at {:.1f} Hz, less than {:g} Hz; look at the camera\'s exposure and '
                                 'connection, or lower min_input_rate'.format(state.rate, min_rate)))
     return compose(name, problems, '{:.1f} Hz'.format(state.rate), values)
@@ -132,12 +137,6 @@ def latency_status(name, stages, max_latency=0.0):
             'faster engine'.format(1000 * age.p95, 1000 * max_latency)))
     return compose(name, problems, 'p50 {:.0f} ms, p95 {:.0f} ms from stamp to output'.format(
         1000 * age.p50, 1000 * age.p95), values)
-
-
-def latency_readings(stages):
-    """Return a dict from STAGE/p50 and the like to milliseconds, for plots; stages as in latency_status."""
-    return {'{}/{}'.format(stage, which): 1000.0 * value
-            for stage, times in stages.items() for which, value in times._asdict().items()}
 
 
 def engine_status(name, state):
@@ -175,6 +174,8 @@ def output_status(name, state):
     problems = []
     if state.failure and state.active:
         problems.append(Problem(ERROR, 'the last image failed: ' + state.failure, told=True))
+    if state.delivery_problem and state.active:
+        problems.append(Problem(WARN, state.delivery_problem, told=True))
     patience = FIRST_SECONDS if state.usual is None else max(STALL_SECONDS, STALL_TIMES * state.usual)
     if state.active and state.busy > patience:
         problems.append(Problem(

@@ -17,6 +17,8 @@ from espnet_ros.segmenter import Segmenter
 
 pytest.importorskip('rclpy', reason='it needs ROS 2')
 
+from espnet_ros.clients.replay import REPLAY_GAP  # noqa: E402
+
 STAMPS = [1_000_000_000 * 10**9 + number * 10**8 for number in range(6)]
 BLACK = np.zeros((8, 8, 3), np.uint8)
 
@@ -103,13 +105,15 @@ def test_a_camera_on_the_same_topic_is_named(play, rig, observer):
 
 def test_the_clock_says_the_stamp_of_the_image(play, rig, observer):
     from rosgraph_msgs.msg import Clock
-    clocks = observer.collect(Clock, '/clock')
+    from sensor_msgs.msg import Image
+    clocks, labels = observer.collect(Clock, '/clock'), observer.collect(Image, rig.name + '/labels')
     player = play(rig.name)
     player.connect(60.0)
 
     def is_told():  # once the observer is found
         player.ask(STAMPS[3], 'camera', picture(), 60.0)
-        return (1_000_000_000, 300_000_000) in [(c.clock.sec, c.clock.nanosec) for c in clocks]
+        return {(c.clock.sec, c.clock.nanosec) for c in clocks} & {
+            (m.header.stamp.sec, m.header.stamp.nanosec) for m in labels}
     wait_until(is_told)
 
 
@@ -261,10 +265,27 @@ def test_another_recording_with_the_same_stamps_begins_afresh(player, deaf):
     assert player.take() == []
     before = time.monotonic()
     player.send(STAMPS[0], 'camera', BLACK)
-    deaf.labels.publish(answer_to(STAMPS[0], 'camera', 3))
+    deaf.labels.publish(answer_to(STAMPS[0], 'camera', 2))  # a late answer to the first
+    deaf.labels.publish(answer_to(STAMPS[0] + REPLAY_GAP, 'camera', 3))
     assert player.wait(STAMPS[0], 'camera', 30.0)
     answer, = player.take()
     assert answer.labels[0, 0] == 3 and answer.latency <= time.monotonic() - before
+
+
+def test_stamps_never_decrease(player, deaf):
+    from sensor_msgs.msg import Image
+    seen = []
+    player.create_subscription(Image, deaf.name.rpartition('/')[0] + '/image', lambda m: seen.append(m.header), 10)
+    wait_until(lambda: player.count_subscribers(deaf.name.rpartition('/')[0] + '/image') == 2)
+    for stamp, frame_id in ((STAMPS[3], 'a'), (STAMPS[3], 'b'), (STAMPS[1], 'a'), (STAMPS[2], 'a'), (STAMPS[1], 'a')):
+        player.send(stamp, frame_id, BLACK)
+    wait_until(lambda: len(seen) == 5)
+    stamps = [header.stamp.sec * 10**9 + header.stamp.nanosec for header in seen]
+    third = STAMPS[3] + REPLAY_GAP
+    assert stamps == [STAMPS[3], STAMPS[3], third, third + STAMPS[2] - STAMPS[1], third]  # the last is sent again
+    deaf.labels.publish(answer_to(third, 'a'))
+    assert player.wait(STAMPS[1], 'a', 30.0)
+    assert player.take()[0][:2] == (STAMPS[1], 'a')
 
 
 def test_answers_to_others_and_second_answers_are_not_taken(player, deaf):

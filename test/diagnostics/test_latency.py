@@ -77,3 +77,11 @@ def test_rate_and_rhythm_are_those_of_the_clock_that_is_read(speed):
         meter.add(1000.0 + 0.1 * speed * event)
     assert meter.rate(1000.0 + 0.1 * speed * 39) == pytest.approx(10.0 / speed)
     assert meter.rhythm().interval == pytest.approx(0.1 * speed)
+
+
+def test_a_slow_rhythm_is_told_between_events():
+    meter = RateMeter(window=5.0)
+    meter.add(100.0)
+    assert meter.rhythm() == Rhythm()
+    meter.add(110.0)
+    assert meter.rhythm().interval == 10.0

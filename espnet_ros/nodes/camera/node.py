@@ -11,6 +11,8 @@ from std_msgs.msg import Header
 from espnet_ros.images.sources import LARGEST, open_source
 from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibration
 from espnet_ros.nodes.camera.feed import Feed
+from espnet_ros.nodes.common.clock import warn_without_clock
+from espnet_ros.nodes.common.endpoints import resolve
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
 from espnet_ros.nodes.common.parameters import ParameterSet, Rule
 
@@ -101,6 +103,9 @@ class CameraNode(Node):
             info = pinhole_to_info(source.camera_matrix, *source.size)
         self._outputs = CameraOutputs(self, info, source.labeled)
         self._feed = Feed(source, settings.rate, self)
+        warn_without_clock(self)
+        self.get_logger().info('active: images of {} on {}{}'.format(
+            settings.source, resolve(self, 'image_raw'), ', waiting for a subscriber' * settings.wait_for_subscriber))
         self._player = threading.Thread(target=self._play, name='camera', daemon=True)
         self._player.start()
 

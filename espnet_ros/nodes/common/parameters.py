@@ -31,11 +31,13 @@ class ParameterSet:
     and the reason is kept in `problems` (name to sentence) until the parameter is set to a valid value.
     """
 
-    def __init__(self, node, defaults, rules, is_configured=lambda: True, unlock='start the node again with it'):
+    def __init__(self, node, defaults, rules, is_configured=lambda: True, unlock='start the node again with it',
+                 check=lambda values: None):
         """Declare everything on `node`.
 
         defaults: a NamedTuple with str, bool, int and float fields. rules: field name to Rule. is_configured: tells
-        whether fixed parameters are locked. unlock: what a user does to change them.
+        whether fixed parameters are locked. unlock: what a user does to change them. check: called with all values
+        together; raises ParameterError when they contradict each other.
         """
         self.value = defaults
         self.problems = {}
@@ -45,6 +47,7 @@ class ParameterSet:
         self._reason = ''
         self._is_configured = is_configured
         self._unlock = unlock
+        self._check = check
         node.add_on_set_parameters_callback(self._on_set)
         for name, default in defaults._asdict().items():
             descriptor = _descriptor(name, rules[name], self._kinds[name])
@@ -56,6 +59,10 @@ class ParameterSet:
                 self.problems[name] = self._reason or str(error).split('Reason: ')[-1].split(': ' + name)[0]
                 node.declare_parameter(name, default, descriptor, ignore_override=True)
         self._declared = True
+        try:
+            check(self.value)
+        except ParameterError as error:
+            self.problems['values'] = str(error)
         self._warn_of_unknown(node)
 
     def check_problems(self):
@@ -82,10 +89,15 @@ class ParameterSet:
             except ParameterError as error:
                 self._reason = str(error)
                 return SetParametersResult(successful=False, reason=self._reason)
-        self.value = self.value._replace(**changes)
+        value = self.value._replace(**changes)
         if self._declared:
-            for name in changes:
+            try:
+                self._check(value)
+            except ParameterError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+            for name in list(changes) + ['values']:
                 self.problems.pop(name, None)
+        self.value = value
         return SetParametersResult(successful=True)
 
     def _checked(self, name, value):

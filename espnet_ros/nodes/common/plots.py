@@ -1,10 +1,13 @@
-"""Numbers as topics of their own, which every plot tool draws."""
+"""Numbers as topics for plot tools."""
 import re
 
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, Float64MultiArray, MultiArrayDimension
+
+from espnet_ros.diagnostics import keys
+from espnet_ros.diagnostics.latency import Percentiles
 
 _MOST = 300
-"""Topics that one Plots makes, whatever a machine calls its rails and sensors."""
+"""Maximum number of topics of one Plots, however many rails and sensors a machine has."""
 
 
 class Plots:
@@ -24,6 +27,18 @@ class Plots:
             publisher = self._publishers.get(name)
             if publisher is not None and publisher.get_subscription_count():
                 publisher.publish(Float64(data=float(number)))
+
+
+def latency_message(stages):
+    """Return latencies in milliseconds as a Float64MultiArray [stage, percentile]; NaN for what is not measured.
+
+    stages: mapping from stage to Percentiles in seconds. The labels of the dimensions name keys.STAGES and percentiles.
+    """
+    rows = [stages.get(stage, Percentiles(*[float('nan')] * 3)) for stage in keys.STAGES]
+    message = Float64MultiArray(data=[1000.0 * value for row in rows for value in row])
+    for names, stride in ((keys.STAGES, len(message.data)), (Percentiles._fields, 3)):
+        message.layout.dim.append(MultiArrayDimension(label=', '.join(names), size=len(names), stride=stride))
+    return message
 
 
 def name_to_topic(name):

@@ -1,4 +1,6 @@
 """The diagnostics node: state of the machine on /diagnostics."""
+import math
+import os
 import socket
 import time
 import typing
@@ -7,7 +9,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from espnet_ros.diagnostics.machine import Limits, statuses
+from espnet_ros.diagnostics import keys
+from espnet_ros.diagnostics.machine import Limits, check_limits, statuses
 from espnet_ros.diagnostics.prometheus import Exporter
 from espnet_ros.diagnostics.status import OK, LevelLog
 from espnet_ros.errors import EspnetError
@@ -20,6 +23,8 @@ from espnet_ros.telemetry.sources import open_machine
 _LIMITS = Limits()
 _LOOK = 0.5
 """Seconds between looks at the machine's state."""
+_OTHER_SECONDS = 5.0
+"""Another node that reports this host is gone when it has been silent for this long."""
 
 
 class DiagnosticsParameters(typing.NamedTuple):
@@ -65,17 +70,23 @@ class DiagnosticsNode(Node):
     def __init__(self):
         super().__init__('diagnostics')
         self._machine = self._exporter = None
-        self._settings = ParameterSet(self, DiagnosticsParameters(), RULES)
+        self._settings = ParameterSet(self, DiagnosticsParameters(), RULES, check=check_limits)
         self._settings.check_problems()
         settings = self._settings.value
         self._publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._plots = Plots(self, 'telemetry')
         self._host = socket.gethostname()
         self._level_log = LevelLog()
+        self._found = []
         self._due = 0.0
+        # A host is reported once, by the node whose reporter's name sorts first.
+        self._reporter = '{} {}'.format(self.get_fully_qualified_name(), os.getpid())
+        self._other_heard = -math.inf
         self._machine = open_machine(settings.tegrastats, settings.interval)
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         if settings.prometheus_port:
             self._serve(settings)
+        self.get_logger().info('active: state of {} on /diagnostics'.format(self._host))
         # On the steady clock: a paused simulation does not pause the machine.
         self.create_timer(_LOOK, self._on_look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -92,18 +103,29 @@ class DiagnosticsNode(Node):
             self._exporter = Exporter(settings.prometheus_port, settings.prometheus_address)
         except EspnetError as error:
             self.get_logger().error(str(error))
-            return
-        self.create_subscription(
-            DiagnosticArray, '/diagnostics', lambda message: self._exporter.update(message_to_statuses(message)), 10)
+
+    def _on_diagnostics(self, message):
+        found = message_to_statuses(message)
+        if self._exporter is not None:
+            self._exporter.update(found)
+        reporter = keys.value_of(keys.parts_of(found, self._host), keys.CPU, keys.REPORTER, self._reporter)
+        if reporter < self._reporter:
+            if time.monotonic() > self._other_heard + _OTHER_SECONDS:
+                self.get_logger().warning('{} reports {} on /diagnostics already; this node does not, until the other '
+                                          'ends: run one diagnostics node on each host'.format(reporter, self._host))
+            self._other_heard = time.monotonic()
 
     def _on_look(self):
         now = time.monotonic()
         state = self._machine.state()
-        found = statuses(self._host, state, self._settings.value)
+        found = self._found = statuses(self._host, state, self._settings.value, self._found)
         news = self._level_log.update(found, now)
         log_levels(self, news, '')
         if now < self._due and all(level == OK for level, _ in news):
             return
         self._due = now + 1.0 - _LOOK / 2  # the timer is not exact
+        if now < self._other_heard + _OTHER_SECONDS:
+            return
+        found = [status._replace(values=status.values + ((keys.REPORTER, self._reporter),)) for status in found]
         self._publisher.publish(statuses_to_message(found, self.get_clock().now().to_msg(), self._host))
         self._plots.publish(readings(state))

@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import SILENCE_SECONDS, InputState
+from espnet_ros.nodes.common.clock import NO_CLOCK, warn_without_clock
 from espnet_ros.nodes.common.endpoints import create_subscription, expand, resolve
 from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.common.slot import NewestSlot
@@ -49,6 +50,7 @@ class ImageInput:
         self._warned = set()
         self._infos = collections.OrderedDict()
         self._newest_info = None
+        warn_without_clock(node)
 
     def open(self):
         """Subscribe."""
@@ -109,7 +111,8 @@ class ImageInput:
         # Several publishers number their images independently: gaps then mean nothing.
         lost = None if self._sequence is None or self._several_publishers else self._lost
         return InputState(active, self.topic, publishers, self._rate.rate(now), self._received, lost,
-                          self.slot.dropped, self._refused, silence, self._refusal, self._clock_problem,
+                          self.slot.dropped, self._refused, silence, self._refusal,
+                          NO_CLOCK if now == 0.0 else self._clock_problem,
                           self._qos_problem or ('' if lost is None else self._transport_problem()),
                           self._rate.rhythm())
 
@@ -163,10 +166,10 @@ class ImageInput:
         self.slot.put(message)
 
     def _check_stamp(self, stamp, now):
+        if now == 0.0:
+            return  # state() tells that there is no clock
         if stamp == 0.0:
             problem = 'stamps are zero; set the header stamp in the camera driver'
-        elif now == 0.0:
-            problem = 'use_sim_time is true, but /clock tells no time; play with --clock, or set use_sim_time to false'
         elif self._last_stamp is not None and stamp < self._last_stamp:
             problem = 'stamps jumped {:.3f} s backwards; is a recording looping, or do two cameras share {}?'.format(
                 self._last_stamp - stamp, self.topic)

@@ -5,6 +5,7 @@ import typing
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool
 
 from espnet_ros import models
@@ -14,16 +15,16 @@ from espnet_ros.diagnostics.status import (
     LevelLog,
     engine_status,
     input_status,
-    latency_readings,
     latency_status,
     output_status,
 )
 from espnet_ros.engine import build_engine
 from espnet_ros.labels.palettes import PALETTES
+from espnet_ros.nodes.common.bond import start_bond
 from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_message
 from espnet_ros.nodes.common.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
 from espnet_ros.nodes.common.parameters import ParameterSet
-from espnet_ros.nodes.common.plots import Plots
+from espnet_ros.nodes.common.plots import latency_message
 from espnet_ros.nodes.segmentation.image_input import ImageInput
 from espnet_ros.nodes.segmentation.outputs import Outputs
 from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters
@@ -43,10 +44,11 @@ class SegmentationNode(LifecycleNode):
         self._worker = None
         self._input = None
         self._outputs = None
+        self._bond = None
         self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
         self._announced = None  # the confidence threshold that ~/label_map tells
         self._level_log = LevelLog()
-        self._latency_plots = Plots(self, 'latency')
+        self._latency = None
         self._enabled = True
         self._settings = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
                                      lambda: self._worker is not None,
@@ -73,6 +75,7 @@ class SegmentationNode(LifecycleNode):
                                   settings.engine_cache_dir, progress)
             return Segmenter(engine, settings.output_size)
         self._outputs = Outputs(self, PALETTES[settings.palette](card.label_set))
+        self._latency = self.create_publisher(Float64MultiArray, '~/latency', 1)
         self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
         self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)
         self._worker.enabled = self._enabled
@@ -92,12 +95,17 @@ class SegmentationNode(LifecycleNode):
         self._announce()
         self._input.open()
         self._worker.activate()
+        self._bond = start_bond(self)
+        settings = self._settings.value
+        self.get_logger().info('active: {} images from {} (reliability {}), outputs on {}/...'.format(
+            settings.image_transport, self._input.topic, settings.image_reliability, self.get_fully_qualified_name()))
 
     @transition
     def on_deactivate(self, _state):
-        """Stop listening; model and engine stay."""
+        """Unsubscribe; model and engine stay."""
         self._worker.deactivate()
         self._input.close()
+        self._end_bond()
 
     @transition
     def on_cleanup(self, _state):
@@ -119,7 +127,13 @@ class SegmentationNode(LifecycleNode):
         self._release()
         return super().destroy_node()
 
+    def _end_bond(self):
+        bond, self._bond = self._bond, None
+        if bond is not None:
+            bond.shutdown()
+
     def _release(self):
+        self._end_bond()
         worker, self._worker = self._worker, None
         if self._input is not None:
             self._input.close()
@@ -127,6 +141,7 @@ class SegmentationNode(LifecycleNode):
             worker.stop()
         if self._outputs is not None:
             self._outputs.close()
+            self.destroy_publisher(self._latency)
         self._input = self._outputs = self._announced = None
         self._model_values = ()
         self._level_log = LevelLog()
@@ -166,7 +181,7 @@ class SegmentationNode(LifecycleNode):
             statuses, self.get_clock().now().to_msg(), socket.gethostname()))
         log_levels(self, self._level_log.update(statuses, time.monotonic()), prefix)
         if self._worker is not None:
-            self._latency_plots.publish(latency_readings(self._worker.times.percentiles()))
+            self._latency.publish(latency_message(self._worker.times.percentiles()))
 
     def _statuses(self, prefix, settings):
         if self._worker is None:

@@ -1,6 +1,7 @@
 """The segmentation node's voice: every output topic, each computed only when somebody listens."""
 import cv2
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
@@ -13,11 +14,13 @@ from espnet_ros.errors import ImageError
 from espnet_ros.images import render
 from espnet_ros.labels import CATEGORIES
 from espnet_ros.labels.label_map import set_to_label_map
-from espnet_ros.nodes.common.endpoints import create_publisher
+from espnet_ros.nodes.common.endpoints import create_publisher, resolve
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
 
 # Reliable matches reliable and best-effort subscribers; depth 1, because an old mask is worth nothing.
 OUTPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
+LARGEST_BEST_EFFORT = 512 << 10
+"""Bytes of a message that Fast DDS delivers reliably to best-effort subscribers: the size of its shared memory."""
 LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -28,6 +31,10 @@ class Outputs:
         self._node = node
         self._label_set = label_set
         self._categories = label_set.category_table()
+        self._topics = {}
+        self._sizes = {}
+        self._is_limited = get_rmw_implementation_identifier().startswith('rmw_fastrtps')
+        self._warned = set()
         self._rgb = label_set.palette()
         self._bgr = self._rgb[:, ::-1].copy()
         self._labels = self._image('labels')
@@ -58,6 +65,24 @@ class Outputs:
     def wants_confidence(self):
         """Whether somebody listens to ~/confidence."""
         return _wanted(self._confidence)
+
+    def delivery_problem(self):
+        """Return a sentence when a best-effort subscriber loses large outputs, else ''; each is logged once."""
+        problems = []
+        for topic, size in sorted(self._sizes.items()):
+            if size <= LARGEST_BEST_EFFORT:
+                continue
+            listeners = sorted({info.node_name for info in self._node.get_subscriptions_info_by_topic(topic)
+                                if info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT})
+            if not listeners:
+                continue
+            problems.append('{} subscribes to {} at best effort, which loses messages of {} KiB; let it ask for '
+                            'reliable, set output_size to network, or use compressed images'.format(
+                                ', '.join(listeners), topic, size >> 10))
+            if topic not in self._warned:
+                self._warned.add(topic)
+                self._node.get_logger().warning(problems[-1])
+        return '; '.join(problems)
 
     def close(self):
         """Take all topics back."""
@@ -113,10 +138,15 @@ class Outputs:
 
     def _send(self, publisher, make, encoding, header):
         if _wanted(publisher):
-            publisher.publish(array_to_image(make(), encoding, header))
+            message = array_to_image(make(), encoding, header)
+            if self._is_limited:
+                self._sizes[self._topics[publisher]] = len(message.data)
+            publisher.publish(message)
 
     def _image(self, name):
-        return self._publisher(Image, name)
+        publisher = self._publisher(Image, name)
+        self._topics[publisher] = resolve(self._node, '~/' + name)
+        return publisher
 
     def _publisher(self, kind, name):
         topic = '~/' + name

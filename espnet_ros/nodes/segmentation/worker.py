@@ -125,7 +125,8 @@ class Worker(threading.Thread):
         total = self.times.percentiles().get('total')
         return OutputState(self._active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
                            self._published, self._skipped, self._failed, self._failure, self._rate.rhythm(),
-                           0.0 if since is None else time.monotonic() - since, total and total.p50)
+                           0.0 if since is None else time.monotonic() - since, total and total.p50,
+                           self._outputs.delivery_problem() if self._active else '')
 
     def _handle(self, message):
         if not self.enabled or not self._active or not self._outputs.subscribers:

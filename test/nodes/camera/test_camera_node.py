@@ -284,3 +284,10 @@ def test_nothing_is_encoded_for_nobody(monkeypatch):
     capture = next(itertools.islice(open_source('street', 64, 32), 1))
     outputs.publish(capture, Header(frame_id='x'), 80)
     assert [len(p) for p in Node.publishers] == [0, 0, 1, 0]
+
+
+def test_simulated_time_without_a_clock_is_told(start_node):
+    node = start_node(MODULE, '--ros-args', '-p', 'use_sim_time:=true', '-p', 'width:=96', '-p', 'height:=64')
+    node.wait_for('active: images of street on /image_raw')
+    node.wait_for('use_sim_time is true, but nothing publishes /clock')
+    node.stop()

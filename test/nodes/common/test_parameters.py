@@ -50,3 +50,25 @@ def test_a_wrong_value_raises_when_it_is_asked_for():
         found.check_problems()
     assert node.set(rate=5).successful and found.value.rate == 5.0
     found.check_problems()
+
+
+def test_values_that_contradict_each_other_are_refused():
+    from espnet_ros.diagnostics.machine import check_limits
+    from espnet_ros.nodes.diagnostics.node import RULES, DiagnosticsParameters
+    node = StandIn()
+    found = ParameterSet(node, DiagnosticsParameters(), RULES, check=check_limits)
+    result = node.set(memory_error=50.0)
+    assert not result.successful and result.reason.startswith('memory_error is 50, below memory_warn, 85')
+    assert found.value.memory_error == 95.0
+    assert node.set(memory_warn=40.0).successful and node.set(memory_error=50.0).successful
+
+
+def test_values_at_start_that_contradict_each_other_are_told():
+    from espnet_ros.diagnostics.machine import check_limits
+    from espnet_ros.nodes.diagnostics.node import RULES, DiagnosticsParameters
+    node = StandIn()
+    found = ParameterSet(node, DiagnosticsParameters(memory_error=50.0), RULES, check=check_limits)
+    with pytest.raises(ParameterError, match='memory_error is 50, below memory_warn, 85'):
+        found.check_problems()
+    assert node.set(memory_error=90.0).successful
+    found.check_problems()

@@ -283,3 +283,26 @@ def test_a_port_that_is_taken_does_not_take_the_node_down(start_node, status):
         node.wait_for('Prometheus cannot be served at 127.0.0.1:{}'.format(port))
         wait_until(lambda: status('CPU'))
     node.stop()
+
+
+def test_two_nodes_on_one_host_report_it_once(start_node, observer):
+    from diagnostic_msgs.msg import DiagnosticArray
+    arrays = observer.collect(DiagnosticArray, '/diagnostics')
+    nodes = [start_node(MODULE, '--ros-args', '-p', "tegrastats:=''", '-r', '__ns:=/' + name) for name in ('a', 'b')]
+
+    def reporters(since):
+        return {value.value.split()[0] for array in arrays[since:] for status in array.status
+                for value in status.values if value.key == 'reported by'}
+    nodes[1].wait_for('/a/diagnostics {} reports '.format(nodes[0].pid))
+    time.sleep(0.5)  # what is on its way
+    count = len(arrays)
+    wait_until(lambda: len(arrays) > count + 3)
+    assert reporters(count) == {'/a/diagnostics'}
+    nodes[0].stop()
+    count = len(arrays)
+    wait_until(lambda: '/b/diagnostics' in reporters(count))
+
+
+def test_limits_that_contradict_each_other_end_it_with_a_sentence(start_node):
+    output = start_node(MODULE, '--ros-args', '-p', 'memory_error:=50.0').wait_for_end(1)
+    assert 'memory_error is 50, below memory_warn, 85; raise it, or set memory_warn first' in output

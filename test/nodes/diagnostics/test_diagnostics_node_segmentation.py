@@ -163,18 +163,20 @@ def test_a_worker_that_is_blocked(seen, image, tmp_path, monkeypatch):
         wait_for_level(rig, 'Output', is_ok, 'Hz')
 
 
-def test_latency_as_topics_for_plots(seen, image):
-    from std_msgs.msg import Float64
+def test_latency_as_one_topic_for_plots_that_ends_with_cleanup(seen, image):
+    from std_msgs.msg import Float64MultiArray
     rig = seen()
     with Camera(rig, image):
-        found = {which: rig.collect(Float64, 'latency/stamp_to_output/' + which) for which in ('p50', 'p95', 'p99')}
-        inference = rig.collect(Float64, 'latency/inference/p50')
-        wait_until(lambda: all(found.values()) and inference)
-        wait_until(lambda: 'stamp to output p99 (ms)' in rig.values('Latency'))
-        count = len(found['p50'])
-        wait_until(lambda: len(found['p50']) > count and len(found['p95']) > count and len(found['p99']) > count)
-        p50, p95, p99 = (found[which][count].data for which in ('p50', 'p95', 'p99'))
-        assert 0.0 < p50 <= p95 <= p99 < 60000.0 and 0.0 < inference[-1].data < 60000.0
+        found = rig.collect(Float64MultiArray, 'latency')
+        wait_until(lambda: found and found[-1].data[-1] == found[-1].data[-1])  # no NaN: images were answered
+    stages, percentiles = found[-1].layout.dim
+    assert stages.label.split(', ')[-1] == 'stamp to output' and percentiles.label == 'p50, p95, p99'
+    assert (stages.size, percentiles.size) == (7, 3) == (len(found[-1].data) // 3, percentiles.stride)
+    assert all(0.0 <= p50 <= p95 <= p99 < 60000.0 for p50, p95, p99 in zip(*[iter(found[-1].data)] * 3))
+    topics = [topic for topic, _ in rig.node.get_topic_names_and_types() if topic.startswith(rig.name + '/latency')]
+    assert topics == [rig.name + '/latency']
+    assert rig.change_state('deactivate') and rig.change_state('cleanup')
+    wait_until(lambda: not rig.node.count_publishers(rig.name + '/latency'))
 
 
 def test_the_engine_names_model_and_hash(seen):

@@ -139,3 +139,39 @@ def test_classes_without_a_category_are_named(restart, tmp_path):
     rig = restart(model=str(write_model(tmp_path, fruit)))
     (line,) = log_lines(rig, 'no Cityscapes category for')
     assert 'bowl' in line and 'apple' not in line
+
+
+def test_large_outputs_for_a_best_effort_subscriber_are_told(restart):
+    from rclpy.qos import qos_profile_sensor_data
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header
+    rig = restart()
+    labels = rig.collect(Image, 'labels')
+    rig.collect(Image, 'overlay', qos_profile_sensor_data)
+    large = array_to_image(picture(640, 480), 'bgr8', Header())  # an overlay of 900 KiB
+    rig.ask(large, labels)
+    status = rig.wait_for_status('Output', 'observer subscribes to {}/overlay at best effort'.format(rig.name), WARN)
+    assert 'loses messages of 900 KiB; let it ask for reliable, set output_size to network' in status.message
+    assert len(log_lines(rig, 'at best effort, which loses')) == 1
+    assert rig.name + '/labels' not in status.message  # reliable
+    small = array_to_image(picture(160, 120), 'bgr8', Header())
+    rig.ask(small, labels)
+    rig.wait_for_status('Output', ' Hz', 0)
+
+
+def test_simulated_time_without_a_clock_is_told(restart, image):
+    rig = restart(use_sim_time=True)
+    sentence = 'use_sim_time is true, but nothing publishes /clock; play the recording with --clock'
+    rig.wait_for_status('Input', sentence, WARN)
+    rig.camera(type(image)).publish(image)  # a camera without a clock has stamps of zero
+    wait_until(lambda: rig.counts()['received'] == 1)
+    assert 'camera driver' not in rig.status('Input').message
+    wait_until(lambda: log_lines(rig, sentence))
+    assert len(log_lines(rig, sentence)) == 1
+
+
+def test_it_says_in_a_line_what_it_listens_to_and_publishes(restart):
+    rig = restart()
+    (line,) = log_lines(rig, 'active: ')
+    assert line.endswith('active: raw images from {}/image (reliability auto), outputs on {}/...'.format(
+        rig.namespace, rig.name))
