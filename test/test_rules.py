@@ -78,3 +78,8 @@ def test_everything_below_nodes_imports_without_ros():
                'for name in {!r}: importlib.import_module(name)\n'
                'print("imported", len({!r}))').format(ROS, modules, modules)
     assert 'imported {}'.format(len(modules)) in run(sys.executable, '-c', program)
+
+
+def test_test_files_have_names_of_their_own():
+    names = [path.name for path in (ROOT / 'test').rglob('test_*.py')]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []  # pytest imports them by name
