@@ -39,7 +39,7 @@ class DeconvolutionHead(nn.Module):
     def forward(self, features, height, width, confidence=False):
         """Return index (of the class) and probability, [N, height, width]; the latter None unless asked for."""
         index, probability = _best(self.last.phases(features.to(self.last.weight.dtype)), 2, confidence)
-        return joined(index), joined(probability) if confidence else None
+        return shuffle_pixels(index), shuffle_pixels(probability) if confidence else None
 
 
 def _best(logits, dim, confidence):
@@ -49,6 +49,6 @@ def _best(logits, dim, confidence):
     return logits.argmax(dim), torch.softmax(logits, dim).max(dim)[0]
 
 
-def joined(phases):
+def shuffle_pixels(phases):
     """Put [N, 4, h, w], the four pixels of each feature, into their places: [N, 2h, 2w]."""
     return shuffle(phases.unsqueeze(2))[:, 0]

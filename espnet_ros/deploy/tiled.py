@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from espnet_ros.deploy.heads import DeconvolutionHead, UpsamplingHead, joined
+from espnet_ros.deploy.heads import DeconvolutionHead, UpsamplingHead, shuffle_pixels
 
 TILE = 8192
 """Pixels whose logits are looked at together: those of 20 classes in float32 stay in the cache."""
@@ -55,7 +55,7 @@ class TiledDeconvolutionHead(DeconvolutionHead):
                 columns = features[n, :, here].permute(1, 2, 0).reshape(-1, inputs).t().float()
                 pixels.put((n, slice(None), here), torch.mm(weight, columns).view(4, -1, columns.shape[1]),
                            lambda tile: tile.view(4, -1, w))
-        return joined(pixels.index), joined(pixels.probability) if confidence else None
+        return shuffle_pixels(pixels.index), shuffle_pixels(pixels.probability) if confidence else None
 
 
 class _Pixels:
@@ -72,8 +72,8 @@ class _Pixels:
         # (5 for 20 classes), and only logits that agree to some millionths may change their order. It goes there
         # counted from the end, so that of equal ones the first wins.
         bits = (1 << (logits.shape[1] - 1).bit_length()) - 1
-        places = (bits - torch.arange(logits.shape[1], dtype=torch.int32)).view(1, -1, 1)
-        packed = logits.view(torch.int32).bitwise_and(~bits).bitwise_or_(places).view(torch.float32)
+        order = (bits - torch.arange(logits.shape[1], dtype=torch.int32)).view(1, -1, 1)
+        packed = logits.view(torch.int32).bitwise_and(~bits).bitwise_or_(order).view(torch.float32)
         self.index[where] = shaped(packed.amax(1).view(torch.int32).bitwise_and_(bits).bitwise_xor_(bits))
         if self.probability is not None:
             self.probability[where] = shaped(1.0 / logits.sub_(top).exp_().sum(1))

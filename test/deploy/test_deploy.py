@@ -114,11 +114,11 @@ def test_the_fast_form_equals_the_plain_one(variant, fuse_input, activation, til
         expected = plain.logits(pixels)
         assert torch.allclose(fast.logits(pixels), expected, atol=1e-3 * expected.abs().max().item())
         labels, confidence = fast(pixels, True)
-        wanted, certainty = plain(pixels, True)
+        wanted, probability = plain(pixels, True)
         assert torch.equal(fast(pixels)[0], labels) and fast(pixels)[1] is None
     assert labels.shape == confidence.shape == wanted.shape and labels.dtype == confidence.dtype == torch.uint8
     assert (labels == wanted).float().mean() > 0.999
-    assert (confidence.int() - certainty.int()).abs().max() <= 1
+    assert (confidence.int() - probability.int()).abs().max() <= 1
 
 
 def test_folding_leaves_no_batch_norm_after_a_convolution_and_the_network_as_it_was():

@@ -39,16 +39,16 @@ def test_labels(precision, allowed):
 
 
 def test_only_labels_of_which_pytorch_is_sure_count():
-    certainty = CONFIDENCE.copy()
-    certainty[:40] = SURE - 1
+    probability = CONFIDENCE.copy()
+    probability[:40] = SURE - 1
     unsure = altered(4000)
-    verify(lambda image: (unsure(image)[0], certainty), lambda image: (LABELS, certainty), IMAGES, 'fp16')
-    certainty[:40] = SURE
+    verify(lambda image: (unsure(image)[0], probability), lambda image: (LABELS, probability), IMAGES, 'fp16')
+    probability[:40] = SURE
     with pytest.raises(EngineError, match='it labels 40.0% of the pixels'):
-        verify(lambda image: (unsure(image)[0], certainty), lambda image: (LABELS, certainty), IMAGES, 'fp16')
-    certainty[:60] = SURE - 1  # of most pixels nobody is sure: then all count
+        verify(lambda image: (unsure(image)[0], probability), lambda image: (LABELS, probability), IMAGES, 'fp16')
+    probability[:60] = SURE - 1  # of most pixels nobody is sure: then all count
     with pytest.raises(EngineError, match='it labels 40.0% of the pixels'):
-        verify(lambda image: (unsure(image)[0], certainty), lambda image: (LABELS, certainty), IMAGES, 'fp16')
+        verify(lambda image: (unsure(image)[0], probability), lambda image: (LABELS, probability), IMAGES, 'fp16')
 
 
 def test_confidence():

@@ -10,63 +10,40 @@ import sys
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from espnet_ros.errors import EngineError
 
-VERSION = 1
+VERSION = 2
 """Part of the engine cache's key: to be raised with every change in this file."""
 
-LOGITS = ('logits',)
-BEST_CLASS = ('index', 'probability')
-
-
 class Traceable(nn.Module):
-    """A network with its normalization before it and, if wanted, the choice of the best class behind it.
+    """A network with its normalization before it.
 
-    deployed: network.deploy.Deployed whose network gives logits. stride: image pixels per logit, along each side.
+    deployed: deploy.Deployed whose network gives logits. stride: image pixels per logit, along each side.
 
-    forward takes a BGR image, float32 0..255 [N, 3, H, W]. It returns logits as the network does, or with argmax two
-    float32 [N, 1, H, W], index and probability of the best class: integers do not come out of torch2trt's engines.
-    `outputs` names what is returned.
+    forward takes a BGR image, float32 0..255 [N, 3, H, W], and returns logits as the network does. The best class is
+    found outside of the engine: TensorRT's top-k is slow on small GPUs.
     """
 
-    def __init__(self, deployed, stride, argmax=False):
+    def __init__(self, deployed, stride):
         super().__init__()
         self.network = deployed.network
         self.register_buffer('scale', deployed.scale)
         self.register_buffer('shift', deployed.shift)
-        self.outputs = BEST_CLASS if argmax else LOGITS
         self._classes = len(deployed.outputs)
         self._stride = stride
 
-    def shapes(self, height, width):
-        """Return the shapes of what is returned for an image of that size."""
-        if self.outputs == LOGITS:
-            return [(1, self._classes, height // self._stride, width // self._stride)]
-        return [(1, 1, height, width)] * 2
+    def shape(self, height, width):
+        """Return the shape of the logits of an image of that size."""
+        return 1, self._classes, height // self._stride, width // self._stride
 
     def forward(self, image):
-        logits = self.network(normalize(image, self.scale, self.shift))
-        if self.outputs == LOGITS:
-            return logits
-        return best_class(logits if self._stride == 1 else upsample(logits, self._stride))
+        return self.network(normalize(image, self.scale, self.shift))
 
 
 def normalize(image, scale, shift):
     """Return image * scale + shift, both [1, C, 1, 1]."""
     return image * scale + shift
-
-
-def upsample(logits, factor):
-    """Return logits as many times as wide and high, bilinearly."""
-    return functional.interpolate(logits, scale_factor=float(factor), mode='bilinear', align_corners=False)
-
-
-def best_class(logits):
-    """Return index and softmax probability of the best class, both float [N, 1, H, W]."""
-    probability, index = functional.softmax(logits, 1).max(1, keepdim=True)
-    return index.float(), probability
 
 
 def _convert_normalize(trt, ctx):
@@ -88,33 +65,9 @@ def _convert_prelu(trt, ctx):
     ctx.method_return._trt = ctx.network.add_parametric_relu(_input(ctx, x), constant).get_output(0)
 
 
-def _convert_upsample(trt, ctx):
-    logits, factor = ctx.method_args
-    layer = ctx.network.add_resize(_input(ctx, logits))
-    modes = getattr(trt, 'InterpolationMode', None) or trt.ResizeMode  # the latter until TensorRT 8.6
-    layer.resize_mode = modes.LINEAR
-    layer.coordinate_transformation = trt.ResizeCoordinateTransformation.HALF_PIXEL
-    layer.scales = [1.0, 1.0, float(factor), float(factor)]
-    ctx.method_return._trt = layer.get_output(0)
-
-
-def _convert_best_class(trt, ctx):
-    channels = 1 << 1  # a bit for each axis
-    softmax = ctx.network.add_softmax(_input(ctx, ctx.method_args[0]))
-    softmax.axes = channels
-    top = ctx.network.add_topk(softmax.get_output(0), trt.TopKOperation.MAX, 1, channels)
-    cast = ctx.network.add_identity(top.get_output(1))
-    cast.set_output_type(0, trt.float32)
-    index, probability = ctx.method_return
-    index._trt = cast.get_output(0)
-    probability._trt = top.get_output(0)
-
-
 _CONVERTERS = {
     'torch.nn.functional.prelu': _convert_prelu,
     __name__ + '.normalize': _convert_normalize,
-    __name__ + '.upsample': _convert_upsample,
-    __name__ + '.best_class': _convert_best_class,
 }
 
 

@@ -15,7 +15,7 @@ from espnet_ros.engine.gpu import driver_version, find_gpu, has_fast_fp16, has_f
 from espnet_ros.engine.tensorrt import PRECISIONS
 from espnet_ros.engine.tensorrt import converters as tensorrt_converters
 from espnet_ros.engine.tensorrt.cache import EngineCache
-from espnet_ros.engine.tensorrt.converters import LOGITS, Traceable
+from espnet_ros.engine.tensorrt.converters import Traceable
 from espnet_ros.engine.tensorrt.library import TensorRT, describe
 from espnet_ros.engine.verification import example_images, pytorch, verify
 from espnet_ros.errors import EngineError
@@ -36,13 +36,12 @@ class TensorRTEngine(Engine):
     """
 
     def __init__(self, card, network, width, height, device='auto', precision='auto', cache_dir='', calibration='',
-                 workspace=WORKSPACE, in_engine_argmax=False, progress=None):
+                 progress=None):
         """Load the engine from the cache, or build it and put it there. Raises EngineError.
 
         precision: fp32, fp16, int8 or auto: fp16 where the GPU is fast in it, else fp32. cache_dir: folder of the
         EngineCache. calibration: folder of images for int8; '' takes an engine that is there, whatever images it has
-        seen. in_engine_argmax: let TensorRT find the best class, which can be slow on small GPUs. progress: called with
-        a few words whenever something begins that takes long.
+        seen. progress: called with a few words whenever something begins that takes long.
         """
         super().__init__(card, width, height)
         began = time.monotonic()
@@ -56,20 +55,19 @@ class TensorRTEngine(Engine):
         cache = EngineCache(cache_dir)
         int8 = self._precision == 'int8'
         images = CalibrationImages(calibration) if int8 and calibration else None
-        name = _name(card, width, height, self._precision, in_engine_argmax, self._gpu)
+        name = _name(card, width, height, self._precision, self._gpu)
         self.engine_path = cache.path(name)
         self._head = UpsamplingHead()
         try:
             with self._gpu.current():
                 deployed = Deployed(copy.deepcopy(network).float(), card).eval().to(self._gpu.device)
-                module = Traceable(deployed, card.architecture.stride, in_engine_argmax).eval()
-                self._outputs = module.outputs
-                self._returned = [(shape, torch.float32) for shape in module.shapes(height, width)]
+                module = Traceable(deployed, card.architecture.stride).eval()
+                self._returned = [(module.shape(height, width), torch.float32)]
                 self._classes = deployed.outputs
                 with self._gpu.stream():
                     self._input = torch.zeros((1, 3, height, width), device=self._gpu.device)
                 key = dict(_parts(card, network, self._gpu, self._library), width=width, height=height,
-                           precision=self._precision, in_engine_argmax=in_engine_argmax, workspace=workspace,
+                           precision=self._precision, workspace=WORKSPACE,
                            calibration=images.sha256 if images else None if int8 else 'none')
                 with cache.locked(name, lambda: progress('waiting for another process that builds this engine')):
                     content, problem = cache.load(name, key)
@@ -81,14 +79,14 @@ class TensorRTEngine(Engine):
                         self._cache = 'rebuilt: ' + problem if problem else 'built'
                         if int8 and images is None:
                             raise EngineError('{}{}'.format(problem and problem + '; ', NO_IMAGES))
-                        self._build(module, deployed, images, workspace, cache, (name, key), progress)
+                        self._build(module, deployed, images, cache, (name, key), progress)
         except RuntimeError as error:  # PyTorch's, such as a GPU without free memory
             raise EngineError('{} cannot be prepared for TensorRT at {}x{} on {}: {}'.format(
                 card.name, width, height, self._gpu.name, describe(error)))
         torch.cuda.empty_cache()  # what PyTorch's network took; a Jetson has one memory for everything
         self._build_seconds = time.monotonic() - began
 
-    def _build(self, module, deployed, images, workspace, cache, name_and_key, progress):
+    def _build(self, module, deployed, images, cache, name_and_key, progress):
         inputs = None
         if images:
             progress('reading calibration images')
@@ -96,7 +94,7 @@ class TensorRTEngine(Engine):
         progress('building the engine in {}; this takes minutes'.format(self._precision))
         with torch.no_grad():
             # Traced with an image that verification does not use: what became a constant by mistake differs there.
-            content = self._library.build(module, torch.zeros_like(self._input), self._precision, workspace, inputs)
+            content = self._library.build(module, torch.zeros_like(self._input), self._precision, WORKSPACE, inputs)
         problem = self._try(content, deployed, progress)
         if problem:
             raise EngineError('the TensorRT engine of {} in {} is not used: {}'.format(
@@ -110,7 +108,7 @@ class TensorRTEngine(Engine):
         """Make this engine the one that runs; return why it must not be, '' if it may."""
         progress('comparing the engine with PyTorch')
         try:
-            self._execute = self._library.load(content, self._outputs)
+            self._execute = self._library.load(content)
             verify(lambda image: self.run(image, True), pytorch(deployed), example_images(self.width, self.height),
                    self._precision)
         except EngineError as error:
@@ -133,10 +131,7 @@ class TensorRTEngine(Engine):
             raise EngineError('the engine returns {} instead of {}'.format(
                 *[', '.join('{} {}'.format(dtype, list(shape)) for shape, dtype in kinds) for kinds in (
                     [(output.shape, output.dtype) for output in outputs], self._returned)]))
-        if self._outputs == LOGITS:
-            index, probability = self._head(outputs[0], self.height, self.width, confidence)
-        else:
-            index, probability = outputs[0][:, 0], outputs[1][:, 0]
+        index, probability = self._head(outputs[0], self.height, self.width, confidence)
         labels = self._classes[index.long().clamp_(0, len(self._classes) - 1)]
         return labels, (probability * 255.0).round().to(torch.uint8) if confidence else None
 
@@ -168,8 +163,8 @@ def _precision(wanted, gpu):
     return wanted
 
 
-def _name(card, width, height, precision, in_engine_argmax, gpu):
-    words = [card.name, '{}x{}'.format(width, height), precision] + ['argmax'] * in_engine_argmax + [gpu.name]
+def _name(card, width, height, precision, gpu):
+    words = [card.name, '{}x{}'.format(width, height), precision, gpu.name]
     return re.sub('[^a-z0-9._]+', '-', '-'.join(words).lower()).strip('-')
 
 

@@ -5,7 +5,7 @@ import inspect
 from espnet_ros.engine.tensorrt.converters import register, unconverted_operations_are_errors
 from espnet_ros.errors import EngineError
 
-INPUT = 'image'
+INPUT, OUTPUT = 'image', 'logits'
 
 # What torch2trt and this package call, of all that TensorRT has not always had or has no longer.
 _FEATURES = ('IInt8Calibrator', 'NetworkDefinitionCreationFlag.EXPLICIT_BATCH', 'BuilderFlag.FP16',
@@ -43,11 +43,10 @@ class TensorRT:
     def build(self, module, example, precision, workspace, calibration=None):
         """Return an engine's bytes. Raises EngineError.
 
-        module: in eval mode on the GPU, with `outputs`, the names of what it returns. example: its input, with which
-        it is traced. precision: fp32, fp16 or int8. workspace: most bytes that a layer may take for itself.
+        module: in eval mode on the GPU. example: its input, with which it is traced. precision: fp32, fp16 or int8. workspace: most bytes that a layer may take for itself.
         calibration: for int8, inputs as lists of one tensor each, by number.
         """
-        options = {'input_names': [INPUT], 'output_names': list(module.outputs), 'fp16_mode': precision != 'fp32',
+        options = {'input_names': [INPUT], 'output_names': [OUTPUT], 'fp16_mode': precision != 'fp32',
                    'max_workspace_size': workspace, 'keep_network': False}
         if precision == 'int8':
             options.update(int8_mode=True, int8_calib_dataset=calibration)
@@ -65,14 +64,14 @@ class TensorRT:
                               'or another precision may help'.format(self.version))
         return bytes(content)
 
-    def load(self, content, outputs):
+    def load(self, content):
         """Return an engine as a function: from its input on the GPU to a tuple of tensors there. Raises EngineError.
 
-        content: an engine's bytes. outputs: the names of what it returns.
+        content: an engine's bytes.
         """
         try:
             engine = self._runtime.deserialize_cuda_engine(content)
-            module = None if engine is None else self._torch2trt.TRTModule(engine, [INPUT], list(outputs))
+            module = None if engine is None else self._torch2trt.TRTModule(engine, [INPUT], [OUTPUT])
         except Exception as error:
             raise EngineError('TensorRT {} cannot load the engine: {}'.format(self.version, describe(error)))
         if module is None or module.context is None:

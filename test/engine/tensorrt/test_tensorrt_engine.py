@@ -53,19 +53,17 @@ def expected(card=CARD, image=IMAGE):
 
 @pytest.mark.parametrize('tensorrt, torch2trt', VERSIONS)
 @pytest.mark.parametrize('variant', ['espnet', 'espnet-c'])
-@pytest.mark.parametrize('argmax', [False, True])
-def test_labels_and_confidence_are_those_of_pytorch(tmp_path, monkeypatch, tensorrt, torch2trt, variant, argmax):
+def test_labels_and_confidence_are_those_of_pytorch(tmp_path, monkeypatch, tensorrt, torch2trt, variant):
     trt = make_jetson(monkeypatch, tensorrt, torch2trt)
     card = CARD._replace(architecture=CONFIG._replace(variant=variant))
-    built = engine(tmp_path, card, in_engine_argmax=argmax)
+    built = engine(tmp_path, card)
     labels, confidence = built.run(IMAGE, confidence=True)
     wanted = expected(card)
     assert labels.dtype == confidence.dtype == np.uint8 and labels.shape == confidence.shape == (64, 96)
     assert (labels == wanted[0]).mean() > 0.999 and np.abs(confidence.astype(int) - wanted[1]).max() <= 1
     assert set(np.unique(labels)) <= set(CARD.outputs) and len(np.unique(labels)) > 1
     prelus = sum(isinstance(module, torch.nn.PReLU) for module in network(card.architecture).modules())
-    assert trt.layers['parametric_relu'] == prelus and trt.layers['topk'] == trt.layers['softmax'] == argmax
-    assert trt.layers['resize'] == (argmax and variant == 'espnet-c')
+    assert trt.layers['parametric_relu'] == prelus and not trt.layers['topk'] and not trt.layers['softmax']
 
 
 def test_without_confidence_and_with_floats(tmp_path, jetson):
@@ -111,9 +109,8 @@ def test_workspace_and_precision_reach_tensorrt(tmp_path, monkeypatch, tensorrt,
         assert trt.config.max_workspace_size == WORKSPACE == 1 << 28 and not trt.config.pools
     else:
         assert trt.config.pools == {trt.MemoryPoolType.WORKSPACE: WORKSPACE}
-    engine(tmp_path, precision='fp32', workspace=1 << 20)
+    engine(tmp_path, precision='fp32')
     assert not trt.config.flags
-    assert 1 << 20 in (getattr(trt.config, 'max_workspace_size', 0), *trt.config.pools.values())
 
 
 @pytest.mark.parametrize('capability, precision', [
@@ -183,8 +180,8 @@ def test_the_key_holds_all_that_decides(tmp_path, jetson):
         'architecture.dilated': True, 'architecture.fuse_input': False, 'architecture.hff': True,
         'architecture.stride_divider': 0, 'architecture.input_fusion': False, 'architecture.block': 'esp',
         'architecture.family': 'espnet', 'mean': [72.0, 83.0, 73.5],
-        'std': [45.0, 46.25, 44.5], 'divisor': 2.0, 'converters': 1, 'width': 96, 'height': 64, 'precision': 'fp16',
-        'in_engine_argmax': False, 'workspace': 1 << 28, 'calibration': 'none', 'TensorRT': '8.2.1.8',
+        'std': [45.0, 46.25, 44.5], 'divisor': 2.0, 'converters': 2, 'width': 96, 'height': 64, 'precision': 'fp16',
+        'workspace': 1 << 28, 'calibration': 'none', 'TensorRT': '8.2.1.8',
         'CUDA': str(torch.version.cuda), 'cuDNN': str(torch.backends.cudnn.version()), 'GPU': 'NVIDIA Tegra X2',
         'compute capability': [6, 2], 'multiprocessors': 2, 'driver': 'L4T R32 7.1'}
 
@@ -195,7 +192,7 @@ def test_the_key_holds_all_that_decides(tmp_path, jetson):
     (lambda patch: patch.setattr(tensorrt_engine, 'driver_version', lambda: 'L4T R32 7.6'),
      'driver was L4T R32 7.1, is L4T R32 7.6'),
     (lambda patch: patch.setattr(torch.version, 'cuda', '10.2'), 'CUDA was '),
-    (lambda patch: patch.setattr(tensorrt_engine.tensorrt_converters, 'VERSION', 9), 'converters was 1, is 9')],
+    (lambda patch: patch.setattr(tensorrt_engine.tensorrt_converters, 'VERSION', 9), 'converters was 2, is 9')],
     ids=['TensorRT', 'GPU', 'driver', 'CUDA', 'converters'])
 def test_a_changed_machine_rebuilds_and_says_so(tmp_path, monkeypatch, jetson, change, words):
     engine(tmp_path)
@@ -225,7 +222,7 @@ def test_an_engine_that_tensorrt_cannot_load_is_rebuilt(tmp_path, monkeypatch, j
     engine(tmp_path)
     load = TensorRT.load
     monkeypatch.setattr(TensorRT, 'load', lambda *args: monkeypatch.setattr(TensorRT, 'load', load) or load(
-        args[0], b'from another world', args[2]))
+        args[0], b'from another world'))
     assert engine(tmp_path).describe().cache.startswith('rebuilt: TensorRT 8.2.1.8 cannot load the engine; ')
 
 
@@ -234,8 +231,8 @@ def failing(monkeypatch, change, times=1000):
     load = TensorRT.load
     left = [times]
 
-    def changed(self, content, outputs):
-        execute = load(self, content, outputs)
+    def changed(self, content):
+        execute = load(self, content)
         left[0] -= 1
         return (lambda image: change(execute(image))) if left[0] >= 0 else execute
     monkeypatch.setattr(TensorRT, 'load', changed)
@@ -259,9 +256,9 @@ def test_a_result_that_became_a_constant_is_found(tmp_path, jetson):
 
 
 def test_an_engine_whose_confidence_is_wrong_is_not_used(tmp_path, monkeypatch, jetson):
-    failing(monkeypatch, lambda outputs: (outputs[0], outputs[1] * 0.5))
+    failing(monkeypatch, lambda outputs: (outputs[0] * 0.01,))
     with pytest.raises(EngineError, match='is not used: its confidence differs from PyTorch'):
-        engine(tmp_path, in_engine_argmax=True)
+        engine(tmp_path)
 
 
 def test_a_cached_engine_that_labels_otherwise_is_rebuilt(tmp_path, monkeypatch, jetson):
@@ -283,9 +280,9 @@ def test_outputs_of_another_kind_are_refused(tmp_path, monkeypatch, jetson, chan
 
 
 def test_numbers_that_are_none_do_not_break_anything(tmp_path, monkeypatch, jetson):
-    failing(monkeypatch, lambda outputs: (outputs[0] * float('nan'), outputs[1] * float('nan')))
+    failing(monkeypatch, lambda outputs: (outputs[0] * float('nan'),))
     with pytest.raises(EngineError, match='is not used: '):
-        engine(tmp_path, in_engine_argmax=True)
+        engine(tmp_path)
 
 
 @pytest.mark.parametrize('tensorrt, torch2trt', VERSIONS)
