@@ -23,6 +23,7 @@ COMMANDS = {
     'monitor': 'watch running nodes and their machine in a terminal',
     'predict': 'segment images and videos',
     'profile': "show where a model's time, energy and memory go on this machine",
+    'quantize': 'make the int8 form of a model, for CPUs',
     'reproduce': "rebuild the paper's tables and figures",
     'train': 'train a network on labeled images',
     'view': 'show a running segmentation node in a browser',

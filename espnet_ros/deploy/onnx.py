@@ -44,6 +44,7 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
     Its input `image` is BGR uint8, or float32 0..255 where that is the `dtype`, [1, height, width, 3]; normalization
     is inside. Its output `labels` is uint8 [1, height, width], class ids of the card's label set, 255 for background;
     with `confidence` there is a second output of that name and shape, the top softmax probability times 255.
+    width and height 0 leave the size open.
     metadata_props say what the model card says. opset: of OPSETS, as far as this PyTorch has it.
     """
     if isinstance(network, OnnxNetwork):
@@ -68,7 +69,8 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
             torch.onnx.export(_Graph(card, network, confidence), (torch.zeros((1,) + sides + (3,), dtype=dtype),),
                               content, **settings)
         model = onnx.load_model_from_string(content.getvalue())
-        _fix_size(model.graph, width, height)
+        if width and height:
+            _fix_size(model.graph, width, height)
         _widen_slopes(model.graph)
         _describe(onnx, model, card, dtype)
         onnx.checker.check_model(model)

@@ -1,28 +1,37 @@
 """OpenVINO on the CPU."""
+import contextlib
 import importlib
+import os
+import platform
 import time
 
 import torch
 
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
+from espnet_ros.engine.companion import read_companion
 from espnet_ros.engine.reference import examples
-from espnet_ros.engine.verification import compare
+from espnet_ros.engine.tensorrt.cache import EngineCache
+from espnet_ros.engine.verification import compare, example_images
 from espnet_ros.errors import EngineError, ModelError, one_line
 from espnet_ros.process import release_freed_memory, return_freed_memory
 
-# OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries them in this order.
-_PRECISIONS = {'bf16': ('bf16', 'BF16'), 'fp16': ('f16', 'FP16'), 'fp32': ('f32', 'FP32')}
+# OpenVINO's name for each, and for a CPU with instructions for it. 'auto' tries the floating ones in this order.
+_PRECISIONS = {'bf16': ('bf16', 'BF16'), 'fp16': ('f16', 'FP16'), 'fp32': ('f32', 'FP32'), 'int8': ('f32', 'INT8')}
+
+_TRIALS = 10
+"""Images on which precisions are compared in speed; the fastest counts, since other processes only slow it down."""
 
 
 class OpenVINOEngine(Engine):
-    """Runs the network with OpenVINO, which takes it as ONNX.
+    """Runs the network with OpenVINO, which takes it as ONNX, or as the card's int8 companion.
 
     precision 'auto' is the first of bf16, fp16 and fp32 that the CPU has instructions for and that keeps PyTorch's
-    labels.
+    labels; or int8 where the card vouches for its companion and it is faster than that here. This is measured once and
+    kept in the folder cache_dir ('' is that of the engines).
     """
 
-    def __init__(self, card, network, width, height, device='auto', precision='auto'):
+    def __init__(self, card, network, width, height, device='auto', precision='auto', cache_dir='', progress=None):
         """Build the engine and compare it with PyTorch in fp32. Raises EngineError."""
         super().__init__(card, width, height)
         self._has_confidence = False
@@ -35,18 +44,71 @@ class OpenVINOEngine(Engine):
         # Before anything else, so that OpenVINO takes the memory that PyTorch gives back.
         self._examples = examples(card, network, width, height)
         release_freed_memory()
-        try:
-            self._content = onnx_model(card, network, width, height, confidence=True, dtype=torch.float32)
-        except ModelError as error:
-            raise EngineError('OpenVINO takes the network as ONNX: {}'.format(error))
+        self._network = network
+        self._content = None
+        if precision == 'auto' and card.int8 is not None and card.int8.is_vouched_for:
+            self._take_fastest(precisions, cache_dir, progress or (lambda words: None))
+        else:
+            self._take_first(precisions)
+        self._network = None  # what is still needed is in self._content
+        self._build_seconds = time.monotonic() - began
+
+    def _take_first(self, precisions):
+        """Run in the first of the precisions that works. Raises EngineError when none does."""
+        if precisions != ['int8'] and self._content is None:
+            self._content = self._export()
         for self.precision in precisions:
             problem = self._try(confidence=False)  # with it the same graph has one more output
             if not problem:
-                break
-        else:
-            raise EngineError('the OpenVINO engine of {} in {} is not used: {}'.format(
-                card.name, self.precision, problem))
-        self._build_seconds = time.monotonic() - began
+                return
+        raise EngineError('the OpenVINO engine of {} in {} is not used: {}'.format(
+            self.card.name, self.precision, problem))
+
+    def _take_fastest(self, precisions, cache_dir, progress):
+        """Run in int8 or in the first of the precisions that works, whichever is faster. Raises EngineError."""
+        name = '{}-{}x{}-openvino'.format(self.card.name, self.width, self.height)
+        key = {'weights': self.card.sha256, 'int8': self.card.int8.sha256, 'OpenVINO': self._openvino.__version__,
+               'CPU': _cpu_name(), 'cores': len(os.sched_getaffinity(0))}
+        cache, kept = None, b''
+        try:
+            cache = EngineCache(cache_dir)
+            kept = cache.load(name, key).content or b''
+        except EngineError:
+            pass  # then it is measured each time
+        known = kept.decode('ascii', 'replace').split(' ')[0]
+        if known in _PRECISIONS:
+            with contextlib.suppress(EngineError):
+                self._take_first([known])
+                self.choice = kept.decode('ascii', 'replace') + ', measured before'
+                return
+        progress('measuring which precision is the fastest')
+        self._take_first(precisions)
+        other, seconds = self.precision, self._measure()
+        try:
+            self._take_first(['int8'])
+            int8_seconds = self._measure()
+        except EngineError as error:
+            self.choice = 'no int8: {}'.format(error)
+            self._take_first([other])
+            return
+        texts = ['{} {:.1f} ms'.format(*item) for item in (('int8', 1000 * int8_seconds), (other, 1000 * seconds))]
+        if seconds <= int8_seconds:
+            texts.reverse()
+            self._take_first([other])
+        self.choice = ', '.join(texts)
+        if cache is not None:
+            with contextlib.suppress(EngineError):
+                cache.store(name, key, self.choice.encode('ascii'))
+
+    def _measure(self):
+        """Return the seconds that an image takes."""
+        seconds = []
+        image = example_images(self.width, self.height)[0]
+        for _ in range(_TRIALS + 2):  # the first ones allocate
+            began = time.perf_counter()
+            self._infer(image, False)
+            seconds.append(time.perf_counter() - began)
+        return min(seconds[2:])
 
     def _try(self, confidence):
         """Compile the network and compare it with PyTorch; return why it must not be used, '' if it may."""
@@ -80,7 +142,7 @@ class OpenVINOEngine(Engine):
         self._request, self._has_confidence = None, False  # one at a time, for memory's sake
         release_freed_memory()
         core = self._openvino.Core()
-        model = core.read_model(self._content)
+        model = self._read(core)
         if not confidence:
             model.remove_result(model.output('confidence').get_node())
         # Not pinned: a thread whose core another process takes may go to the other one.
@@ -88,6 +150,20 @@ class OpenVINOEngine(Engine):
                     'INFERENCE_PRECISION_HINT': _PRECISIONS[self.precision][0]}
         self._request = core.compile_model(model, 'CPU', settings).create_infer_request()
         self._has_confidence = confidence
+
+    def _read(self, core):
+        """Return the network at its size as OpenVINO's model, with the outputs labels and confidence."""
+        if self.precision == 'int8':
+            model = core.read_model(*read_companion(self.card))
+            model.reshape([1, self.height, self.width, 3])
+            return model
+        return core.read_model(self._content)
+
+    def _export(self):
+        try:
+            return onnx_model(self.card, self._network, self.width, self.height, confidence=True, dtype=torch.float32)
+        except ModelError as error:
+            raise EngineError('OpenVINO takes the network as ONNX: {}'.format(error))
 
     def describe(self):
         threads = self._request.get_compiled_model().get_property('INFERENCE_NUM_THREADS')
@@ -114,10 +190,21 @@ def _precisions(wanted, openvino):
         raise EngineError('OpenVINO cannot use this CPU: ' + one_line(error))
     there = [name for name, (_, capability) in _PRECISIONS.items() if capability in capabilities]
     if wanted == 'auto':
-        return there
+        return [name for name in there if name != 'int8']
     if wanted not in _PRECISIONS:
-        raise EngineError('OpenVINO runs ESPNet in fp32, bf16 or fp16, not in {}'.format(wanted))
+        raise EngineError('OpenVINO runs ESPNet in fp32, bf16, fp16 or int8, not in {}'.format(wanted))
     if wanted not in there:
         raise EngineError('this CPU does not compute in {}; with OpenVINO it does in {}'.format(
             wanted, ' and '.join(there)))
     return [wanted]
+
+
+def _cpu_name():
+    """Return what the kernel calls the CPU, with its instructions, which virtual machines may hide."""
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as stream:
+            lines = [line.partition(':')[2].strip() for line in stream
+                     if line.startswith(('model name', 'flags', 'Features'))]
+    except OSError:
+        lines = []
+    return ' '.join(lines[:2]) or platform.machine()

@@ -38,7 +38,8 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
 
     backend, precision: of BACKENDS and PRECISIONS; backend 'auto' is TensorRT on an NVIDIA GPU and OpenVINO on a CPU
     where they are installed and work, else PyTorch. device: 'auto', 'cpu', 'cuda' or 'cuda:N'. cache_dir: folder for
-    engines that take long to build, '' for the default; progress: called with a few words on how such a build goes.
+    engines that take long to build and for measured choices, '' for the default; progress: called with a few words on
+    how such a build goes.
 
     What was asked for by name and cannot be had raises EngineError when `strict`. Otherwise the best engine that works
     is returned, on that device where possible, and EngineError is raised when there is none. The engine's describe()
@@ -58,14 +59,14 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
             if backend == 'auto' and name == 'torch':
                 from espnet_ros.engine.pytorch_engine import check_speed
                 check_speed(device_tried, precision_tried)
-            settings = {'cache_dir': cache_dir, 'progress': progress} if name == 'tensorrt' else {}
+            settings = {'cache_dir': cache_dir, 'progress': progress} if name in ('openvino', 'tensorrt') else {}
             engine = _ENGINES[name](card, network, width, height, device_tried, precision_tried, **settings)
             break
         except EngineError as error:
             failures.append(str(error))
     else:
         raise EngineError('; '.join(_unique(failures)))
-    engine.choice = '; '.join(notes) if backend == 'auto' else ''
+    engine.choice = '; '.join((notes if backend == 'auto' else []) + ([engine.choice] if engine.choice else []))
     engine.fallback = '; '.join(_unique(failures))
     return engine
 

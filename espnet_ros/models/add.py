@@ -2,12 +2,12 @@
 import os
 
 from espnet_ros.errors import ModelError
-from espnet_ros.files import write_file
+from espnet_ros.files import read_bytes, write_file
 from espnet_ros.models.card import card_from_dict, card_to_dict, write_card
 from espnet_ros.models.catalog import ADDED, Model, added_directory, available, find
-from espnet_ros.models.onnx_file import FAMILY
+from espnet_ros.models.onnx_file import FAMILY, MAX_BYTES
 
-_WEIGHTS, _ONNX = '.pth', '.onnx'
+_WEIGHTS, _ONNX, _INT8 = '.pth', '.onnx', '.int8'
 
 
 def add(path, replace=False, name=''):
@@ -19,7 +19,7 @@ def add(path, replace=False, name=''):
     model = find(path)
     card = model.card
     if name:
-        card = card_from_dict(dict(card_to_dict(card), name=name), "'{}'".format(name))
+        card = card_from_dict(dict(card_to_dict(card), name=name), "'{}'".format(name))._replace(int8=card.int8)
     known = {e.card.name: e for e in available()}.get(card.name)
     if known is not None and known.state != ADDED:
         raise ModelError("a model that comes with this package is called '{}'; add it by another name (--name)".format(
@@ -29,12 +29,15 @@ def add(path, replace=False, name=''):
     folder = added_directory()
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(model.weights_path, 'rb') as stream:
-            content = stream.read()
+        content = read_bytes(model.weights_path, MAX_BYTES)
+        int8 = card.int8 and read_bytes(os.path.join(card.int8.folder, card.int8.file), MAX_BYTES)
     except OSError as error:
         raise ModelError("cannot add the model '{}' to '{}': {}".format(card.name, folder, error.strerror or error))
     card = card._replace(weights=card.name + (_ONNX if card.architecture.family == FAMILY else _WEIGHTS))
     card_path, weights_path = (os.path.join(folder, each) for each in (card.name + '.yaml', card.weights))
+    if card.int8:
+        card = card._replace(int8=card.int8._replace(file=card.name + _INT8, folder=folder))
+        write_file(os.path.join(folder, card.name + _INT8), int8)
     write_file(weights_path, content)
     write_card(card, card_path)
     return Model(card, weights_path)
@@ -55,5 +58,5 @@ def remove(name):
 
 
 def _paths(name):
-    """Where the card and the weights of an added model may be."""
-    return tuple(os.path.join(added_directory(), name + suffix) for suffix in ('.yaml', _WEIGHTS, _ONNX))
+    """Where the card, the weights and the int8 companion of an added model may be."""
+    return tuple(os.path.join(added_directory(), name + suffix) for suffix in ('.yaml', _WEIGHTS, _ONNX, _INT8))

@@ -25,6 +25,28 @@ SIDES = range(64, 4097, 8)
 """Widths and heights in pixels that a network's input may have."""
 
 
+MAX_INT8_LOSS = 0.5
+"""Points of mIOU that an int8 companion may lose and still be taken without being asked for."""
+
+
+class Companion(typing.NamedTuple):
+    """The int8 form of a model, a file beside its card.
+
+    facts: plain data on how it was made and what it costs; folder: where the card is.
+    """
+
+    file: str
+    sha256: str
+    facts: dict
+    folder: str
+
+    @property
+    def is_vouched_for(self):
+        """Whether it was measured and loses no more than MAX_INT8_LOSS."""
+        lost: typing.Any = self.facts.get('mIOU lost')
+        return bool(_is_number(lost) and lost <= MAX_INT8_LOSS)
+
+
 class ModelCard(typing.NamedTuple):
     """A model in words and numbers.
 
@@ -33,6 +55,7 @@ class ModelCard(typing.NamedTuple):
     size it was trained for, in pixels, of SIDES. mean, std: per channel in B, G, R order on the scale 0..255; the
     network sees (x - mean) / std / divisor. training, results: plain data for people. weights: file name, beside the
     card. sha256: of that file. parameters: of the network, 0 in cards that do not say.
+    int8: its Companion, None without one.
     """
 
     name: str
@@ -52,6 +75,7 @@ class ModelCard(typing.NamedTuple):
     weights: str
     sha256: str
     parameters: int = 0
+    int8: typing.Optional[Companion] = None
 
 
 _KEYS = {'name': str, 'description': str, 'architecture': dict, 'outputs': list, 'input': dict, 'normalization': dict,
@@ -69,6 +93,7 @@ def card_from_dict(data, where):
     data = dict(data)
     data.setdefault('family', DEFAULT)
     data.setdefault('parameters', 0)
+    int8 = data.pop('int8', None)
     _exact_keys(data, set(_KEYS) | {'family', 'label_set', 'parameters'}, wrong, 'the card')
     for key, kind in _KEYS.items():
         if not isinstance(data[key], kind):
@@ -106,18 +131,17 @@ def card_from_dict(data, where):
         if not _is_number(value) or not 1e-3 <= value <= 1e6:  # beyond that it drowns in float32
             raise wrong('normalization std and divisor must be numbers from 0.001 to 1000000, not {}'.format(
                 reprlib.repr(value)))
-    _exact_keys(data['weights'], {'file', 'sha256'}, wrong, 'weights')
-    file, sha256 = data['weights']['file'], data['weights']['sha256']
-    if not isinstance(file, str) or os.path.basename(file) != file or file in ('', '.', '..') or (
-            not file.isprintable()):
-        raise wrong('weights file {} must be the name of a file beside the card'.format(reprlib.repr(file)))
-    if not isinstance(sha256, str) or not re.match(r'[0-9a-f]{64}\Z', sha256):
-        raise wrong('weights sha256 must be 64 hexadecimal digits')
+    file, sha256 = _file(data['weights'], set(), wrong, 'weights')
+    if int8 is not None:
+        if not isinstance(int8, dict) or not isinstance(int8.get('facts'), dict):
+            raise wrong('int8 must be a mapping with file, sha256 and facts, not {}'.format(reprlib.repr(int8)))
+        int8_file, int8_sha256 = _file(int8, {'facts'}, wrong, 'int8')
+        int8 = Companion(int8_file, int8_sha256, int8['facts'], os.path.dirname(os.path.abspath(where)))
     return ModelCard(
         data['name'], data['description'], architecture, label_set, outputs, data['input']['width'],
         data['input']['height'], _triple(numbers['mean']), _triple(numbers['std']),
         float(numbers['divisor']), data['license'], data['source'], data['training'], data['results'], file, sha256,
-        data['parameters'])
+        data['parameters'], int8)
 
 
 def card_to_dict(card):
@@ -139,6 +163,8 @@ def card_to_dict(card):
         'results': card.results,
         'weights': {'file': card.weights, 'sha256': card.sha256},
     }
+    if card.int8:
+        data['int8'] = {'file': card.int8.file, 'sha256': card.int8.sha256, 'facts': card.int8.facts}
     if not card.parameters:
         del data['parameters']
     if data['family'] == DEFAULT:
@@ -172,6 +198,18 @@ def _label_set(data, where):
             raise LabelError('label_set {} is none of {}'.format(reprlib.repr(data), ', '.join(sorted(LABEL_SETS))))
         return LABEL_SETS[data]
     return label_set_from_dict(data)
+
+
+def _file(data, others, wrong, what):
+    """Return name and SHA-256 of a file beside the card; `others` are further keys of the mapping."""
+    _exact_keys(data, {'file', 'sha256'} | others, wrong, what)
+    file, sha256 = data['file'], data['sha256']
+    if not isinstance(file, str) or os.path.basename(file) != file or file in ('', '.', '..') or (
+            not file.isprintable()):
+        raise wrong('{} file {} must be the name of a file beside the card'.format(what, reprlib.repr(file)))
+    if not isinstance(sha256, str) or not re.match(r'[0-9a-f]{64}\Z', sha256):
+        raise wrong('{} sha256 must be 64 hexadecimal digits'.format(what))
+    return file, sha256
 
 
 def _exact_keys(data, keys, wrong, what):

@@ -67,11 +67,12 @@ def test_what_is_installed_and_fails_is_told(machine):
     assert (info.backend, info.fallback) == ('torch', 'it labels 5.0% otherwise')
 
 
-def test_only_an_engine_that_caches_gets_the_folder(machine):
+def test_engines_that_cache_get_the_folder(machine):
     machine(True, ALL)
     assert build_engine(CARD, network(), 96, 64, cache_dir='here').settings == {
         'cache_dir': 'here', 'progress': None}
-    assert build_engine(CARD, network(), 96, 64, 'openvino', cache_dir='here').settings == {}
+    assert build_engine(CARD, network(), 96, 64, 'openvino', cache_dir='here').settings['cache_dir'] == 'here'
+    assert build_engine(CARD, network(), 96, 64, 'torch', cache_dir='here').settings == {}
 
 
 @pytest.mark.parametrize('settings, words', [

@@ -10,7 +10,7 @@ from small_models import CARD, LABELS
 from espnet_ros import models
 from espnet_ros.errors import ModelError
 from espnet_ros.labels import CITYSCAPES
-from espnet_ros.models.card import card_from_dict, card_to_dict, read_card, write_card
+from espnet_ros.models.card import Companion, card_from_dict, card_to_dict, read_card, write_card
 from espnet_ros.network import NetworkConfig, build, parameter_count
 
 BUILT_IN = CARD._replace(
@@ -103,12 +103,27 @@ def changed(path, value):
     ('weights/file', '/etc/passwd', 'weights file'), ('weights/file', '..', 'weights file'),
     ('weights/file', 'a\0b', 'weights file'), ('weights/file', 3, 'weights file 3'),
     ('weights/sha256', 'F' * 64, '64 hexadecimal digits'), ('weights/sha256', '0' * 64 + '\n', '64 hexadecimal'),
-    ('weights/sha256', 0, '64 hexadecimal'), ('weights/size', 1, "weights has no key 'size'")])
+    ('weights/sha256', 0, '64 hexadecimal'),
+    ('int8', 3, 'int8 must be a mapping with file, sha256 and facts, not 3'),
+    ('int8', {'facts': {}}, 'int8 lacks file'),
+    ('int8', {'file': '../x', 'sha256': 'a' * 64, 'facts': {}}, "int8 file '../x' must be"),
+    ('int8', {'file': 'x', 'sha256': 'a', 'facts': {}}, 'int8 sha256 must be 64'),
+    ('int8', {'facts': 3}, 'int8 must be'),
+    ('int8', {'file': 'x', 'sha256': 'a' * 64, 'facts': {}, 'more': 1}, "int8 has no key 'more'"),
+    ('weights/size', 1, "weights has no key 'size'")])
 def test_each_wrong_entry_is_named(path, value, words):
     with pytest.raises(ModelError) as caught:
         card_from_dict(changed(path, value), 'card.yaml')
     text = str(caught.value)
     assert text.startswith("the model card 'card.yaml': ") and words in text and len(text) < 400, text
+
+
+def test_an_int8_companion_is_beside_the_card(tmp_path):
+    card = CARD._replace(int8=Companion('fruit.int8', 'a' * 64, {'mIOU lost': 0.2}, str(tmp_path)))
+    write_card(card, tmp_path / 'card.yaml')
+    assert read_card(tmp_path / 'card.yaml') == card and card.int8.is_vouched_for
+    assert not card.int8._replace(facts={'mIOU lost': 0.51}).is_vouched_for
+    assert 'int8' not in card_to_dict(CARD)
 
 
 @pytest.mark.parametrize('data', [None, [], 'x', 3, {}, {1: 2}, {None: 1}])

@@ -43,8 +43,9 @@ class TensorRT:
     def build(self, module, example, precision, workspace, calibration=None):
         """Return an engine's bytes. Raises EngineError.
 
-        module: in eval mode on the GPU. example: its input, with which it is traced. precision: fp32, fp16 or int8. workspace: most bytes that a layer may take for itself.
-        calibration: for int8, inputs as lists of one tensor each, by number.
+        module: in eval mode on the GPU. example: its input, with which it is traced. precision: fp32, fp16 or int8.
+        workspace: most bytes that a layer may take for itself. calibration: for int8, inputs as lists of one tensor
+        each, by number.
         """
         options = {'input_names': [INPUT], 'output_names': [OUTPUT], 'fp16_mode': precision != 'fp32',
                    'max_workspace_size': workspace, 'keep_network': False}

@@ -1,0 +1,158 @@
+"""Int8 companions of models: calibrated and checked with NNCF, for OpenVINO on CPUs."""
+import importlib
+import os
+import pathlib
+import tempfile
+import typing
+
+import numpy as np
+import torch
+
+from espnet_ros.deploy.onnx import onnx_model
+from espnet_ros.engine.companion import pack, unpack
+from espnet_ros.errors import ParameterError
+from espnet_ros.evaluation.scoring import aligned, compare_labels
+from espnet_ros.images.resize import resize_image
+from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, iou, mean
+
+MAX_IMAGES = 300
+"""Of more images, as many are taken for calibration, evenly spread."""
+
+TARGET_LOSS = 0.3
+"""Points of mIOU that all layers in int8 may lose; beyond that, the layers that cost most are kept in float."""
+
+_RANKING_IMAGES = 20
+_OVERFLOW_SAFE = 'weights use 7 of 8 bits, so that sums do not overflow on CPUs without VNNI'
+
+
+class Score(typing.NamedTuple):
+    """mIOU in points (of classes, or of categories where the data has other classes), and the labels of each image."""
+
+    miou: float
+    labels: typing.List[np.ndarray]
+
+
+class Quantized(typing.NamedTuple):
+    """A companion: its file's bytes, points of mIOU lost, and facts for the model card."""
+
+    content: bytes
+    lost: float
+    facts: dict
+
+
+def quantize(card, network, calibration, held_out, progress=lambda words: None):
+    """Return the Quantized of a network; the images are resized to the card's input as on the robot.
+
+    calibration, held_out: sequences of datasets (datasets.base.Dataset); the labels of the latter decide what is lost.
+    progress: takes words on what begins. Raises ParameterError, SourceError, LabelError, ModelError.
+    """
+    openvino, nncf = _library('openvino'), _library('nncf')
+    size = card.input_width, card.input_height
+    core = openvino.Core()
+    model = core.read_model(onnx_model(card, network, 0, 0, confidence=True, dtype=torch.float32))
+    frames = [_Frame(dataset, i, comparison) for dataset, comparison in zip(held_out, compare_labels(
+        card.label_set, [dataset.label_set for dataset in held_out])) for i in range(len(dataset))]
+    if not frames:
+        raise ParameterError('there are no held-out images')
+    progress('labeling {} held-out images in fp32'.format(len(frames)))
+    before = _score(_compiled(core, model, size), frames, size)
+    count = sum(map(len, calibration))
+    images = [(dataset, i) for dataset in calibration for i in range(len(dataset))]
+    images = [images[i * count // min(count, MAX_IMAGES)] for i in range(min(count, MAX_IMAGES))]
+    data = nncf.Dataset(images, lambda item: _input(item[0][item[1]].image, size))
+    settings = {'preset': nncf.QuantizationPreset.MIXED, 'subset_size': len(images)}
+    advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
+    progress('calibrating with {} images'.format(len(images)))
+    result = nncf.quantize(model.clone(), data, advanced_parameters=advanced, **settings)
+    after = _score(_compiled(core, result, size), frames, size)
+    if before.miou - after.miou > TARGET_LOSS:
+        progress('{:.2f} points of mIOU are lost; measuring which layers cost them'.format(before.miou - after.miou))
+        result = nncf.quantize_with_accuracy_control(
+            model.clone(), data, nncf.Dataset(frames), lambda compiled, items: _validate(compiled, items, size),
+            max_drop=TARGET_LOSS / 100, drop_type=nncf.DropType.ABSOLUTE, advanced_quantization_parameters=advanced,
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+                ranking_subset_size=_RANKING_IMAGES), **settings)
+    content = pack(*_saved(openvino, result))
+    # What is judged is what the robot will read.
+    after = _score(_compiled(core, core.read_model(*unpack(content)), size), frames, size)
+    lost = before.miou - after.miou
+    equal = np.mean([np.mean(a == b) for a, b in zip(before.labels, after.labels)])
+    return Quantized(content, lost, {
+        'calibrated on': ['{} of {} images of {}'.format(
+            sum(d is dataset for d, _ in images), len(dataset), dataset.name) for dataset in calibration],
+        'held out': ['{} images of {}'.format(len(dataset), dataset.name) for dataset in held_out],
+        'measure': 'mIOU of classes' if frames[0].comparison.by_class else 'mIOU of categories',
+        'mIOU in fp32': round(before.miou, 2), 'mIOU in int8': round(after.miou, 2), 'mIOU lost': round(lost, 2),
+        'labels as in fp32': round(100 * float(equal), 2), 'layers in float': _float_layers(result),
+        'overflow': _OVERFLOW_SAFE,
+        'tools': 'OpenVINO {}, NNCF {}'.format(openvino.__version__.split('-')[0], nncf.__version__)})
+
+
+class _Frame(typing.NamedTuple):
+    """Image `number` of a dataset, with its comparison."""
+
+    dataset: typing.Any
+    number: int
+    comparison: typing.Any
+
+
+def _library(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ParameterError('quantizing needs the package {0}, which is not installed: pip install {0}'.format(name))
+
+
+def _input(image, size):
+    return np.ascontiguousarray(resize_image(image, *size)[None], np.float32)
+
+
+def _compiled(core, model, size):
+    model = model.clone()
+    model.reshape([1, size[1], size[0], 3])
+    model.remove_result(model.output('confidence').get_node())
+    return core.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+
+
+def _score(compiled, frames, size):
+    """Return the Score of a compiled model."""
+    request = compiled.create_infer_request()
+    confusion, labels = 0, []
+    for frame in frames:
+        item = frame.dataset[frame.number]
+        request.infer({0: _input(item.image, size)})
+        labels.append(request.get_output_tensor(0).data[0].copy())
+        truth, found = aligned(frame.comparison, item.labels, labels[-1])
+        confusion = confusion + confusion_matrix(truth, found, frame.comparison.size)
+    return Score(100 * _miou(confusion, frames[0].comparison), labels)
+
+
+def _miou(confusion, comparison):
+    return mean(iou(confusion if comparison.by_class else category_confusion(confusion, comparison.label_set)))
+
+
+def _validate(compiled, frames, size):
+    """Return mIOU, 0..1, and the share of right pixels in each image, as NNCF's accuracy control wants them."""
+    frames = list(frames)
+    score = _score(compiled, frames, size)
+    shares = []
+    for frame, labels in zip(frames, score.labels):
+        truth, found = aligned(frame.comparison, frame.dataset[frame.number].labels, labels)
+        shares.append(float(np.mean((truth == found)[truth < frame.comparison.size])))
+    return score.miou / 100, shares
+
+
+def _saved(openvino, model):
+    """Return a model as OpenVINO's XML and weights, bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'model.xml')
+        openvino.save_model(model, path, compress_to_fp16=False)
+        return tuple(pathlib.Path(path).with_suffix(suffix).read_bytes() for suffix in ('.xml', '.bin'))
+
+
+def _float_layers(model):
+    """Return the names of the convolutions that compute in float."""
+    return sorted(
+        operation.get_friendly_name() for operation in model.get_ops()
+        if operation.get_type_name() in ('Convolution', 'GroupConvolution', 'ConvolutionBackpropData')
+        and operation.input_value(0).get_node().get_type_name() != 'FakeQuantize')
