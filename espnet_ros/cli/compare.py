@@ -3,7 +3,6 @@ import argparse
 import pathlib
 
 from espnet_ros.cli.tables import print_table
-from espnet_ros.evaluation.compare import compare, shown, write_comparison
 
 DESCRIPTION = """Put two folders of `espnet-ros evaluate` side by side: each score of A and B on the
 labeled frames that both have, and B - A with its 95 % interval (paired bootstrap).
@@ -20,6 +19,7 @@ def add_arguments(parser):
 
 
 def run(options):
+    from espnet_ros.evaluation.compare import compare, shown, write_comparison
     comparison = compare(options.a, options.b, options.block)
     names = [pathlib.Path(folder).resolve().name for folder in (options.a, options.b)]
     print('{} labeled frames in common'.format(comparison.frames))

@@ -6,7 +6,6 @@ import json
 import pathlib
 import typing
 
-import jinja2
 import numpy as np
 
 from espnet_ros.evaluation import charts
@@ -89,6 +88,7 @@ def images_in_words(images):
 
 def environment():
     """Return the Jinja environment of this package's templates, which escapes everything that is filled in."""
+    import jinja2  # here, so that commands that write no page start fast
     found = jinja2.Environment(loader=jinja2.PackageLoader('espnet_ros.evaluation'), autoescape=True,
                                undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     found.filters.update(percent=percent, milliseconds=milliseconds, data_uri=data_uri,

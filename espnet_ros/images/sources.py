@@ -14,7 +14,6 @@ from espnet_ros.files import read_bytes
 from espnet_ros.images.headers import image_size
 from espnet_ros.images.limits import MAX_PIXELS, check_size
 from espnet_ros.images.resize import resize_for_viewing
-from espnet_ros.scene import Street
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
 MAX_FILE_BYTES = 8 * MAX_PIXELS + (1 << 20)
@@ -160,6 +159,7 @@ class _Street(Source):
     def __init__(self, address, width, height, rate):
         size = _target_size(STREET_SIZE, width, height)
         super().__init__(*size)
+        from espnet_ros.scene import Street  # here, so that commands for files start fast
         self._street = Street(size[0], size[1], int(address.partition(':')[2] or 0))
         self.rate = float(rate or STREET_RATE)
         self.camera_matrix = self._street.camera_matrix

@@ -2,8 +2,6 @@
 import reprlib
 import typing
 
-import numpy as np
-
 from espnet_ros.errors import LabelError
 from espnet_ros.files import read_yaml
 
@@ -51,6 +49,7 @@ class LabelSet(typing.NamedTuple):
 
     def palette(self):
         """RGB color of every id: uint8 [256, 3], black where the id has no class."""
+        import numpy as np  # here and below, so that commands which only list labels start fast
         table = np.zeros((256, 3), np.uint8)
         for c in self.classes:
             table[c.id] = c.color
@@ -58,6 +57,7 @@ class LabelSet(typing.NamedTuple):
 
     def category_table(self):
         """Cityscapes categoryId of every id: uint8 [256], 0 (void) where the id has no class."""
+        import numpy as np
         table = np.zeros(256, np.uint8)
         for c in self.classes:
             table[c.id] = c.category

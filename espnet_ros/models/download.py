@@ -2,7 +2,6 @@
 import contextlib
 import fcntl
 import hashlib
-import http.client
 import os
 import re
 import threading
@@ -174,6 +173,7 @@ def _check_status(address, code):
     """Raise _Cut or ModelError when an HTTP status is an error; the words are ours, not the server's."""
     if code == 200:
         return
+    import http.client
     answer = ' '.join(['the server answered', str(code), http.client.responses.get(code, '')]).strip()
     if code in (408, 429) or code >= 500:
         raise _Cut(answer)

@@ -5,8 +5,6 @@ import io
 import json
 import pathlib
 
-import jinja2
-
 from espnet_ros.files import write_file
 from espnet_ros.paper import plots
 
@@ -41,6 +39,7 @@ def write(folder, items, outcomes, wrong, machine):
     writer.writeheader()
     writer.writerows(rows)
     write_file(folder / TABLE, stream.getvalue().encode())
+    import jinja2
     template = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(
         pathlib.Path(__file__).parent)).get_template(PAGE)
     try:
