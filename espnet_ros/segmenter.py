@@ -2,6 +2,7 @@
 import time
 import typing
 
+import cv2
 import numpy as np
 
 from espnet_ros import models
@@ -12,6 +13,7 @@ from espnet_ros.labels import UNLABELED
 from espnet_ros.models.card import SIDES
 
 OUTPUT_SIZES = ('camera', 'network')
+UPSAMPLINGS = ('nearest', 'bilinear')
 
 
 class Timings(typing.NamedTuple):
@@ -77,15 +79,20 @@ class Segmenter:
     """Resizes an image to the engine's input, runs the engine, resizes the labels back.
 
     engine: an espnet_ros.engine.Engine. output_size: 'camera' for labels at the image's size, 'network' for labels
-    at the engine's.
+    at the engine's. upsampling: 'nearest' resizes the engine's labels; 'bilinear' resizes the network's logits to the
+    size of the labels and takes the best class then, as section 4.1 of the paper, which takes longer and needs an
+    engine that gives logits.
     """
 
-    def __init__(self, engine, output_size='camera'):
+    def __init__(self, engine, output_size='camera', upsampling='nearest'):
         if output_size not in OUTPUT_SIZES:
             raise ParameterError('output_size is {!r}; it must be one of {}'.format(
                 output_size, ', '.join(OUTPUT_SIZES)))
+        if upsampling not in UPSAMPLINGS:
+            raise ParameterError('upsampling is {!r}; it must be one of {}'.format(upsampling, ', '.join(UPSAMPLINGS)))
         self.engine = engine
         self.output_size = output_size
+        self.upsampling = upsampling
 
     def segment(self, image, confidence=False, threshold=0.0):
         """Return the Segmentation of an image.
@@ -111,7 +118,13 @@ class Segmenter:
     def infer(self, prepared, confidence=False):
         """Run the engine on a Prepared image and return what it has Inferred."""
         began = time.perf_counter()
-        labels, probability = self.engine.run(prepared.pixels, confidence)
+        if self.upsampling == 'bilinear':
+            size = (prepared.width, prepared.height) if self.output_size == 'camera' else (
+                self.engine.width, self.engine.height)
+            labels, probability = best_class(self.engine.logits(prepared.pixels), self.engine.card.outputs, *size,
+                                             confidence=confidence)
+        else:
+            labels, probability = self.engine.run(prepared.pixels, confidence)
         return Inferred(labels, probability, prepared.width, prepared.height, prepared.seconds,
                         time.perf_counter() - began)
 
@@ -136,6 +149,27 @@ class Segmenter:
         if self.output_size == 'camera':
             return image
         return resize_for_viewing(image, self.engine.width, self.engine.height)
+
+
+def best_class(logits, outputs, width, height, confidence=False):
+    """Resize logits bilinearly and take the best class of each pixel, one output after the other to save memory.
+
+    logits: float32 [N, h, w]. outputs: class id of each, as in ModelCard. Returns labels and, if asked for, the top
+    softmax probability times 255, else None; both uint8 [height, width].
+    """
+    index = np.zeros((height, width), np.uint8)
+    best = cv2.resize(logits[0], (width, height), interpolation=cv2.INTER_LINEAR)
+    total = np.ones_like(best)
+    for number, plane in enumerate(logits[1:], 1):
+        plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+        wins = plane > best
+        if confidence:
+            difference = np.exp(-np.abs(plane - best))
+            total = np.where(wins, total * difference + 1, total + difference)
+        index[wins] = number
+        best = np.maximum(best, plane)
+    labels = np.array(outputs, np.uint8)[index]
+    return labels, np.rint(255.0 / total).astype(np.uint8) if confidence else None
 
 
 def load_segmenter(model='', backend='auto', device='auto', precision='auto', width=0, height=0, output_size='camera'):

@@ -2,10 +2,11 @@
 import cv2
 import numpy as np
 import pytest
-from small_models import CARD, network
+import torch
+from small_models import CARD, CONFIG, network
 
-from espnet_ros.engine import Engine, build_engine
-from espnet_ros.errors import ImageError, ParameterError
+from espnet_ros.engine import Engine, EngineInfo, build_engine
+from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_image
 from espnet_ros.segmenter import Segmenter, input_size
 
@@ -157,3 +158,33 @@ def test_the_steps_of_segmenting_can_run_one_by_one():
         assert parts.timings[:2] == (inferred.preprocess, inferred.inference)
     with pytest.raises(ImageError, match='an image must be uint8'):
         segmenter.prepare(image.astype(np.float32))
+
+
+@pytest.mark.parametrize('variant, scale', [('espnet', 1), ('espnet-c', 8)])
+@pytest.mark.parametrize('output_size, size', [('camera', (150, 130)), ('network', (64, 96))])
+def test_logits_are_resized_before_the_best_class_is_taken(variant, scale, output_size, size):
+    card = CARD._replace(architecture=CONFIG._replace(variant=variant))
+    engine = build_engine(card, network(card.architecture), 96, 64, 'torch', 'cpu', 'fp32')
+    image = noise(150, 130)
+    logits = engine.logits(resize_image(image, 96, 64))
+    assert logits.shape == (4, 64 // scale, 96 // scale) and logits.dtype == np.float32
+    whole = torch.nn.functional.interpolate(torch.from_numpy(logits)[None], size=size, mode='bilinear',
+                                            align_corners=False)
+    result = Segmenter(engine, output_size, 'bilinear').segment(image, confidence=True)
+    wanted = np.array(card.outputs, np.uint8)[whole.argmax(1)[0].numpy()]
+    assert result.labels.shape == size and (result.labels == wanted).mean() > 0.999
+    assert np.abs(result.confidence / 255.0 - whole.softmax(1).max(1)[0][0].numpy()).max() < 0.01
+    nearest = Segmenter(engine, output_size).segment(image).labels
+    if output_size == 'camera':
+        assert (nearest != result.labels).mean() > 0.001
+    assert Segmenter(engine, output_size, 'bilinear').segment(image).confidence is None
+
+
+def test_logits_need_an_engine_that_gives_them():
+    class Labels(Echo):
+        def describe(self):
+            return EngineInfo('openvino', 'CPU', 'fp32', 0.0)
+    with pytest.raises(EngineError, match='openvino gives labels only; take --backend torch'):
+        Segmenter(Labels(), upsampling='bilinear').segment(noise(64, 96))
+    with pytest.raises(ParameterError, match="upsampling is 'cubic'; it must be one of nearest, bilinear"):
+        Segmenter(Echo(), upsampling='cubic')

@@ -25,7 +25,7 @@ from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
 from espnet_ros.evaluation.report import unique
 from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
 from espnet_ros.evaluation.workers import InProcess, Processes
-from espnet_ros.segmenter import input_size
+from espnet_ros.segmenter import UPSAMPLINGS, input_size
 
 DESCRIPTION = """Measure the accuracy and latency of a model on every frame of bags and datasets. DIR gets
   report.html      a page to look at
@@ -88,6 +88,8 @@ def add_arguments(parser):
     add_selection(parser)
     add('--protocol', '; '.join('{}: {}'.format(*item) for item in PROTOCOLS.items()), choices=PROTOCOLS,
         default='cityscapes')
+    add('--upsampling', 'bilinear: the logits are resized to the size of the image, not the labels, as in the paper; '
+        'with --backend torch', choices=UPSAMPLINGS, default='nearest')
     parser.add_argument('--no-boundary', dest='outlines', action='store_false', help='do not compute boundary F1')
     add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
     add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
@@ -115,6 +117,8 @@ def run(options):
     through_ros = options.through_ros or options.node
     if options.rate and not through_ros:
         raise ParameterError('--rate needs --through-ros or --node, which play bags into a node')
+    if options.upsampling != 'nearest' and through_ros:
+        raise ParameterError('--upsampling bilinear is for evaluation without ROS: a node publishes labels')
     if options.node and {options.backend, options.device, options.precision} != {'auto'}:
         raise ParameterError('--backend, --device and --precision have no effect on {}, which is already running; omit '
                              'them'.format(options.node))
@@ -134,7 +138,8 @@ def run(options):
                 text for source in sources for text in source.problems) or 'it is empty'))
         comparisons = tuple(compare_labels(card.label_set, [source.label_set for source in sources]))
         setup = Setup(options.model, width, height, options.backend, options.device, options.precision, sources,
-                      comparisons, options.protocol, options.outlines, _mode(options), options.max_latency_p95 is None)
+                      comparisons, options.protocol, options.outlines, _mode(options), options.max_latency_p95 is None,
+                      options.upsampling)
         known = [problem for source in sources for problem in source.problems]
         _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None

@@ -15,7 +15,7 @@ from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.images import render
 from espnet_ros.images import sources as capture
 from espnet_ros.labels.palettes import PALETTES
-from espnet_ros.segmenter import OUTPUT_SIZES, Segmenter, Timings, input_size
+from espnet_ros.segmenter import OUTPUT_SIZES, UPSAMPLINGS, Segmenter, Timings, input_size
 
 DESCRIPTION = """Segment images and videos. For each image, DIR gets
   <stem>_labels.png    class ids of the model's label set, 255 where unlabeled
@@ -43,6 +43,8 @@ def add_arguments(parser):
         default=models.DEFAULT)
     add('--out', 'folder for the results', metavar='DIR', default='predictions')
     add('--output-size', "size of the results: the input's or the network's", choices=OUTPUT_SIZES, default='camera')
+    add('--upsampling', 'bilinear: the logits are resized, not the labels, as in the paper; with --backend torch',
+        choices=UPSAMPLINGS, default='nearest')
     add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
     add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
     add('--confidence-threshold', 'pixels less certain than this, 0 to 1, become unlabeled', type=_share, default=0.0,
@@ -70,7 +72,7 @@ def run(options):
     if engine.fallback:
         print('espnet-ros: warning: {}; {} takes its place'.format(engine.fallback, engine.describe().backend),
               file=sys.stderr)
-    predictor = Predictor(Segmenter(engine, options.output_size), options)
+    predictor = Predictor(Segmenter(engine, options.output_size, options.upsampling), options)
     bad = 0
     with tqdm.tqdm(total=len(jobs), unit='frame', disable=None) as bar:
         for job in jobs:

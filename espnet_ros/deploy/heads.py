@@ -9,6 +9,10 @@ from espnet_ros.deploy.folding import ShuffledDeconvolution, shuffle
 class UpsamplingHead(nn.Module):
     """For networks that answer with logits, at any size: bilinear upsampling, as in the paper's section 4.1."""
 
+    def own_size(self, features):
+        """Return height and width of the logits before any upsampling."""
+        return features.shape[2:]
+
     def logits(self, features, height, width):
         """Return logits [N, C, height, width]."""
         if features.shape[2:] == (height, width):
@@ -31,6 +35,10 @@ class DeconvolutionHead(nn.Module):
     def __init__(self, deconvolution):
         super().__init__()
         self.last = ShuffledDeconvolution(deconvolution)
+
+    def own_size(self, features):
+        """Return height and width of the logits before any upsampling."""
+        return 2 * features.shape[2], 2 * features.shape[3]
 
     def logits(self, features, height, width):
         """Return logits [N, C, height, width]."""

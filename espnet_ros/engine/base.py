@@ -2,6 +2,8 @@
 import abc
 import typing
 
+from espnet_ros.errors import EngineError
+
 BACKENDS = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
 
@@ -46,6 +48,13 @@ class Engine(abc.ABC):
         [height, width]: class ids of the card's label set, 255 for background, and the top softmax probability
         times 255, None unless asked for, or when `problem` says why there is none. Both belong to the caller.
         """
+
+    def logits(self, image):
+        """Return what the network answers to an image, as for `run`: logits, float32 [outputs, h, w].
+
+        h, w: the engine's size, or a whole fraction of it. Raises EngineError where an engine gives labels only.
+        """
+        raise EngineError('{} gives labels only; take --backend torch for logits'.format(self.describe().backend))
 
     @abc.abstractmethod
     def describe(self):

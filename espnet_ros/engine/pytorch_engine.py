@@ -60,6 +60,13 @@ class PyTorchEngine(Engine):
         labels, probability = self.deployed(tensor.to(self.device).unsqueeze(0).permute(0, 3, 1, 2), confidence)
         return labels[0].cpu().numpy(), probability[0].cpu().numpy() if confidence else None
 
+    def logits(self, image):
+        tensor = torch.from_numpy(np.require(image, requirements='CW')).to(self.device)
+        with torch.inference_mode():
+            features = self.deployed.features(tensor.unsqueeze(0).permute(0, 3, 1, 2))
+            found = self.deployed.head.logits(features, *self.deployed.head.own_size(features))
+        return np.ascontiguousarray(found[0].float().cpu().numpy())
+
     def describe(self):
         name = torch.cuda.get_device_name(self.device) if self.device.type == 'cuda' else 'CPU, {} threads'.format(
             torch.get_num_threads())

@@ -62,10 +62,11 @@ def new_statistics(setup):
 def configuration_of(setup):
     """Return everything that determines the results of a Setup, as plain data."""
     card = models.find(setup.model).card
+    upsampling = {} if setup.upsampling == 'nearest' else {'upsampling': setup.upsampling}
     return {'model': {'name': card.name, 'sha256': card.sha256}, 'input': [setup.width, setup.height],
             'backend': setup.backend, 'device': setup.device, 'precision': setup.precision, 'protocol': setup.protocol,
             'outlines': setup.outlines, 'way': setup.mode, 'by_class': setup.comparisons[0].by_class,
-            'bags': [source.describe() for source in setup.sources]}
+            'bags': [source.describe() for source in setup.sources], **upsampling}
 
 
 def _run(setup, journal, workers, lengths, on_progress):

@@ -24,7 +24,7 @@ class Setup(typing.NamedTuple):
     model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`.
     sources: of the frames. comparisons: one for each source. protocol: of scoring.PROTOCOLS. outlines: whether to
     compute boundary F1. mode: how the images reach the model, in words. overlap: decode and score other frames while
-    the engine runs, which is faster but adds to the latency that is measured.
+    the engine runs, which is faster but adds to the latency that is measured. upsampling: as in Segmenter.
     """
 
     model: str
@@ -39,6 +39,7 @@ class Setup(typing.NamedTuple):
     outlines: bool
     mode: str = OFFLINE
     overlap: bool = True
+    upsampling: str = 'nearest'
 
 
 class Task(typing.NamedTuple):
@@ -73,7 +74,8 @@ class Evaluator:
         self.setup = setup
         model = models.find(setup.model)
         self.segmenter = Segmenter(build_engine(model.card, models.load(model), setup.width, setup.height,
-                                                setup.backend, setup.device, setup.precision, strict=True))
+                                                setup.backend, setup.device, setup.precision, strict=True),
+                                   upsampling=setup.upsampling)
 
     def describe(self):
         """Return the engine's EngineInfo."""

@@ -8,10 +8,12 @@ import numpy as np
 from espnet_ros.diagnostics import keys
 from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
 from espnet_ros.labels import CATEGORIES, label_set_to_dict
-from espnet_ros.metrics.confusion import category_confusion, class_accuracy, iou, mean, pixel_accuracy
+from espnet_ros.metrics.confusion import BatchIoU, category_confusion, class_accuracy, iou, mean, pixel_accuracy
 from espnet_ros.metrics.instances import ObjectScores, mean_score
 
 PERCENTILES = (50, 95, 99, 100)
+AUTHORS_BATCH = 6
+"""Images of a batch in the training of ESPNet's authors."""
 OUTCOMES = {keys.DROPPED: 'dropped by the node for newer ones', keys.LOST: 'lost or replaced in transport',
          keys.REFUSED: 'refused by the node', keys.IMAGES_FAILED: 'failed in the node',
          keys.SKIPPED: 'skipped, because the node was disabled or had no subscriber', 'unknown': 'unaccounted for'}
@@ -46,6 +48,7 @@ class Statistics:
         self.objects = ObjectScores(label_set, by_class)
         self._boundary = np.zeros((2, size))
         self._frame_boundary = np.zeros(2)
+        self._batches = BatchIoU(AUTHORS_BATCH)
 
     def add(self, record):
         """Add a record."""
@@ -61,10 +64,10 @@ class Statistics:
         self.scored += 1
         rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
         self.confusion[rows, columns] += pixels
+        if self.protocol == 'authors' and self.by_class:
+            self._batches.add(_matrix(self.confusion.shape, rows, columns, pixels))
         if 'objects' in record:
-            confusion = np.zeros_like(self.confusion)
-            confusion[rows, columns] = pixels
-            self.objects.add(record['objects'], confusion)
+            self.objects.add(record['objects'], _matrix(self.confusion.shape, rows, columns, pixels))
         self.scores[-1] = frame_score(record, math.nan)
         outlines = np.array(record['boundary'], np.float64)
         self._boundary += np.where(np.isnan(outlines), 0, outlines), ~np.isnan(outlines)
@@ -96,6 +99,11 @@ class Statistics:
     def class_miou(self):
         """Mean IoU of the classes; NaN where categories are compared."""
         return mean(self.class_iou) if self.by_class else math.nan
+
+    @property
+    def batch_miou(self):
+        """Mean IoU averaged over batches of AUTHORS_BATCH frames; NaN but for the protocol of the authors."""
+        return self._batches.value
 
     @property
     def category_miou(self):
@@ -149,6 +157,7 @@ class Statistics:
         return {
             'averageScoreClasses': number(self.class_miou),
             'averageScoreCategories': number(self.category_miou),
+            'averageScoreClassesPerBatch': number(self.batch_miou),
             'averageScoreInstClasses': number(mean_score(self.class_iiou)),
             'averageScoreInstCategories': number(mean_score(self.category_iiou)),
             'classScores': _named(names, self.class_iou),
@@ -178,6 +187,12 @@ def frame_score(record, default=None):
     score = record.get('class_miou')
     score = record.get('category_miou') if score is None else score
     return default if score is None else score
+
+
+def _matrix(shape, rows, columns, pixels):
+    confusion = np.zeros(shape, np.int64)
+    confusion[rows, columns] = pixels
+    return confusion
 
 
 def _named(names, values):

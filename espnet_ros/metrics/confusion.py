@@ -38,6 +38,44 @@ def iou(confusion):
         return np.where(union > 0, hit / union, np.nan)
 
 
+class BatchIoU:
+    """Mean IoU averaged over batches, as ESPNet's authors report it while they train.
+
+    Each batch has its own confusion matrix, from which the IoU of each class, unlabeled among them, is taken; a class
+    that a batch lacks counts as 0. The number depends on the order of the images and is below that of all images
+    together.
+    """
+
+    def __init__(self, batch):
+        """batch: images of one."""
+        self._batch, self._count, self._sum, self._batches, self._scores = batch, 0, None, 0, 0.0
+
+    def add(self, confusion):
+        """Add an image, int64 [size + 1, size + 1] as from `count_pixels`."""
+        self._sum = confusion.copy() if self._sum is None else self._sum + confusion
+        self._count += 1
+        if self._count == self._batch:
+            self._close()
+
+    @property
+    def value(self):
+        """Mean over the batches, a last one that is not full among them, from 0 to 1; NaN without images."""
+        batches, scores = self._batches, self._scores
+        if self._count:
+            batches, scores = batches + 1, scores + _mean_with_absent(self._sum)
+        return scores / batches if batches else float('nan')
+
+    def _close(self):
+        self._batches += 1
+        self._scores += _mean_with_absent(self._sum)
+        self._sum, self._count = None, 0
+
+
+def _mean_with_absent(confusion):
+    hit = np.diag(confusion).astype(np.float64)
+    return float(np.mean(hit / np.maximum(confusion.sum(0) + confusion.sum(1) - hit, 1)))
+
+
 def class_accuracy(confusion):
     """Recall of each class's pixels: float [size], NaN where the ground truth has none.
 

@@ -16,7 +16,7 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.files import read_yaml
 from espnet_ros.models import models_directory
 from espnet_ros.models.card import SIDES
-from espnet_ros.network import DEFAULT, DOWNSAMPLING, FAMILIES, VARIANTS, NetworkConfig, configure
+from espnet_ros.network import BLOCKS, DEFAULT, DOWNSAMPLING, FAMILIES, VARIANTS, NetworkConfig, configure
 
 BASE = 'paper'
 """The recipe that has every key; the others have only those that differ from it."""
@@ -80,6 +80,12 @@ class Settings(pydantic.BaseModel, strict=True, frozen=True, extra='forbid'):
         description='kernel size of the reduction (Table 2d)')
     dilated: bool = Field(description='dilated branches (Table 2d)')
     fuse_input: bool = Field(description='the last merge of the decoder also receives the image')
+    hff: bool = Field(description='hierarchical feature fusion (Fig. 2b)')
+    stride_divider: Annotated[Literal[0, 2, 3, 4, 5, 6, 7, 8], BeforeValidator(_no_bool)] = Field(
+        description='K of the strided ESP modules, 0: width_divider (Table 2e)')
+    input_fusion: bool = Field(description='input-aware fusion instead of input reinforcement (Table 2f)')
+    block: Literal[BLOCKS] = Field(  # type: ignore[valid-type]
+        description='module that repeats at levels 2 and 3 (Fig. 5)')
 
     outputs: int = _whole(0, 255, 'output channels of the network, 0: one for each class; the decoder is as wide, so '
                           'that more than there are classes avoid a bottleneck')

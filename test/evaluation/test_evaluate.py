@@ -68,6 +68,7 @@ def test_the_folder_holds_what_was_measured(tmp_path):
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
     assert metrics['confMatrix'] == confusion.tolist()
     assert metrics['averageScoreClasses'] == mean_iou(confusion[:11])
+    assert metrics['averageScoreClassesPerBatch'] is None  # but for the protocol of the authors
     assert list(metrics['classScores'].values()) == iou(confusion[:11]).tolist()
     assert metrics['averageScoreCategories'] == mean_iou(category_confusion(confusion[:11], CAMVID))
     assert metrics['labels'] == dict(zip((*CAMVID.names, 'unlabeled'), range(12)))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from espnet_ros import labels
 from espnet_ros.metrics.confusion import (
+    BatchIoU,
     category_confusion,
     class_accuracy,
     confusion_matrix,
@@ -137,3 +138,12 @@ def test_accuracies_and_the_row_of_the_unlabeled_equal_a_count_by_hand(pixels, s
 def test_the_mean_leaves_out_what_is_undefined():
     assert mean([0.5, float('nan'), 1.0]) == 0.75
     assert math.isnan(mean([float('nan')])) and math.isnan(mean([]))
+
+
+def test_iou_averaged_over_batches_counts_absent_classes_as_zero():
+    batches = BatchIoU(2)
+    assert np.isnan(batches.value)
+    for truth, prediction in ((0, 0), (0, 1), (1, 1)):
+        batches.add(count_pixels(np.full((2, 5), truth), np.full((2, 5), prediction), 2))
+    # Batch 1: class 0 has 10 of 20 pixels, class 1 has 0 of 10; batch 2: class 1 has all. The third is unlabeled.
+    assert batches.value == pytest.approx(((0.5 + 0 + 0) / 3 + (0 + 1 + 0) / 3) / 2)

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import strategies
 
 from espnet_ros.errors import ParameterError
-from espnet_ros.network import NetworkConfig
+from espnet_ros.network import FAMILIES, NetworkConfig, configure
 from espnet_ros.training.settings import (
     BASE,
     DESCRIPTIONS,
@@ -22,10 +22,11 @@ from espnet_ros.training.settings import (
 PAPER = {
     'variant': 'espnet', 'alpha2': 2, 'alpha3': 8, 'width_divider': 5, 'activation': 'prelu', 'residual': True,
     'downsampling': 'esp', 'reduce_kernel': 1, 'dilated': True, 'fuse_input': False, 'size': (1024, 512),
-    'encoder_epochs': 300, 'epochs': 300, 'optimizer': 'adam', 'learning_rate': 0.0005, 'schedule': 'step',
-    'step_epochs': 100, 'step_factor': 0.5, 'weight_decay': 0.0005, 'class_weights': 'inverse', 'flip': 0.5,
+    'encoder_epochs': 5 * 300, 'epochs': 5 * 300, 'outputs': 20, 'batch': 6,
+    'optimizer': 'adam', 'learning_rate': 0.0005, 'schedule': 'step',
+    'step_epochs': 5 * 100, 'step_factor': 0.5, 'weight_decay': 0.0005, 'class_weights': 'inverse', 'flip': 0.5,
     'scale': (0.5, 1.5), 'crop': (1024, 512), 'encoder_crop': (1024, 512)}
-"""Section 4.1 and Fig. 4."""
+"""Section 4.1 and Fig. 4; an epoch of the authors' code is five passes over the images."""
 NOTHING_ELSE = {
     'warmup': 0.0, 'gradient_norm': 0.0, 'ema': 0.0, 'mixed_precision': False, 'label_smoothing': 0.0,
     'stretch': 0.0, 'rotation': 0.0, 'light': 0.0, 'blur': 0.0}
@@ -52,14 +53,24 @@ def test_every_recipe_reads_and_names_only_what_it_does_differently():
 
 
 def test_the_architecture_has_the_fields_of_the_network():
-    settings = read_recipe('paper')
+    settings = read_recipe('paper').model_copy(update={'outputs': 0})
     assert settings.architecture(20) == NetworkConfig()
     assert settings.model_copy(update={'alpha3': 3, 'fuse_input': True}).architecture(11) == NetworkConfig(
         classes=11, alpha3=3, fuse_input=True)
     assert settings.model_copy(update={'outputs': 20}).architecture(11).classes == 20
     assert settings.model_copy(update={'outputs': 11}).architecture(11).classes == 11
+    switches = {'hff': False, 'stride_divider': 5, 'input_fusion': True, 'block': 'resnet'}
+    assert settings.model_copy(update=switches).architecture(4) == NetworkConfig(classes=4, **switches)
+    assert set(NetworkConfig._fields) - set(Settings.model_fields) == {'classes'}
     with pytest.raises(ParameterError, match='outputs is 10, too few for 11 classes'):
         settings.model_copy(update={'outputs': 10}).architecture(11)
+
+
+@pytest.mark.parametrize('family', sorted(set(FAMILIES) - {'espnet'}))
+def test_other_families_have_their_own_configuration(family):
+    settings = read_recipe('paper', ['family=' + family])
+    assert settings.architecture(11) == configure(family, {'classes': 20})
+    assert settings.architecture(11).family == family
 
 
 @pytest.mark.parametrize('change, key, value', [
