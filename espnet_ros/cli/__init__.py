@@ -19,6 +19,7 @@ COMMANDS = {
     'doctor': 'check this machine: ROS, engines, GPU, cameras, models',
     'evaluate': 'measure the accuracy of a model on bags and datasets',
     'export': 'write a model as an ONNX file',
+    'ground': 'measure how right scans on the ground are, and what they cost',
     'models': 'list the known models, fetch their weights, show a model card',
     'monitor': 'watch running nodes and their machine in a terminal',
     'predict': 'segment images and videos',

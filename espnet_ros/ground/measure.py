@@ -1,9 +1,13 @@
 """How right scans are: measured on synthetic streets whose depth is exact."""
 import math
+import time
 import typing
 
+import cv2
 import numpy as np
 
+from espnet_ros.ground.cloud import CloudMaker
+from espnet_ros.ground.grid import Grid
 from espnet_ros.ground.lens import Lens
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.pose import mounted, turn
@@ -103,7 +107,7 @@ def summarize(frames, limit=15.0):
     with np.errstate(invalid='ignore', divide='ignore'):
         near = truth < limit
         compared = near & (kind == OBSTACLE)
-        missed = near & (np.isinf(estimate) | (estimate > 1.25 * truth)) & (kind != CUT) & (kind != UNKNOWN)
+        missed = np.concatenate([_missed(f, limit) for f in frames])
         found = compared & np.isfinite(estimate)
         error = (estimate[found] - truth[found]) / truth[found]
         clear = np.isfinite(estimate) & (estimate < 10.0) & (truth > 1.25 * estimate)
@@ -122,16 +126,115 @@ def streets(count, seed, width, height):
         yield street, street.frame(3.7 * (i % 23), depth=True)
 
 
-def measure(count, traversability, seed=900000, width=640, height=480, limit=15.0, pitch_error=0.0, predict=None,
-            names=None):
-    """Return the Accuracy over `count` streets; predict(image) gives labels whose ids `names` maps, None: true ones.
+def measure(count, traversability, seed=900000, width=640, height=480, limits=(10.0, 15.0), pitch_errors=(0.0,),
+            predict=None, names=None):
+    """Return {(pitch error in degrees, limit in meters): Accuracy} over `count` streets.
 
-    pitch_error: degrees.
+    predict(image) gives labels whose ids `names` maps to class names; None: the true ones.
     """
     names = names or {c.id: c.name for c in CITYSCAPES.classes}
-    frames = []
+    frames = {error: [] for error in pitch_errors}
     for street, frame in streets(count, seed, width, height):
         labels = frame.labels if predict is None else predict(frame.image)
-        frames.append(measure_frame(street, frame, labels, traversability, names, 2 * limit,
-                                    math.radians(pitch_error)))
-    return summarize(frames, limit)
+        for error in pitch_errors:
+            frames[error].append(measure_frame(street, frame, labels, traversability, names, 2 * max(limits),
+                                               math.radians(error)))
+    return {(error, limit): summarize(frames[error], limit) for error in pitch_errors for limit in limits}
+
+
+def longest_miss(count, frames, traversability, seed=900000, width=640, height=480, limit=15.0, rate=10.0,
+                 predict=None, names=None):
+    """Return in how many consecutive frames at most the same obstacle within `limit` meters was missed.
+
+    count: streets, each driven for `frames` frames at `rate` Hz. An obstacle is missed where half a degree of
+    neighboring directions sees free ground in its place.
+    """
+    names = names or {c.id: c.name for c in CITYSCAPES.classes}
+    longest = 0
+    for i in range(count):
+        street = Street(width, height, seed + i)
+        run = None
+        for k in range(frames):
+            frame = street.frame(2.0 * i + k / rate, depth=True)
+            labels = frame.labels if predict is None else predict(frame.image)
+            beams = measure_frame(street, frame, labels, traversability, names, 2 * limit)
+            missed = _missed(beams, limit).astype(np.uint8)
+            width_needed = max(int(math.radians(0.5) * street.camera_matrix[0, 0]), 1)
+            missed = cv2.morphologyEx(missed[None], cv2.MORPH_OPEN, np.ones((1, width_needed), np.uint8))[0]
+            run = missed.astype(int) if run is None else np.where(missed > 0, run + 1, 0)
+            longest = max(longest, int(run.max()))
+    return longest
+
+
+def _missed(beams, limit):
+    """Directions with an obstacle nearer than `limit` that are seen free, or over 25 % too far: bool."""
+    with np.errstate(invalid='ignore'):
+        return (beams.truth < limit) & (beams.kind != CUT) & (beams.kind != UNKNOWN) & (
+            np.isinf(beams.estimate) | (beams.estimate > 1.25 * beams.truth))
+
+
+def costs(traversability, width=640, height=480, repeats=30):
+    """Return {what: median milliseconds of CPU time on one core}: scan and grid of one image, a cloud from depth.
+
+    Beside them what a plain loop over the same pixels in NumPy arrays takes.
+    """
+    cv2.setNumThreads(1)
+    street = Street(width, height, 900039)
+    frame = street.frame(3.7 * 16, depth=True)
+    lens = street_lens(street, width, height)
+    view = LevelView(lens, mounted(street.mount), 20.0)
+    scanner = Scanner(view, ground_table(traversability, {c.id: c.name for c in CITYSCAPES.classes}))
+    grid, maker = Grid(30.0, 0.1, 5.0), CloudMaker(lens)
+    steps = iter(range(10 ** 9))
+
+    def scan():
+        level = scanner.look(frame.labels)
+        contacts = scanner.contacts(level)
+        return scanner.scan(contacts), level, contacts
+
+    def scan_and_grid():
+        _, level, contacts = scan()
+        k = next(steps)
+        grid.update(scanner, level, contacts, (0.05 * k, 0.0, 0.1), 0.1 * k)
+        return grid.occupancy()
+
+    results = {}
+    for name, work, count in (
+            ('scan', scan, repeats), ('scan and grid', scan_and_grid, repeats),
+            ('cloud from depth', lambda: maker.from_depth(frame.depth, frame.labels, frame.image), repeats),
+            ('view of a new pose', lambda: LevelView(lens, mounted(street.mount), 20.0), repeats),
+            ('scan, plain loop', lambda: _plain_scan(frame.labels, lens, street.mount, scanner), 3),
+            ('cloud, plain loop', lambda: _plain_cloud(frame.depth, frame.labels, lens), 1)):
+        times = []
+        for _ in range(count + 1):
+            start = time.process_time()
+            work()
+            times.append(1000.0 * (time.process_time() - start))
+        results[name] = float(np.median(times[1:]))
+    return results
+
+
+def _plain_scan(labels, lens, mount, scanner):
+    """The obvious scan of a level camera: each column from below up to the first obstacle, no joining."""
+    cost = scanner.cost
+    ranges = []
+    for u in range(lens.width):
+        x = (u - lens.cx) / lens.fx
+        found = math.inf
+        for v in range(lens.height - 1, int(lens.cy) + 1, -1):
+            if cost[labels[v, u]] >= 65:
+                ahead = lens.fy * mount / (v + 0.5 - lens.cy)
+                found = ahead * math.hypot(1.0, x)
+                break
+        ranges.append(found)
+    return ranges
+
+
+def _plain_cloud(depth, labels, lens):
+    """The obvious cloud: pixel by pixel."""
+    points = np.zeros(depth.shape + (4,), np.float32)
+    for v in range(lens.height):
+        for u in range(lens.width):
+            z = depth[v, u]
+            points[v, u] = (u - lens.cx) / lens.fx * z, (v - lens.cy) / lens.fy * z, z, labels[v, u]
+    return points

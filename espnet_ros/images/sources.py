@@ -15,6 +15,9 @@ from espnet_ros.images.headers import image_size
 from espnet_ros.images.limits import MAX_PIXELS, check_size
 from espnet_ros.images.resize import resize_for_viewing
 
+if typing.TYPE_CHECKING:
+    from espnet_ros.scene.street import StreetPose
+
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
 MAX_FILE_BYTES = 8 * MAX_PIXELS + (1 << 20)
 """A longer file is refused: uncompressed, four channels of 16 bits take this much."""
@@ -30,12 +33,17 @@ class Capture(typing.NamedTuple):
     """A picture.
 
     image: BGR uint8 [H, W, 3], as the sensor took it: an EXIF orientation is ignored. name: file name, or source and
-    number. labels: Cityscapes trainIds uint8 [H, W], or None where nobody knows them.
+    number. labels: Cityscapes trainIds uint8 [H, W], or None where nobody knows them. pose: scene StreetPose, of the
+    street alone; depth: float32 meters [H, W], points: of a lidar (scene.lidar.POINT), both of the street and where
+    `wants` has their names.
     """
 
     image: np.ndarray
     name: str
     labels: typing.Optional[np.ndarray] = None
+    pose: typing.Optional['StreetPose'] = None
+    depth: typing.Optional[np.ndarray] = None
+    points: typing.Optional[np.ndarray] = None
 
 
 class Source(abc.ABC):
@@ -44,11 +52,16 @@ class Source(abc.ABC):
     live: pictures come at their own pace and wait for nobody. labeled: they have labels. size: (width, height) of all
     pictures, None when unknown or different. rate: pictures per second, 0 when unknown. count: pictures in all, 0 when
     unknown. camera_matrix: K float64 [3, 3] in pixels, or None. problems: a sentence for each thing passed over
-    because it could not be read. Iterating raises SourceError when nothing can be read, and when a live source is lost.
+    because it could not be read. mount: meters of a level camera above the ground, None when unknown. wants: names
+    among depth and points that the next captures shall have, where a source can; lidar: (rings, noise in meters).
+    Iterating raises SourceError when nothing can be read, and when a live source is lost.
     """
 
     live = False
     labeled = False
+    mount = None
+    wants: typing.FrozenSet[str] = frozenset()
+    lidar = (16, 0.0)
 
     def __init__(self, width, height, loop=False):
         self.size = (width, height) if width and height else None
@@ -163,12 +176,16 @@ class _Street(Source):
         self._street = Street(size[0], size[1], int(address.partition(':')[2] or 0))
         self.rate = float(rate or STREET_RATE)
         self.camera_matrix = self._street.camera_matrix
+        self.mount = self._street.mount
 
     def _once(self):
         number = 0
         while True:
-            frame = self._street.frame(number / self.rate)
-            yield Capture(frame.image, 'street_{:06d}'.format(number), frame.labels)
+            wants, time = self.wants, number / self.rate
+            frame = self._street.frame(time, bool(wants))
+            points = self._street.lidar(*self.lidar, number=number) if 'points' in wants else None
+            yield Capture(frame.image, 'street_{:06d}'.format(number), frame.labels, self._street.pose(time),
+                          frame.depth if 'depth' in wants else None, points)
             number += 1
 
 

@@ -12,6 +12,7 @@ from espnet_ros.scene.canvas import Canvas
 from espnet_ros.scene.depth import DepthSheet
 from espnet_ros.scene.dice import Dice
 from espnet_ros.scene.layout import Layout
+from espnet_ros.scene.lidar import scan
 from espnet_ros.scene.light import Light
 from espnet_ros.scene.road import Road
 from espnet_ros.scene.stage import Stage
@@ -63,7 +64,8 @@ class Street:
                     name, value, SMALLEST, LARGEST))
         if not _is_within(seed, numbers.Integral, -2**63, 2**63 - 1):
             raise ParameterError('seed {!r} of a street must be a whole number of at most 63 bits'.format(seed))
-        dice = Dice(_SERIES, int(seed))
+        self._seed = int(seed)
+        dice = Dice(_SERIES, self._seed)
         width, height = int(width), int(height)
         self._camera = Camera(width, height, max(width, height) * dice.uniform(0.8, 1.1), (width - 1) / 2.0,
                               height * dice.uniform(0.4, 0.5), dice.uniform(1.2, 1.5))
@@ -93,6 +95,10 @@ class Street:
     def sheet(self):
         """DepthSheet of the last frame with depth."""
         return self._sheet
+
+    def lidar(self, rings=16, noise=0.0, number=0):
+        """Return the lidar.scan of the last frame with depth; noise in meters, different for each scan's number."""
+        return scan(self._camera, self._sheet, rings, noise, self._seed, number)
 
     def pose(self, time):
         """Return the StreetPose at `time` seconds.

@@ -143,3 +143,33 @@ def test_odometry_moves_at_its_speed_and_turns_as_it_says():
         assert (b.yaw - a.yaw) / 0.1 == pytest.approx(middle.turn, abs=1e-4)
         assert math.atan2(b.y - a.y, b.x - a.x) == pytest.approx(middle.yaw, abs=0.01)
     assert street.mount == pytest.approx(1.35, abs=0.16)
+
+
+def test_a_lidar_sees_the_surfaces_of_the_picture():
+    street = Street(640, 320, 3)
+    frame = street.frame(6.0, depth=True)
+    points = street.lidar(rings=16)
+    assert len(points) > 1500 and set(np.unique(points['ring'])) <= set(range(16))
+    ahead = points['x'].astype(float)
+    matrix = street.camera_matrix
+    u = np.rint(matrix[0, 2] - matrix[0, 0] * points['y'] / ahead).astype(int)
+    v = np.rint(matrix[1, 2] - matrix[1, 1] * (points['z'] - street.mount) / ahead).astype(int)
+    inside = (u >= 0) & (u < 640) & (v >= 0) & (v < 320)
+    assert inside.mean() > 0.98
+    road = inside.copy()
+    road[inside] = frame.labels[v[inside], u[inside]] == ROAD
+    assert road.sum() > 300
+    off = np.abs(points['z'][road])  # a ray at a pixel's edge may take the neighbor
+    assert np.percentile(off, 98) < 1e-3 and off.max() < 0.02
+    close = np.abs(frame.depth[v[inside], u[inside]] - ahead[inside]) < 0.05 * ahead[inside]
+    assert close.mean() > 0.98
+
+
+def test_the_noise_of_a_lidar_is_that_of_its_seed_and_number():
+    street = Street(320, 160, 3)
+    street.frame(6.0, depth=True)
+    clean, noisy, again, later = (street.lidar(8, noise, number) for noise, number in (
+        (0.0, 0), (0.02, 0), (0.02, 0), (0.02, 1)))
+    assert (noisy == again).all() and (noisy != later).any()
+    spread = np.hypot(noisy['x'], noisy['y']) - np.hypot(clean['x'], clean['y'])
+    assert 0.01 < spread.std() < 0.03

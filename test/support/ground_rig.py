@@ -14,8 +14,8 @@ from std_msgs.msg import Header, String
 from espnet_ros.labels import CITYSCAPES
 from espnet_ros.labels.label_map import set_to_label_map
 from espnet_ros.nodes.camera.calibration import pinhole_to_info
+from espnet_ros.nodes.common.geometry_messages import depth_to_image
 from espnet_ros.nodes.common.messages import array_to_image
-from espnet_ros.nodes.ground.messages import depth_to_image
 from espnet_ros.scene import Street
 
 MODULE = 'espnet_ros.nodes.ground.__main__'

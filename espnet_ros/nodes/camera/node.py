@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 from espnet_ros.images.sources import LARGEST, open_source
 from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibration
 from espnet_ros.nodes.camera.feed import Feed
+from espnet_ros.nodes.camera.ground_truth import GroundTruth
 from espnet_ros.nodes.common.clock import warn_without_clock
 from espnet_ros.nodes.common.endpoints import resolve
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
@@ -32,6 +33,9 @@ class CameraParameters(typing.NamedTuple):
     camera_info_url: str = ''
     jpeg_quality: int = 80
     wait_for_subscriber: bool = False
+    depth_encoding: str = '32FC1'
+    lidar_rings: int = 16
+    lidar_noise: float = 0.0
 
 
 CAMERA_RULES = {
@@ -47,6 +51,10 @@ CAMERA_RULES = {
     'camera_info_url': Rule('Calibration file (YAML of camera_calibration): path, file:// or package://.', fixed=True),
     'jpeg_quality': Rule('JPEG quality of image_raw/compressed.', 1, 100),
     'wait_for_subscriber': Rule('Publish the first image only once somebody subscribes.', fixed=True),
+    'depth_encoding': Rule('Of depth/image_rect_raw (street): meters as 32FC1 or millimeters as 16UC1.',
+                           choices=('32FC1', '16UC1'), fixed=True),
+    'lidar_rings': Rule('Rings of the simulated lidar in points (street).', 1, 128, fixed=True),
+    'lidar_noise': Rule('Standard deviation of its ranges in meters.', 0, 10, fixed=True),
 }
 
 
@@ -102,6 +110,7 @@ class CameraNode(Node):
         if source.camera_matrix is not None and not settings.camera_info_url:
             info = pinhole_to_info(source.camera_matrix, *source.size)
         self._outputs = CameraOutputs(self, info, source.labeled)
+        self._truth = GroundTruth(self, source, settings) if source.mount is not None else None
         self._feed = Feed(source, settings.rate, self)
         warn_without_clock(self)
         self.get_logger().info('active: images of {} on {}{}'.format(
@@ -133,6 +142,8 @@ class CameraNode(Node):
         for capture, stamp in self._feed:
             header = Header(frame_id=settings.frame_id, stamp=stamp.to_msg())
             self._outputs.publish(capture, header, self._settings.value.jpeg_quality)
+            if self._truth is not None:
+                self._truth.publish(capture, header)
             count += 1
         if not self._feed.stopped:
             self._outputs.flush()

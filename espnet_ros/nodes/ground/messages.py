@@ -4,15 +4,14 @@ import array
 import numpy as np
 from geometry_msgs.msg import Point32, PolygonStamped
 from nav_msgs.msg import OccupancyGrid
-from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import LaserScan, PointField
 from std_msgs.msg import Header
 
 from espnet_ros.errors import ImageError, quoted
-from espnet_ros.ground.cloud import POINT
+from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_cloud
 
 MOST_BYTES = 1 << 28
 """A larger message is refused before it is copied."""
-_FIELD_TYPES = {'f': {4: PointField.FLOAT32, 8: PointField.FLOAT64}, 'u': {1: PointField.UINT8, 4: PointField.UINT32}}
 _DEPTH = {'32FC1': np.dtype('<f4'), '16UC1': np.dtype('<u2'), 'mono16': np.dtype('<u2')}
 
 
@@ -44,15 +43,6 @@ def _rows(message, kind, what):
     return np.ascontiguousarray(data[:, :width * kind.itemsize]).view(kind)
 
 
-def depth_to_image(depth, header):
-    """Return depth, float32 meters or uint16 millimeters [H, W], as a sensor_msgs/Image."""
-    encoding = {'f': '32FC1', 'u': '16UC1'}[depth.dtype.kind]
-    message = Image(header=header, height=depth.shape[0], width=depth.shape[1], encoding=encoding, is_bigendian=0,
-                    step=depth.shape[1] * depth.itemsize)
-    message.data = _bytes(depth)
-    return message
-
-
 def cloud_to_points(message):
     """Return x, y, z of a sensor_msgs/PointCloud2 as float32 [N, 3]. Raises ImageError."""
     fields = {field.name: field for field in message.fields}
@@ -78,18 +68,6 @@ def cloud_to_points(message):
         data = np.concatenate([data[i * row:i * row + message.width * step] for i in range(message.height)])
     points = np.frombuffer(data[:count * step].tobytes(), kind)
     return np.stack([points[name].astype(np.float32) for name in 'xyz'], 1)
-
-
-def points_to_cloud(points, header):
-    """Return a structured array [N] or [H, W] as a sensor_msgs/PointCloud2; 2-D ones are organized."""
-    organized = points.ndim == 2
-    message = PointCloud2(header=header, height=points.shape[0] if organized else 1, width=points.shape[-1],
-                          is_bigendian=False, point_step=points.dtype.itemsize, is_dense=not organized)
-    message.row_step = message.width * message.point_step
-    message.fields = [PointField(name=name, offset=offset, count=1, datatype=_FIELD_TYPES[kind.kind][kind.itemsize])
-                      for name, (kind, offset) in points.dtype.fields.items()]
-    message.data = _bytes(points)
-    return message
 
 
 def scan_to_message(scan, header):
@@ -120,11 +98,5 @@ def polygon_to_message(corners, header):
     return message
 
 
-def _bytes(pixels):
-    data = array.array('B')
-    data.frombytes(np.ascontiguousarray(pixels).view(np.uint8).data)
-    return data
-
-
-__all__ = ['POINT', 'cloud_to_points', 'depth_to_image', 'grid_to_message', 'image_to_depth', 'image_to_labels',
+__all__ = ['cloud_to_points', 'depth_to_image', 'grid_to_message', 'image_to_depth', 'image_to_labels',
            'points_to_cloud', 'polygon_to_message', 'scan_to_message']

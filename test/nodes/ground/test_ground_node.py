@@ -17,8 +17,8 @@ from espnet_ros.ground.pose import mounted  # noqa: E402
 from espnet_ros.ground.scan import Scanner  # noqa: E402
 from espnet_ros.ground.traversability import ground_table, read_traversability  # noqa: E402
 from espnet_ros.labels import CITYSCAPES  # noqa: E402
+from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_cloud  # noqa: E402
 from espnet_ros.nodes.common.messages import array_to_image  # noqa: E402
-from espnet_ros.nodes.ground.messages import depth_to_image, points_to_cloud  # noqa: E402
 
 
 @pytest.fixture
