@@ -55,9 +55,11 @@ def _needs(row):
     return 'needs ' + row.needs
 
 
-def _ratio(name, result):
-    """Return ESPNet's time over a network's: median, and the interval's ends."""
-    return (1.0, 1.0, 1.0) if name == speed.REFERENCE else result['ratio']
+def _ratio(name, result, kind='ratio'):
+    """Return ESPNet's time over a network's: median and the interval's ends, or that of the CPU time alone."""
+    if name == speed.REFERENCE:
+        return (1.0, 1.0, 1.0) if kind == 'ratio' else 1.0
+    return result[kind]
 
 
 def _speed(row, networks, results, level, engine):
@@ -85,5 +87,9 @@ def _speed(row, networks, results, level, engine):
     else:  # each was measured in turns with ESPNet, and so the ratio to it is the steadiest number
         own, others = _ratio(row.subject, result), _ratio(row.other, other)
         ours = own[0] / others[0]
-        note += ', {:.3g} to {:.3g} in {} turns'.format(own[1] / others[2], own[2] / others[1], other['turns'])
+        turns = max(each['turns'] for name, each in ((row.subject, result), (row.other, other))
+                    if name != speed.REFERENCE)
+        cpu = _ratio(row.subject, result, 'cpu ratio') / _ratio(row.other, other, 'cpu ratio')
+        note += ', {:.3g} to {:.3g} in {} turns; {:.3g} by CPU time'.format(
+            own[1] / others[2], own[2] / others[1], turns, cpu)
     return Outcome(row, ours, OTHER_HARDWARE, note)

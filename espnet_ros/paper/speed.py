@@ -33,8 +33,8 @@ def measure(networks, name, size, engine, budget=30.0):
     """Measure a network and ESPNet in turns; return plain data for results.
 
     Seconds are of inference in the engine: of the fastest tenth of the frames, which other programs disturb least, and
-    medians; ratio is ESPNet's time over the network's, turn by turn: median and its interval. Energy is joules a frame,
-    None without a power sensor.
+    medians; ratio is ESPNet's time over the network's, turn by turn: median and its interval; cpu ratio the same of the
+    CPU time of all threads. Energy is joules a frame, None without a power sensor.
     """
     with tempfile.TemporaryDirectory() as folder:
         first, second = (
@@ -47,6 +47,7 @@ def measure(networks, name, size, engine, budget=30.0):
     return {'seconds': turns.fastest, 'reference seconds': turns.other_fastest, 'median': turns.seconds.median,
             'reference median': turns.other_seconds.median,
             'ratio': [turns.ratio.median, turns.ratio.low, turns.ratio.high], 'turns': len(turns.ratio.turns),
+            'cpu ratio': turns.cpu_ratio.median,
             'energy': turns.energy, 'device': turns.about['device'], 'precision': turns.about['precision']}
 
 

@@ -47,8 +47,8 @@ def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch):
         asked.append(name)
         if name == 'PSPNet' and len(asked) < 4:
             raise KeyboardInterrupt
-        return {'seconds': 0.2, 'reference seconds': 0.1, 'ratio': [0.5, 0.4, 0.6], 'turns': 3, 'energy': None,
-                'device': 'CPU', 'precision': 'fp32'}
+        return {'seconds': 0.2, 'reference seconds': 0.1, 'ratio': [0.5, 0.4, 0.6], 'turns': 3, 'cpu ratio': 0.5,
+                'energy': None, 'device': 'CPU', 'precision': 'fp32'}
     monkeypatch.setattr(speed, 'measure', measure)
     command = ['reproduce', 'fig-6-ratios', '--level', 'speed', '--engines', 'torch', '--out', str(tmp_path)]
     assert main(command) == 130

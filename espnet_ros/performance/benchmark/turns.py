@@ -18,7 +18,8 @@ class Turns(typing.NamedTuple):
 
     about, other_about: what the engines told of themselves. seconds, other_seconds: of a frame. fastest, other_fastest:
     seconds of the fastest tenth of the frames, which other programs disturb least. ratio: of the other's times to the
-    first's, turn by turn. energy: joules a frame of the first, None without a power sensor. problem: why nothing was
+    first's, turn by turn; cpu_ratio: the same of the CPU time of all threads, which other programs hardly change.
+    energy: joules a frame of the first, None without a power sensor. problem: why nothing was
     measured.
     """
 
@@ -29,6 +30,7 @@ class Turns(typing.NamedTuple):
     fastest: typing.Optional[float] = None
     other_fastest: typing.Optional[float] = None
     ratio: typing.Optional[Ratio] = None
+    cpu_ratio: typing.Optional[Ratio] = None
     energy: typing.Optional[float] = None
     problem: str = ''
 
@@ -47,13 +49,14 @@ def in_turns(candidate, other, budget=30.0, open_machine=open_machine):
         began = time.monotonic()
         alternate(groups, 1, 0)
         repeats = max(LEAST_TURNS, int(budget / (time.monotonic() - began)))
-        seconds = [[[frame['inference'] for frame in turn] for turn in turns]
-                   for turns in alternate(groups, 0, repeats)]
+        found = alternate(groups, 0, repeats)
+        seconds = [[[frame['inference'] for frame in turn] for turn in turns] for turns in found]
         flat = [[frame for turn in turns for frame in turn] for turns in seconds]
         fastest, other_fastest = (float(np.percentile(frames, 10)) for frames in flat)
-        ratio = ratio_of_turns(*([float(np.mean(turn)) for turn in turns] for turns in seconds[::-1]))
+        ratio, cpu_ratio = (ratio_of_turns(*([float(np.mean([frame[kind] for frame in turn])) for turn in turns]
+                                             for turns in found[::-1])) for kind in ('inference', 'cpu'))
         return Turns(about[0], about[1], summarize(flat[0]), summarize(flat[1]), fastest, other_fastest, ratio,
-                     under_load(workers[:1], open_machine)[0])
+                     cpu_ratio, under_load(workers[:1], open_machine)[0])
     except EngineError as error:
         return Turns(problem=str(error))
     finally:
