@@ -6,7 +6,6 @@ from espnet_ros import models
 from espnet_ros.datasets import SPECS, open_dataset
 from espnet_ros.datasets.base import Dataset
 from espnet_ros.errors import ParameterError
-from espnet_ros.evaluation.quantization import quantize
 from espnet_ros.files import write_file
 from espnet_ros.models.card import MAX_INT8_LOSS, Companion, write_card
 
@@ -36,6 +35,7 @@ def add_arguments(parser):
 
 
 def run(options):
+    from espnet_ros.evaluation.quantization import quantize
     model = models.find(options.model)
     known = next((entry for entry in models.available() if entry.card == model.card), None)
     out = options.out or (known.card_path if known else options.model)
