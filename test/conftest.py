@@ -25,16 +25,31 @@ TESTS = pathlib.Path(__file__).parent
 KINDS = ('unit', 'ros', 'slow')
 ROS_FIXTURES = {'observer', 'ros_context', 'ros_domain', 'start_node', 'start_rig'}
 SLOW_FIXTURES = {'browser', 'cluster', 'shared'}
-SLOW_PATHS = ('cli', 'engine/test_openvino_engine.py', 'evaluation/test_evaluate.py', 'evaluation/test_live.py',
-              'performance/benchmark/test_measure.py', 'performance/profile/test_clock_guard.py',
-              'performance/profile/test_counters.py', 'performance/profile/test_efficiency.py',
-              'performance/profile/test_frequencies.py', 'telemetry/test_tegrastats_process.py')
-"""Folders and files whose tests run whole commands, compile networks, or start programs."""
+SLOW_PATHS = (
+    'cli', 'datasets/test_synthetic.py', 'deploy/test_export.py', 'deploy/test_deployed_families.py',
+    'engine/tensorrt/test_tensorrt_engine.py', 'engine/test_openvino_engine.py', 'evaluation/test_evaluate.py',
+    'evaluation/test_frames.py', 'evaluation/test_live.py', 'network/test_peers.py',
+    'performance/benchmark/test_measure.py', 'performance/profile/test_clock_guard.py',
+    'performance/profile/test_counters.py', 'performance/profile/test_efficiency.py',
+    'performance/profile/test_frequencies.py', 'performance/profile/test_plots.py', 'scene/test_depth.py',
+    'scene/test_street.py', 'telemetry/test_tegrastats_process.py', 'training/test_logbook.py',
+    'training/test_plan.py', 'training/test_training_sources.py')
+"""Folders and files whose tests run whole commands, compile networks, draw many streets, or start programs."""
 PROCESS_EVENTS = {'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.system', 'subprocess.Popen'}
 ALONE = pytest.StashKey[bool]()
 """Set for tests that must not start a process: the units that are not marked so by hand."""
 test_alone = None
 """Node id of such a test while it runs."""
+
+
+def is_slow(path):
+    """Return whether a file of tests is in SLOW_PATHS."""
+    return any(path == slow or slow in path.parents for slow in (TESTS / name for name in SLOW_PATHS))
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not even import slow files when only units are asked for."""
+    return True if config.option.markexpr == 'unit' and is_slow(collection_path) else None
 
 
 def pytest_collection_modifyitems(items):
@@ -43,14 +58,11 @@ def pytest_collection_modifyitems(items):
     What uses a fixture that talks DDS is `ros`. What has a time limit of its own, is in SLOW_PATHS, or uses a fixture
     of SLOW_FIXTURES (other programs, the authors' networks) is `slow`. All else is `unit`.
     """
-    slow_paths = [TESTS / path for path in SLOW_PATHS]
     for item in items:
         names = set(item.fixturenames)
         if names & ROS_FIXTURES:
             item.add_marker('ros')
-        if not item.get_closest_marker('unit') and (
-                names & SLOW_FIXTURES or item.get_closest_marker('timeout')
-                or any(path == item.path or path in item.path.parents for path in slow_paths)):
+        if names & SLOW_FIXTURES or item.get_closest_marker('timeout') or is_slow(item.path):
             item.add_marker('slow')
         if not any(item.get_closest_marker(kind) for kind in KINDS):
             item.add_marker('unit')

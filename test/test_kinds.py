@@ -48,7 +48,6 @@ def test_a_test_has_the_kind_of_its_fixtures(conftest):
     assert kinds('start_node', marks=['slow']) == ({'ros', 'slow'}, False)
     assert kinds('browser') == kinds(marks=['slow']) == ({'slow'}, False)
     assert kinds(path='cli/test_cli_main.py') == ({'slow'}, False)
-    assert kinds(marks=['unit'], path='cli/test_cli_main.py') == ({'unit'}, False)
     assert all((conftest.TESTS / path).exists() for path in conftest.SLOW_PATHS)
 
 

@@ -24,16 +24,17 @@ COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'pa
 
 ROSDEP_KEYS = {'cv2': 'python3-opencv', 'jinja2': 'python3-jinja2', 'markupsafe': 'python3-jinja2',
                'matplotlib': 'python3-matplotlib', 'numpy': 'python3-numpy', 'psutil': 'python3-psutil',
-               'requests': 'python3-requests',
-               'tf2_ros': 'tf2_ros_py', 'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
+               'requests': 'python3-requests', 'rich': 'python3-rich', 'tf2_ros': 'tf2_ros_py',
+               'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm', 'yaml': 'python3-yaml'}
 """Keys of the modules that are not ROS packages, as ros/rosdistro knows them."""
 WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-headless', 'cv_bridge': 'cv-bridge',
           'jinja2': 'jinja2', 'markupsafe': 'markupsafe', 'matplotlib': 'matplotlib', 'numpy': 'numpy',
-          'psutil': 'psutil', 'requests': 'requests', 'torch': 'torch', 'tqdm': 'tqdm', 'yaml': 'pyyaml'}
+          'psutil': 'psutil', 'requests': 'requests', 'rich': 'rich', 'torch': 'torch',
+          'tqdm': 'tqdm', 'yaml': 'pyyaml'}
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'tf2_msgs', 'tf2_ros', 'vision_msgs'}
 OPTIONAL = {
-    'av', 'lz4', 'markupsafe', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rich', 'rosbags', 'setuptools',
+    'av', 'lz4', 'markupsafe', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rosbags', 'setuptools',
     'tensorrt', 'torch2trt', 'websockets'}
 """Modules that are used where they are installed, or by setup.py only."""
 

@@ -25,6 +25,8 @@ class Deployed(nn.Module):
     class ids (255 for background) and the top softmax probability times 255. Confidence is None unless asked for.
     """
 
+    outputs: torch.Tensor
+
     def __init__(self, network, card, head=None):
         super().__init__()
         self.network = network
@@ -63,7 +65,7 @@ def deploy(network, card, tiled=False):
     upsampling, deconvolution = (TiledUpsamplingHead, TiledDeconvolutionHead) if tiled else (
         UpsamplingHead, DeconvolutionHead)
     if isinstance(network, ESPNet):
-        head = deconvolution(network.up1)
+        head: nn.Module = deconvolution(network.up1)
         network.up1 = nn.Identity()
         network.up2 = ShuffledDeconvolution(network.up2)
         network.up3 = ShuffledDeconvolution(network.up3)

@@ -22,7 +22,7 @@ def fold(network):
         for module in network.modules():
             if isinstance(module, ConvNormAct):
                 module.conv = _scaled(module.conv, *_affine(module.norm))
-                module.norm = nn.Identity()
+                module.add_module('norm', nn.Identity())
             elif isinstance(module, nn.Sequential):
                 _fold_pairs(module)
         if isinstance(network, ESPNet):

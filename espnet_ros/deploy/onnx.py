@@ -67,7 +67,7 @@ def onnx_model(card, network, width, height, opset=OPSET, confidence=False, dtyp
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # that some things become constants, as they are to; that dynamo is newer
             torch.onnx.export(_Graph(card, network, confidence), (torch.zeros((1,) + sides + (3,), dtype=dtype),),
-                              content, **settings)
+                              content, **settings)  # type: ignore[arg-type]  # a file is fine
         model = onnx.load_model_from_string(content.getvalue())
         if width and height:
             _fix_size(model.graph, width, height)
@@ -93,7 +93,7 @@ class _Graph(nn.Module):
         for module in network.modules():
             if isinstance(module, (InputFusion, InputReinforcement)):
                 module.pool = _pooling()
-        head = UpsamplingHead()
+        head: nn.Module = UpsamplingHead()
         if isinstance(network, ESPNet):
             head = DeconvolutionHead(network.up1)
             network.up1 = nn.Identity()

@@ -51,7 +51,7 @@ class PyTorchEngine(Engine):
 
     def run(self, image, confidence=False):
         # PyTorch takes neither negative strides nor, without a warning, what is read-only.
-        tensor = torch.from_numpy(np.require(image, requirements='CW'))
+        tensor = torch.from_numpy(np.require(image, requirements=('C', 'W')))
         with torch.inference_mode():
             return self._run(tensor, confidence)
 

@@ -25,7 +25,7 @@ def boundary_f1(truth, prediction, size):
     valid = truth < size
     outlines = [_classes_along_edges(labels, valid, size) for labels in (truth, prediction)]
     result = np.full(size, np.nan)
-    for c in np.flatnonzero(sum(np.bincount(o.ravel(), minlength=size + 1) for o in outlines)[:size]):
+    for c in np.flatnonzero(np.bincount(np.concatenate(outlines, axis=None), minlength=size + 1)[:size]):
         own, other = (cv2.compare(outline, int(c), cv2.CMP_EQ) for outline in outlines)
         result[c] = _f1(own, other, disc)
     return result

@@ -1,5 +1,6 @@
 """Instance-weighted IoU (iIoU) as the Cityscapes benchmark defines it (Cordts et al., CVPR 2016, section 4.1)."""
 import math
+import typing
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def count_objects(comparison, instances, labels):
     categories = np.append(comparison.label_set.category_table()[:comparison.size], 0)[predicted]
     true_classes = np.array([_EVALUATED[i].train_id if i in _EVALUATED else comparison.size for i in classes], np.int64)
     true_categories = np.array([OBJECTS[i].category for i in classes], np.int64)
-    found = [np.bincount(objects, hits, len(values)).astype(int) for hits in (
+    found: typing.List[typing.Any] = [np.bincount(objects, hits, len(values)).astype(int) for hits in (
         predicted == true_classes[objects], categories == true_categories[objects])] if len(values) else [[], []]
     if not has_classes(comparison.label_set, comparison.by_class):
         found[0] = [0] * len(values)

@@ -21,7 +21,7 @@ def unpool(x, places, like):
     """Put each value where the maximum was, zero elsewhere: float [N, C, H, W] at the size of the tensor `like`."""
     if _portable(x):
         return _unpool(x, places, like)
-    return functional.max_unpool2d(x, places, 2, 2, output_size=like.shape[2:])
+    return functional.max_unpool2d(x, places, (2, 2), (2, 2), output_size=like.shape[2:])
 
 
 def _portable(x):

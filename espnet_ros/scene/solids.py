@@ -22,7 +22,7 @@ class Solid:
             self.faces.append((first, first + len(points), role, fine))
             a, b, c = (np.array(points[i], np.float64) for i in (0, len(points) // 3, 2 * len(points) // 3))
             normal = np.cross(b - a, c - a)
-            self.normals.append(tuple(-normal / max(np.linalg.norm(normal), 1e-9)))
+            self.normals.append(tuple(-normal / max(float(np.linalg.norm(normal)), 1e-9)))
             corners.append((first, first + len(points) // 3, first + 2 * len(points) // 3))
             first += len(points)
         self._corners = np.array(corners).T

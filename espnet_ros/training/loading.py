@@ -112,7 +112,8 @@ def read_all(samples, indices=None, workers=0):
         return
     for found in _load(readable, workers, batch_size=None, sampler=indices, collate_fn=_to_tensors):
         if isinstance(found, Sample):  # copied, because each tensor in shared memory keeps a file open
-            found = found._replace(image=found.image.numpy().copy(), labels=found.labels.numpy().copy())
+            image, labels = (tensor.numpy().copy() for tensor in typing.cast(typing.Any, found[:2]))
+            found = found._replace(image=image, labels=labels)
         yield found
 
 

@@ -120,7 +120,7 @@ class TensorRTEngine(Engine):
             raise EngineError('this engine takes images of uint8 or float32 [{}, {}, 3], not {} {}'.format(
                 self.height, self.width, image.dtype, list(image.shape)))
         with self._gpu.stream(), torch.no_grad():
-            pixels = torch.from_numpy(np.require(image, requirements='CW')).to(self._gpu.device)
+            pixels = torch.from_numpy(np.require(image, requirements=('C', 'W'))).to(self._gpu.device)
             self._input.copy_(pixels.permute(2, 0, 1).unsqueeze(0))
             labels, probability = self._finish(self._execute(self._input), confidence)
             return labels[0].cpu().numpy(), probability[0].cpu().numpy() if confidence else None
