@@ -61,7 +61,7 @@ class PyTorchEngine(Engine):
         return labels[0].cpu().numpy(), probability[0].cpu().numpy() if confidence else None
 
     def logits(self, image):
-        tensor = torch.from_numpy(np.require(image, requirements='CW')).to(self.device)
+        tensor = torch.from_numpy(np.require(image, requirements=('C', 'W'))).to(self.device)
         with torch.inference_mode():
             features = self.deployed.features(tensor.unsqueeze(0).permute(0, 3, 1, 2))
             found = self.deployed.head.logits(features, *self.deployed.head.own_size(features))

@@ -1,5 +1,6 @@
 """Results of espnet_ros.ground to and from ROS messages."""
 import array
+import typing
 
 import numpy as np
 from geometry_msgs.msg import Point32, PolygonStamped
@@ -12,7 +13,7 @@ from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_
 
 MOST_BYTES = 1 << 28
 """A larger message is refused before it is copied."""
-_DEPTH = {'32FC1': np.dtype('<f4'), '16UC1': np.dtype('<u2'), 'mono16': np.dtype('<u2')}
+_DEPTH: typing.Dict[str, np.dtype] = {'32FC1': np.dtype('<f4'), '16UC1': np.dtype('<u2'), 'mono16': np.dtype('<u2')}
 
 
 def image_to_labels(message):
