@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from espnet_ros import models
-from espnet_ros.cli import main, quantize
+from espnet_ros.cli import main
 from espnet_ros.datasets import open_dataset
 from espnet_ros.engine import build_engine
 from espnet_ros.evaluation.quantization import Quantized
@@ -26,7 +26,7 @@ def quantized(monkeypatch):
         calls.append((calibration, held_out))
         progress('calibrating')
         return Quantized(b'content', FACTS['mIOU lost'], FACTS)
-    monkeypatch.setattr(quantize, 'quantize', stand_in)
+    monkeypatch.setattr('espnet_ros.evaluation.quantization.quantize', stand_in)
     return calls
 
 
