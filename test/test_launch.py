@@ -18,6 +18,7 @@ pytest.importorskip('rclpy', reason='it needs ROS 2')
 from espnet_ros.diagnostics import keys  # noqa: E402
 from espnet_ros.errors import ParameterError  # noqa: E402
 from espnet_ros.nodes.camera.node import CameraParameters  # noqa: E402
+from espnet_ros.nodes.ground.settings import GroundParameters  # noqa: E402
 from espnet_ros.nodes.launching import plans  # noqa: E402
 from espnet_ros.nodes.segmentation.settings import SegmentationParameters  # noqa: E402
 
@@ -156,6 +157,33 @@ def test_calibration_comes_from_beside_the_image(launch, given, image, info):
         ('image', image), ('image/compressed', image + '/compressed'), ('camera_info', info)]
 
 
+def test_the_ground_node_meets_segmentation_and_camera(launch):
+    node = launch('ground').nodes['ground_node']
+    assert node.given['name'] == 'ground' and node.parameters == [str(CONFIG / 'ground.yaml')]
+    assert dict(node.given['remappings']) == {
+        'labels': 'espnet/labels', 'label_map': 'espnet/label_map', 'camera_info': 'espnet/camera_info',
+        'confidence': 'espnet/confidence', 'image': 'camera/image_raw', 'depth': 'camera/depth/image_rect_raw',
+        'points': 'camera/points', 'odom': 'camera/odom', 'imu': 'camera/imu'}
+    node = launch('ground', segmentation='/rear/net', camera='/rear', label_source='categories', camera_height='1.3',
+                  namespace='rear', use_imu='true', log_level='debug').nodes['ground_node']
+    remappings = dict(node.given['remappings'])
+    assert remappings['labels'] == '/rear/net/categories' and remappings['odom'] == '/rear/odom'
+    assert node.parameters[1] == {'label_source': 'categories', 'camera_height': 1.3, 'use_imu': True}
+    assert node.given['arguments'] == ['--ros-args', '--log-level', 'rear.ground:=debug']
+    found = launch('ground', camera_height='high')
+    assert str(found.error) == "launch argument camera_height must be a number, not 'high'" and found.started == []
+
+
+def test_segmentation_brings_the_ground_node_along(launch):
+    nodes = launch('segment', ground='true', name='rear', image='/back/image_rect', camera_height='0.8').nodes
+    ground = nodes['ground_node']
+    remappings = dict(ground.given['remappings'])
+    assert remappings['labels'] == 'rear/labels' and remappings['depth'] == '/back/depth/image_rect_raw'
+    assert ground.parameters == [str(CONFIG / 'ground.yaml'), {'camera_height': 0.8}]
+    assert nodes['segmentation_node'].parameters == [str(CONFIG / 'segment.yaml')]
+    assert 'ground_node' not in launch('segment').nodes and 'ground_node' in launch('demo', ground='true').nodes
+
+
 def test_two_nodes_have_two_names(launch):
     nodes = launch('segment', name='rear', namespace='robot', rviz='true', log_level='debug').nodes
     assert nodes['segmentation_node'].given['name'] == 'rear'
@@ -254,9 +282,10 @@ def test_how_an_evaluation_ends_reaches_the_shell(launch, code):
 
 
 def test_launch_arguments_are_parameters_of_the_nodes():
-    names = {argument.name: argument.kind for argument in plans.segment_arguments('') + plans.camera_arguments('')
+    arguments = plans.segment_arguments('') + plans.camera_arguments('') + plans.ground_arguments('')
+    names = {argument.name: argument.kind for argument in arguments
              if argument.empty and argument.name not in ('use_sim_time', 'dds_profile')}
-    kinds = {name: type(value) for defaults in (SegmentationParameters(), CameraParameters())
+    kinds = {name: type(value) for defaults in (SegmentationParameters(), CameraParameters(), GroundParameters())
              for name, value in defaults._asdict().items()}
     assert {'model', 'backend', 'precision', 'output_size', 'image_transport', 'source', 'loop'} <= set(names)
     assert names == {name: kinds[name] for name in names}

@@ -6,6 +6,7 @@ import typing
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.nodes.camera.node import CAMERA_RULES, CameraParameters
+from espnet_ros.nodes.ground.settings import GROUND_RULES, GroundParameters
 from espnet_ros.nodes.launching.arguments import Argument, misspelt, of_parameters, parse
 from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters
 
@@ -84,7 +85,28 @@ def segment_arguments(config):
         Argument('rviz', 'false', 'true shows image, overlay and colors in RViz (package rviz2); auto does so where it '
                  'is installed.', choices=('true', 'false', 'auto')),
         Argument('diagnostics', 'true', 'true publishes CPU load, memory and temperature of this machine on '
-                 '/diagnostics too.', bool)] + common(config)
+                 '/diagnostics too.', bool),
+        Argument('ground', 'false', 'true starts the ground node too: scan, grid and clouds from the labels.', bool),
+        Argument('ground_params_file', os.path.join(config, 'ground.yaml'),
+                 'YAML file with the parameters of the ground node; a copy of this default, edited.', file=True),
+    ] + of_parameters(GROUND_RULES, GroundParameters(), ('camera_height', 'camera_pitch'),
+                      'ground_params_file') + common(config)
+
+
+def ground_arguments(config):
+    """Return the arguments of ground.launch.py."""
+    return [
+        Argument('segmentation', 'espnet', 'Name of the segmentation node, whose labels, label map and camera_info are '
+                 'used.'),
+        Argument('camera', 'camera', 'Namespace of the camera: image_raw, depth/image_rect_raw, points, odom and imu '
+                 'are topics in it.'),
+        Argument('namespace', '', 'Namespace of the node and of all relative topics; empty is the root.'),
+        Argument('ground_params_file', os.path.join(config, 'ground.yaml'),
+                 'YAML file with the parameters; a copy of this default, edited.', file=True),
+    ] + of_parameters(GROUND_RULES, GroundParameters(), (
+        'label_source', 'traversability', 'pose_source', 'base_frame', 'camera_height', 'camera_pitch', 'camera_roll',
+        'camera_yaw', 'camera_x', 'camera_y', 'use_imu', 'max_range', 'autostart'), 'ground_params_file') + [
+        clock('ground_params_file')] + common(config)
 
 
 def demo_arguments(config):
@@ -120,6 +142,13 @@ def camera(given, config, has_package):
     arguments = camera_arguments(config)
     values = parse(arguments, given)
     return _plan([_camera(values, values['namespace'])], values, misspelt(arguments, given))
+
+
+def ground(given, config, has_package):
+    """Return the Plan of ground.launch.py, as `camera` does."""
+    arguments = ground_arguments(config)
+    values = parse(arguments, given)
+    return _plan([_ground(values)], values, misspelt(arguments, given))
 
 
 def segment(given, config, has_package):
@@ -170,6 +199,21 @@ def _camera(values, namespace):
                  arguments=_log_level('camera', namespace, values))
 
 
+def _ground(values):
+    """Return the ground node."""
+    segmentation, camera = values['segmentation'].rstrip('/'), values['camera'].rstrip('/')
+    namespace = values['namespace']
+    chosen = {name: values[name] for name in GroundParameters._fields if values.get(name) is not None}
+    source = chosen.get('label_source', GroundParameters().label_source)
+    remappings = [('labels', '{}/{}'.format(segmentation, source))] + [
+        (name, '{}/{}'.format(segmentation, name)) for name in ('label_map', 'camera_info', 'confidence')] + [
+        (name, '/'.join(filter(None, [camera, topic]))) for name, topic in (
+            ('image', 'image_raw'), ('depth', 'depth/image_rect_raw'), ('points', 'points'), ('odom', 'odom'),
+            ('imu', 'imu'))]
+    return Start(PACKAGE, 'ground_node', 'ground', namespace, _parameters(values['ground_params_file'], chosen, values),
+                 tuple(remappings), _log_level('ground', namespace, values))
+
+
 def _segmentation(values, config, has_package, notes):
     """Return the segmentation node and, as wanted, diagnostics and RViz; adds sentences to `notes`."""
     name, namespace, image = values['name'], values['namespace'], values['image']
@@ -188,6 +232,8 @@ def _segmentation(values, config, has_package, notes):
         nodes.append(Start(PACKAGE, 'diagnostics_node', 'diagnostics', namespace, _parameters(
             os.path.join(config, 'diagnostics.yaml'), {}, values),
             arguments=_log_level('diagnostics', namespace, values)))
+    if values['ground']:
+        nodes.append(_ground(dict(values, segmentation=name, camera=image.rpartition('/')[0], autostart=None)))
     if show:
         # RViz's file names absolute topics; these remappings move them to where they are.
         nodes.append(Start('rviz2', 'rviz2', 'rviz', namespace, _parameters(None, {}, values), (
