@@ -24,7 +24,7 @@ STREET = {'width': 480, 'height': 360, 'rate': 25.0}
 VIDEO_RATE = 10
 START_SECONDS = 120.0
 RECORDED, RECORDED_EVERY = 30, 8
-"""At most so many images go into the bag, and one of so many that come: neighbors tell the same."""
+"""Images in the bag at most, and one of so many that arrive: neighbors are alike."""
 
 
 def add_arguments(parser):
@@ -97,7 +97,7 @@ class _Progress:
             self._nodes.check()
             view = self._watcher.view()
             if view.failed:
-                raise EspnetError('the segmentation node says: {}'.format(view.engine))
+                raise EspnetError('the segmentation node reports: {}'.format(view.engine))
             if is_done(view):
                 break
             if not view.frames and time.monotonic() > deadline:

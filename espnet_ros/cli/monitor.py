@@ -1,4 +1,4 @@
-"""`espnet-ros monitor`: how a running segmentation node and its machine do, in a terminal."""
+"""`espnet-ros monitor`: state of running segmentation nodes and their machines in a terminal."""
 import contextlib
 import json
 import math
@@ -17,24 +17,24 @@ from espnet_ros.monitor.dashboard import draw, plain_line
 
 DESCRIPTION = """Watch segmentation nodes and the machines they run on: rates, drops, latency of each stage with the
 last minute, engine and model, CPU, GPU, memory, power, temperature, and all warnings with their
-remedies. It only listens to /diagnostics, which costs the nodes nothing. Where the output is no
-terminal, it prints a line a second. Ctrl-C ends it.
-With --once the exit code is 0 when all is well, 3 when something warns, 4 when something is in
-error or silent, and 1 when no node is heard."""
+remedies. It only subscribes to /diagnostics, which costs the nodes nothing. Where the output is
+not a terminal, it prints a line a second. Ctrl-C ends it.
+With --once the exit code is 0 without problems, 3 with a warning, 4 when something is in error or
+silent, and 1 without any node."""
 
-WAITING = ('no segmentation node is heard on {}; start one with `ros2 launch espnet_ros segment.launch.py`, '
-           'and see that ROS_DOMAIN_ID is the same here and there')
+WAITING = ('no diagnostics of a segmentation node on {}; start one with `ros2 launch espnet_ros segment.launch.py`, '
+           'and make sure that ROS_DOMAIN_ID is the same')
 WARNS, FAILS = 3, 4
-"""Exit codes of --once; the command line itself leaves with 1 and 2."""
+"""Exit codes of --once; 1 and 2 are those of a failed command and a wrong command line."""
 _TOGETHER = 2.5
-"""Seconds after the first word of a node in which the others come, too."""
+"""Seconds after the first diagnostics within which all nodes have published some."""
 
 
 def add_arguments(parser):
     parser.add_argument('--nodes', metavar='NAME', nargs='+', default=[],
-                        help='only these segmentation nodes, or those in these namespaces; they must be there')
+                        help='only these segmentation nodes, or those in these namespaces; each must be running')
     parser.add_argument('--topic', default='/diagnostics', help='topic of the diagnostics (default: %(default)s)')
-    parser.add_argument('--once', action='store_true', help='print once how things are, and end')
+    parser.add_argument('--once', action='store_true', help='print the state once and end')
     parser.add_argument('--timeout', metavar='SECONDS', type=float, default=10.0,
                         help='with --once: how long to wait for the nodes (default: %(default)g)')
     parser.add_argument('--plain', action='store_true', help='a line a second, also in a terminal')

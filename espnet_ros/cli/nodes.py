@@ -1,4 +1,4 @@
-"""Our nodes as processes of a command."""
+"""Nodes as child processes of a command."""
 import signal
 import subprocess
 import sys
@@ -7,16 +7,16 @@ from espnet_ros.errors import EspnetError
 
 
 def ros(what):
-    """Raise EspnetError when there is no ROS 2, which `what` needs."""
+    """Raise EspnetError without ROS 2, which `what` needs."""
     try:
         import espnet_ros.clients.background  # noqa: F401
     except ImportError as error:
-        raise EspnetError('{} needs ROS 2, and {}: source its setup.bash, or install the wheels in '
+        raise EspnetError('{} needs ROS 2 ({}); source its setup.bash, or install the wheels in '
                           'requirements/run.txt'.format(what, error)) from None
 
 
 class Nodes:
-    """Our nodes as processes; they end with the context. logs: folder for what they say."""
+    """Nodes as child processes, which end with the context. logs: folder for their output."""
 
     def __init__(self, logs):
         self.logs = logs

@@ -1,1 +1,1 @@
-"""Programs that talk to running nodes."""
+"""Nodes that communicate with running nodes: replay, watcher, monitor."""

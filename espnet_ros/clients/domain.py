@@ -1,4 +1,4 @@
-"""A ROS domain of one's own on this machine, for demonstrations and tests."""
+"""A private ROS domain on this machine, for demonstrations and tests."""
 import contextlib
 import fcntl
 import os
@@ -7,16 +7,14 @@ import tempfile
 from espnet_ros.errors import ParameterError
 
 DOMAINS = range(1, 101)
-"""Higher domains reach into the ports that Linux gives to outgoing connections."""
+"""Higher domains use ports that Linux assigns to outgoing connections."""
 
 
 @contextlib.contextmanager
 def private_domain():
-    """Hold a domain id that no other holder of this user on this machine has; yields it.
+    """Reserve a domain id among the programs of this user on this machine; yields it.
 
-    Raises ParameterError when all are taken.
-
-    A lock goes with its process, however that ends.
+    The lock is released when the process ends, however it ends. Raises ParameterError when all ids are taken.
     """
     for number in range(len(DOMAINS)):
         domain = DOMAINS[(os.getpid() + number) % len(DOMAINS)]

@@ -1,4 +1,4 @@
-"""A node that listens to diagnostics."""
+"""A node that subscribes to diagnostics."""
 import os
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -10,19 +10,19 @@ from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
 
 
 class DiagnosticsListener(Node):
-    """Hands on what a topic of diagnostics says; that costs the nodes that say it nothing.
+    """Passes on the statuses of a diagnostics topic.
 
-    on_statuses: called in the executor's thread with the telemetry.status.Status values of each message.
-    Raises ParameterError when the topic is no name of one.
+    on_statuses: called in the executor's thread with the diagnostics.status.Status values of each message.
+    Raises ParameterError for an invalid topic name.
     """
 
     def __init__(self, on_statuses, topic='/diagnostics'):
         super().__init__('monitor_{}'.format(os.getpid()))
         self.error = None  # set by background.spinning
         try:
-            # Deep enough for a robot on which everything reports at once.
+            # Deep enough for many nodes that publish at the same time.
             self.create_subscription(
                 DiagnosticArray, topic, lambda message: on_statuses(message_to_statuses(message)), 100)
         except (InvalidTopicNameException, ValueError) as error:
-            raise ParameterError("'{}' is no name of a topic, such as /diagnostics: {}".format(
+            raise ParameterError("'{}' is not a topic name such as /diagnostics: {}".format(
                 topic, str(error).splitlines()[0]))

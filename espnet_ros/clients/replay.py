@@ -1,4 +1,4 @@
-"""Recorded images played into a running segmentation node, and its answers."""
+"""Replays images into a running segmentation node and collects its labels."""
 import threading
 import time
 import typing
@@ -21,11 +21,11 @@ from espnet_ros.nodes.common.messages import array_to_image
 from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
 
 _ASK_AGAIN, _LATENCIES = 2.0, 4.0
-"""Seconds, and times the latency so far, after which an image without an answer is sent again: it may be lost."""
+"""An image without an answer is sent again after so many seconds and so many times the last latency."""
 _LOOK_SECONDS = 0.1
-"""Between looks whether the node is still there, while waiting for it."""
+"""Seconds between checks while waiting."""
 _GRAPH_SECONDS = _DIAGNOSTICS_SECONDS = 3.0
-"""In which all know of topics that have come or gone, and in which diagnostics, sent once a second, say what was."""
+"""Seconds for discovery of topics that have come or gone, and for diagnostics, published once a second, to follow."""
 
 
 REPLAY_GAP = 10 ** 7
@@ -40,7 +40,7 @@ class _Sent(typing.NamedTuple):
 
 
 class Answer(typing.NamedTuple):
-    """What the node made of an image.
+    """The labels of an image.
 
     stamp: ns, and frame_id: those of the image. labels: uint8 [H, W]. arrived: time.monotonic() of its arrival.
     latency: seconds from sending the image until then.
@@ -54,10 +54,10 @@ class Answer(typing.NamedTuple):
 
 
 class Player(Node):
-    """Publishes images to one segmentation node and takes its labels; stamps and frame_ids say what belongs together.
+    """Publishes images to one segmentation node and receives its labels, matched by stamp and frame_id.
 
-    Every image is preceded by its stamp on /clock, for nodes with use_sim_time. Spin it in a thread (nodes.background).
-    All that waits raises SourceError when the node is gone or says that it has no engine.
+    Every image is preceded by its stamp on /clock, for nodes with use_sim_time. Spin it in a thread
+    (clients.background). Methods that wait raise SourceError when the node is gone or has no engine.
     """
 
     def __init__(self, target='/espnet', check=lambda: None):
@@ -80,36 +80,36 @@ class Player(Node):
         self._is_fresh = False  # an image with the newest stamp may be another than before
         self._latency = 0.0
         self._statuses = {}
-        self._told = 0
+        self._messages = 0
         self._images = None
         self._clock = self.create_publisher(Clock, '/clock', 10)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
-    # Finding each other
+    # Discovery
 
     def connect(self, timeout, build_timeout=0.0, tell=lambda text: None):
-        """Wait until the node is found, both hear each other, and its engine is built. Raises SourceError.
+        """Wait until the node is discovered, topics are matched and its engine is built. Raises SourceError.
 
-        timeout: seconds; build_timeout: those for the engine. tell: takes what the node says while it is built.
+        timeout: seconds; build_timeout: those for the engine. tell: called with the progress of the build.
         """
         topic = self._wait(timeout, self._image_topic, self._why_no_images)
         if self._images is None:
             self._open(topic, timeout)
-        self._wait(timeout, lambda: self._hears(topic), lambda: self._why_deaf(topic))
-        told = time.monotonic()
-        self._wait_silently(lambda: self._engine_says())
-        deadline = told + build_timeout
+        self._wait(timeout, lambda: self._is_matched(topic), lambda: self._why_unmatched(topic))
+        reported = time.monotonic()
+        self._wait_briefly(lambda: self._engine_says())
+        deadline = reported + build_timeout
         while self._value(keys.ENGINE, keys.PHASE) == keys.BUILDING:
             self._check()
             if time.monotonic() > deadline:
                 raise SourceError("'{}' is still {}; wait until it is ready".format(self._target, self._engine_says()))
-            if time.monotonic() > told + 5.0:
-                told = time.monotonic()
+            if time.monotonic() > reported + 5.0:
+                reported = time.monotonic()
                 tell(self._engine_says())
             time.sleep(_LOOK_SECONDS)
 
     def _image_topic(self):
-        """Return the topic on which the node listens for raw images, None while there is none."""
+        """Return the topic of raw images that the node subscribes to, None while there is none."""
         found = self._topics(self.get_subscriber_names_and_types_by_node, 'sensor_msgs/msg/Image')
         return found[0] if found else None
 
@@ -123,7 +123,7 @@ class Player(Node):
         return (self._name, self._namespace or '/') in self.get_node_names_and_namespaces()
 
     def _topics(self, read, kind):
-        """Return what `read` tells of the node's topics of a kind, [] where there is no such node."""
+        """Return the node's topics of a message type that `read` finds, [] where there is no such node."""
         try:
             return [topic for topic, kinds in read(self._name, self._namespace or '/') if kind in kinds]
         except RuntimeError:  # there is no such node
@@ -137,9 +137,9 @@ class Player(Node):
         self._wait(min(timeout, _GRAPH_SECONDS), lambda: self._labels in self._outputs(), lambda: (
             "'{}' publishes its labels elsewhere than on {}: start it without that remapping ({})".format(
                 self._target, self._labels, ', '.join(self._outputs()) or 'no images')))
-        # One that has just ended may still be known.
+        # A publisher that has just ended may still be listed.
         self._wait(min(timeout, _GRAPH_SECONDS), lambda: not self._others(topic), lambda: (
-            'images of {} also come on {}, and would take turns with the recorded ones; end it, or evaluate with '
+            '{} also publishes images on {}, which would alternate with the recorded ones; end it, or evaluate with '
             'another node'.format(self._others(topic), topic)))
         self.create_subscription(Image, self._labels, self._on_labels, QoSProfile(depth=10))
         self.create_subscription(String, maps[0], self._on_label_map, LATCHED_QOS)
@@ -152,17 +152,17 @@ class Player(Node):
         """Names of the nodes that publish on a topic."""
         return ', '.join(sorted({info.node_name for info in self.get_publishers_info_by_topic(topic)}))
 
-    def _hears(self, topic):
-        # The node first listens at best effort, which loses large images, and changes when it sees what is offered.
+    def _is_matched(self, topic):
+        # The node first subscribes at best effort, which loses large images, and changes once it sees the publisher.
         return self.class_names and self.count_publishers(self._labels) and any(
             info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
             for info in self.get_subscriptions_info_by_topic(topic))
 
-    def _why_deaf(self, topic):
+    def _why_unmatched(self, topic):
         if self.class_names and self.count_subscribers(topic):
-            return ("'{}' listens to {} at best effort, which loses images; give it the parameter "
+            return ("'{}' subscribes to {} at best effort, which loses images; give it the parameter "
                     'image_reliability:=auto'.format(self._target, topic))
-        return "'{}' does not listen to {}: configure and activate it{}".format(self._target, topic, self._said())
+        return "'{}' does not subscribe to {}: configure and activate it{}".format(self._target, topic, self._said())
 
     # Images and answers
 
@@ -217,44 +217,44 @@ class Player(Node):
         raise SourceError(self.silence(timeout))
 
     def forget(self):
-        """Take no answer to what was sent before: another recording may have the same stamps."""
+        """Ignore answers to images sent so far: another recording may have the same stamps."""
         with self._arrived:
             self._sent.clear()
             self._answers.clear()
             self._is_fresh = True
 
     def silence(self, seconds):
-        """Return a sentence for a node that has given no labels for so long."""
+        """Return a sentence for a node that has published no labels for so long."""
         return "'{}' gave no labels within {:.0f} s{}".format(self._target, seconds, self._said())
 
-    # What the node says about itself
+    # Diagnostics of the node
 
     def engine(self):
-        """Return the node's EngineInfo, None where it does not tell."""
+        """Return the node's EngineInfo, None where its diagnostics have none."""
         backend, device, precision, fallback, choice = (self._value(keys.ENGINE, key) for key in (
             keys.BACKEND, keys.DEVICE, keys.PRECISION, keys.FALLBACK, keys.CHOICE))
         return EngineInfo(backend, device, precision, 0.0, fallback=fallback, choice=choice) if backend else None
 
     def model(self):
-        """Return (SHA-256 of the weights, network input such as 480x360) of the node, '' for what it does not tell."""
+        """Return (SHA-256 of the weights, network input such as 480x360) of the node, '' for what is unknown."""
         return self._value(keys.ENGINE, keys.WEIGHTS), self._value(keys.ENGINE, keys.NETWORK_INPUT)
 
     def counters(self, settled=True):
-        """Return what the node has counted of its images: dict with keys.COUNTERS; {} if it does not tell.
+        """Return the node's counters of images, a dict with keys.COUNTERS; {} without diagnostics.
 
-        settled: wait, at most for some seconds, for what tells of all until now.
+        settled: wait for diagnostics that include everything until now, at most some seconds.
         """
-        told = self._told
-        # The first may have been on its way.
-        self._wait_silently(lambda: not settled or self._told >= told + 2)
+        before = self._messages
+        # The first message may have been on its way already.
+        self._wait_briefly(lambda: not settled or self._messages >= before + 2)
         statuses = self._statuses
-        return {counter: keys.count_of(statuses, counter) for counter in keys.COUNTERS if self._told}
+        return {counter: keys.count_of(statuses, counter) for counter in keys.COUNTERS if self._messages}
 
     def _value(self, part, key):
         return keys.value_of(self._statuses, part, key)
 
     def _said(self):
-        """What the node's diagnostics say is wrong, as the end of a sentence."""
+        """Problems in the node's diagnostics, as the end of a sentence."""
         wrong = ['{}: {}'.format(name, status.message) for name, status in sorted(self._statuses.items())
                  if status.level > OK]
         said = wrong or ['{}: {}'.format(name, status.message) for name, status in sorted(self._statuses.items())]
@@ -288,8 +288,8 @@ class Player(Node):
                 raise SourceError(problem())
             time.sleep(_LOOK_SECONDS)
 
-    def _wait_silently(self, condition):
-        """Wait for what diagnostics should say soon, where there are some."""
+    def _wait_briefly(self, condition):
+        """Wait briefly for diagnostics to fulfill a condition; go on without."""
         deadline = time.monotonic() + _DIAGNOSTICS_SECONDS
         while not condition() and time.monotonic() < deadline:
             self._check()
@@ -317,7 +317,7 @@ class Player(Node):
             key = next((key for key, sent in self._sent.items()
                         if (sent.stamp, key[1]) == (stamp, message.header.frame_id)), None)
         if key is None:
-            return  # the answer to somebody else's image, or the second one to an image that was sent twice
+            return  # labels of another publisher's image, or the second ones of an image that was sent twice
         try:
             if message.encoding != 'mono8':
                 raise ImageError('it has {} images, not mono8'.format(quoted(message.encoding)))
@@ -328,7 +328,7 @@ class Player(Node):
             if key not in self._sent:
                 return  # forgotten meanwhile
             self._latency = now - self._sent[key].time
-            # A node answers in order: what it was sent before this image it has dropped.
+            # A node answers in order: it has dropped the images sent before this one.
             for earlier in list(self._sent):
                 del self._sent[earlier]
                 if earlier == key:
@@ -346,4 +346,4 @@ class Player(Node):
     def _on_diagnostics(self, message):
         own = keys.parts_of(message_to_statuses(message), self._target)
         self._statuses = dict(self._statuses, **own)  # another thread reads the old one
-        self._told += bool(own)
+        self._messages += bool(own)

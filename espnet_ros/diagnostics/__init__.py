@@ -1,1 +1,1 @@
-"""What is said about a node and its machine: statuses, latency, Prometheus metrics."""
+"""Status of nodes and machines: statuses, latency, Prometheus metrics."""

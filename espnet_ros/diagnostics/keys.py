@@ -30,7 +30,7 @@ MODEL, WEIGHTS, NETWORK_INPUT, BACKEND, DEVICE, PRECISION, CHOICE, FALLBACK, STE
 READINGS = {CPU: 'load (%)', GPU: 'load (%)', MEMORY: 'used (%)', POWER: 'total (W)', TEMPERATURE: 'hottest (C)'}
 """Key of the one number that stands for each part of a machine."""
 UNKNOWN = 'unknown'
-"""Value of a number that the node cannot tell."""
+"""Value of a number that the node does not know."""
 COUNTERS = collections.OrderedDict([
     (RECEIVED, INPUT), (LOST, INPUT), (DROPPED, INPUT), (REFUSED, INPUT),
     (PUBLISHED, OUTPUT), (SKIPPED, OUTPUT), (IMAGES_FAILED, OUTPUT)])
@@ -71,12 +71,12 @@ def parts_of(statuses, owner):
 
 
 def value_of(parts, part, key, default=''):
-    """Return a value of a part, a text; `default` where it is not told. parts: as parts_of returns them."""
+    """Return a value of a part, a text; `default` where it is absent. parts: as parts_of returns them."""
     return dict(parts[part].values).get(key, default) if part in parts else default
 
 
 def count_of(parts, counter):
-    """Return one of COUNTERS as an int; 0 where it is not told."""
+    """Return one of COUNTERS as an int; 0 where it is absent or unknown."""
     text = value_of(parts, COUNTERS[counter], counter)
     return int(text) if text.isdigit() else 0
 

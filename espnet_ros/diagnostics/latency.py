@@ -15,9 +15,9 @@ class Percentiles(typing.NamedTuple):
 
 
 class Rhythm(typing.NamedTuple):
-    """How steadily events come: their median interval, and jitter, by which 95% of the intervals differ from it less.
+    """Regularity of events: median interval, and jitter: 95% of the intervals differ from the median by less.
 
-    In seconds; None where there are too few events to tell.
+    In seconds; None where there are too few events.
     """
 
     interval: typing.Optional[float] = None
@@ -64,7 +64,7 @@ class RateMeter:
             return self._times[-1] if self._times else None
 
     def add(self, now):
-        """Count an event at `now` seconds. A clock that jumped back starts afresh."""
+        """Count an event at `now` seconds. A clock that jumped back resets the meter."""
         with self._lock:
             if self._times and now < self._times[-1]:
                 self._times.clear()
@@ -80,7 +80,7 @@ class RateMeter:
             count = len(self._times)
             if count < 2:
                 return 0.0
-            # When events stop, the time since the last one counts too, so that the rate sinks at once.
+            # The time since the last event counts, so that the rate falls at once when events stop.
             interval = (self._times[-1] - self._times[0]) / (count - 1)
             span = max(self._times[-1] - self._times[0], now - self._times[0] - interval)
             return (count - 1) / span if span > 0 else 0.0

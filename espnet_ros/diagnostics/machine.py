@@ -9,7 +9,7 @@ from espnet_ros.telemetry.machine import average_load, gpu_name, mib, temperatur
 
 
 class Limits(typing.NamedTuple):
-    """From which value on a status warns or is in error: percent, degrees Celsius, watts; 0 W and 0% of GPU never do.
+    """Values from which a status warns or is in error: percent, degrees Celsius, watts; 0 W and 0% of GPU: never.
 
     The limits of memory hold for a GPU's own memory too.
     """

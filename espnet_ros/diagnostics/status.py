@@ -1,4 +1,4 @@
-"""What diagnostics says: measured states to a level, a sentence and values."""
+"""Statuses for diagnostics from measured states: level, message and values."""
 import typing
 
 from espnet_ros.diagnostics import keys
@@ -11,35 +11,36 @@ STALE_SECONDS, STALE_INTERVALS, LONGEST_INTERVAL = 0.9, 3.0, 20.0
 """A node without images for this long, and for this many intervals between images, warns; an interval counts for at
 most LONGEST_INTERVAL seconds. A camera slower than SILENCE_SECONDS is in error no earlier than that."""
 STALL_SECONDS, STALL_TIMES, FIRST_SECONDS = 0.9, 5.0, 10.0
-"""So does one image in work for this long and so many times the usual; the first image may take longer."""
+"""Processing one image for this long, and for so many times the usual time, warns; the first may take longer."""
 
 
 class Status(typing.NamedTuple):
-    """One line of diagnostics.
+    """One status of a DiagnosticArray.
 
-    level: OK, WARN or ERROR. values: pairs of strings. untold: of the message, what nobody has logged yet.
+    level: OK, WARN or ERROR. values: pairs of strings. unlogged: the part of the message that is not logged yet.
     """
 
     name: str
     level: int
     message: str
     values: typing.Tuple[typing.Tuple[str, str], ...]
-    untold: str = ''
+    unlogged: str = ''
 
 
 class Problem(typing.NamedTuple):
-    """Why a status may not be OK. told: it was logged where it was found."""
+    """A reason for a level above OK. logged: whether it was logged where it was found."""
 
     level: int
     text: str
-    told: bool = False
+    logged: bool = False
 
 
 class InputState(typing.NamedTuple):
-    """What came in. silence: seconds since the last image, or since activation before the first.
+    """State of the input. silence: seconds since the last image, or since activation before the first.
 
-    lost: images published but never delivered, None where the middleware cannot tell. clock_problem, qos_problem,
-    refusal: sentences, empty when all is well. rhythm: of the images' arrival. Times are the node's clock's.
+    lost: images published but never delivered, None where the middleware does not count them. clock_problem,
+    qos_problem, refusal: sentences, empty without a problem. rhythm: of the images' arrival. Times are of the node's
+    clock.
     """
 
     active: bool
@@ -67,7 +68,7 @@ class EngineState(typing.NamedTuple):
 
 
 class OutputState(typing.NamedTuple):
-    """What went out.
+    """State of the output.
 
     failure: the last frame's error, empty when it went well. rhythm: of the outputs, by the node's clock. busy: real
     seconds spent so far on the image in work, 0 without one; usual: what an image takes, None before the first.
@@ -108,11 +109,11 @@ def input_status(name, state, min_rate=0.0):
         problems.append(Problem(ERROR if silent else WARN, 'no image on {} for {:.0f} s: {}'
                                 .format(state.topic, state.silence, remedy)))
     elif state.qos_problem:
-        problems.append(Problem(WARN, state.qos_problem, told=True))
+        problems.append(Problem(WARN, state.qos_problem, logged=True))
     if state.refusal:
-        problems.append(Problem(WARN, 'the last image was refused: ' + state.refusal, told=True))
+        problems.append(Problem(WARN, 'the last image was refused: ' + state.refusal, logged=True))
     if state.clock_problem:
-        problems.append(Problem(WARN, state.clock_problem, told=True))
+        problems.append(Problem(WARN, state.clock_problem, logged=True))
     if min_rate > 0 and state.rate < min_rate and not stale and not silent:
         problems.append(Problem(WARN, 'images come at {:.1f} Hz, less than {:g} Hz; look at the camera\'s exposure and '
                                 'connection, or lower min_input_rate'.format(state.rate, min_rate)))
@@ -152,7 +153,7 @@ def engine_status(name, state):
     if not state.problem:
         return compose(name, [Problem(level, message)], message, values)
     # A fallback is logged where it happens.
-    return compose(name, [Problem(max(level, WARN), '{}: {}'.format(message, state.problem), told=is_fallback)],
+    return compose(name, [Problem(max(level, WARN), '{}: {}'.format(message, state.problem), logged=is_fallback)],
                    message, values)
 
 
@@ -173,19 +174,19 @@ def output_status(name, state):
         (keys.LAST_FAILURE, state.failure or 'none'))
     problems = []
     if state.failure and state.active:
-        problems.append(Problem(ERROR, 'the last image failed: ' + state.failure, told=True))
+        problems.append(Problem(ERROR, 'the last image failed: ' + state.failure, logged=True))
     if state.delivery_problem and state.active:
-        problems.append(Problem(WARN, state.delivery_problem, told=True))
+        problems.append(Problem(WARN, state.delivery_problem, logged=True))
     patience = FIRST_SECONDS if state.usual is None else max(STALL_SECONDS, STALL_TIMES * state.usual)
     if state.active and state.busy > patience:
         problems.append(Problem(
             ERROR if state.busy > SILENCE_SECONDS else WARN, 'one image has been in work for {:.0f} s; if that lasts, '
-            'end other programs on CPU and GPU, or start the node again'.format(state.busy)))
+            'end other programs on CPU and GPU, or restart the node'.format(state.busy)))
     return compose(name, problems, message, values)
 
 
 def compose(name, problems, fine, values):
-    """Return the Status that several problems make; `fine` is its message when none is above OK, and its summary.
+    """Return the Status of several problems; `fine` is its summary, and its message when no problem is above OK.
 
     values: pairs of a key and anything that has a text.
     """
@@ -194,7 +195,7 @@ def compose(name, problems, fine, values):
     return Status(
         name, max([problem.level for problem in problems] or [OK]),
         '; '.join(problem.text for problem in problems) or fine, values,
-        '; '.join(problem.text for problem in problems if not problem.told))
+        '; '.join(problem.text for problem in problems if not problem.logged))
 
 
 def level_above(value, warn, error):
@@ -203,10 +204,10 @@ def level_above(value, warn, error):
 
 
 class LevelLog:
-    """Tells which changes of level to log: a rise at once, a fall when it has lasted, so that no flicker fills it."""
+    """Selects the changes of level to log: a rise at once, a fall once it has lasted, so that flicker is not logged."""
 
     def __init__(self, hold=5.0):
-        """hold: seconds that a status stays below the level logged before that is news."""
+        """hold: seconds that a status must stay below the logged level before the fall is logged."""
         self._hold = hold
         self._logged = {}
 
@@ -219,7 +220,7 @@ class LevelLog:
                 self._logged[status.name] = level, now
             elif status.level > level or now - since >= self._hold:
                 self._logged[status.name] = status.level, now
-                text = status.untold if status.level > OK else 'well again: ' + status.message
+                text = status.unlogged if status.level > OK else 'recovered: ' + status.message
                 if text:
                     news.append((status.level, '{}: {}'.format(status.name, text)))
         return news

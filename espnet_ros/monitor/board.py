@@ -1,4 +1,4 @@
-"""What diagnostics said in the last minute."""
+"""Diagnostics of the last minute."""
 import collections
 import math
 import threading
@@ -8,18 +8,18 @@ from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, OK, WARN, Status
 
 HISTORY = 60
-"""Readings and seconds that sparklines show; diagnostics come once a second."""
+"""Readings, and seconds, in sparklines; diagnostics are published once a second."""
 SILENT_SECONDS = 3.5
-"""Without diagnostics for this long, a node is taken to be gone."""
+"""A node without diagnostics for this long is regarded as gone."""
 PERCENT = (keys.GPU, keys.CPU, keys.MEMORY)
-"""Those whose numbers are from 0 to 100."""
+"""Parts whose numbers are from 0 to 100."""
 STALE = 3
-"""The highest level that others' diagnostics know."""
+"""The highest level in diagnostic_msgs."""
 WORDS = {OK: 'OK', WARN: 'WARN', ERROR: 'ERROR', STALE: 'STALE'}
 
 
 class Alert(typing.NamedTuple):
-    """Something that is not well. part: '' when all of the node or machine is meant."""
+    """A problem of a node or machine. part: '' when it concerns all of it."""
 
     level: int
     owner: str
@@ -32,9 +32,9 @@ class Alert(typing.NamedTuple):
 
 
 class Group(typing.NamedTuple):
-    """A segmentation node or a machine: its name, its Status by part, seconds since it was last heard.
+    """A segmentation node or a machine: its name, its Status by part, seconds since its last diagnostics.
 
-    Without parts it is a node that somebody asked for and that never was heard.
+    Without parts it is a requested node that has published none yet.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Group(typing.NamedTuple):
 
     @property
     def is_silent(self):
-        """Whether nothing has been heard of it for too long."""
+        """Whether it has published nothing for SILENT_SECONDS."""
         return self.age > SILENT_SECONDS
 
     @property
@@ -58,27 +58,27 @@ class Group(typing.NamedTuple):
 
     @property
     def state(self):
-        """Its health and since when, in words."""
+        """Its level, or for how long it has been silent, in words."""
         if not self.parts:
-            return 'not heard yet'
+            return 'no diagnostics yet'
         return 'silent for {:.0f} s'.format(self.age) if self.is_silent else WORDS[self.level]
 
     @property
     def alerts(self):
-        """The Alerts of all that is not well."""
+        """Its problems, as Alerts."""
         if not self.parts:
-            return [Alert(ERROR, self.name, '', 'not heard yet; see with `ros2 node list` whether it runs')]
+            return [Alert(ERROR, self.name, '', 'no diagnostics yet; check with `ros2 node list` whether it runs')]
         if self.is_silent:
-            return [Alert(ERROR, self.name, '', self.state + '; has it ended? What is shown is from before')]
+            return [Alert(ERROR, self.name, '', self.state + '; has it ended? Values are from before')]
         return [Alert(status.level, self.name, part, status.message)
                 for part, status in self.parts.items() if status.level > OK]
 
     def summary(self, part):
-        """Return the state or measurement of a part in a few words; the message where others tell no more."""
+        """Return the state or measurement of a part in a few words; the message where there is no summary."""
         return self.value(part, keys.SUMMARY, self.parts[part].message if part in self.parts else '-')
 
     def value(self, part, key, default='-'):
-        """Return one of the values of a part, a text; `default` when it is not told."""
+        """Return one of the values of a part, a text; `default` where it is absent."""
         return keys.value_of(self.parts, part, key, default)
 
 
@@ -112,9 +112,9 @@ class Board:
             self._heard.update(dict.fromkeys(heard, now))
 
     def groups(self, now):
-        """Return the Groups: nodes first, those asked for and never heard among them, then machines."""
+        """Return the Groups: nodes first, those requested and not seen yet among them, then machines."""
         with self._lock:
-            # Others' nodes have an Input or an Output, too, but no Engine.
+            # Other nodes may have an Input or Output, but no Engine.
             found = [Group(name, dict(parts), now - self._heard[name]) for name, parts in self._parts.items()
                      if keys.ENGINE in parts or any(part in keys.MACHINE_PARTS for part in parts)]
         found += [Group(name, {}) for name in self._nodes
@@ -135,7 +135,7 @@ def _is_within(name, wanted):
 
 
 def _clean(status):
-    """Return the Status without what could move a terminal's cursor; others publish diagnostics, too."""
+    """Return the Status without control characters, which could move the cursor; any node publishes diagnostics."""
     return Status(_printable(status.name), min(status.level, STALE), _printable(status.message),
                   tuple((_printable(key), _printable(value)) for key, value in status.values))
 
@@ -145,7 +145,7 @@ def _printable(text):
 
 
 def _numbers(part, values):
-    """(series, number) pairs of a part's values that are worth a sparkline."""
+    """(series, number) pairs of a part for sparklines."""
     if part == keys.LATENCY:
         medians = [keys.latency_key(stage, 'p50') for stage in keys.stages_of(values)]
         pairs = list(zip(medians, medians))

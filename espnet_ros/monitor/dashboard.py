@@ -1,4 +1,4 @@
-"""What diagnostics says, arranged for a terminal."""
+"""Diagnostics as panels for a terminal."""
 import math
 import typing
 
@@ -12,7 +12,7 @@ from espnet_ros.diagnostics.status import ERROR, OK, WARN
 from espnet_ros.monitor.board import HISTORY, PERCENT, STALE, WORDS
 
 WIDE = 140
-"""Columns from which machines stand beside the nodes."""
+"""Terminal width from which machines are placed beside the nodes."""
 _STYLES = {OK: 'green', WARN: 'yellow', ERROR: 'bold red', STALE: 'yellow'}
 _BLOCKS, _ASCII = '▁▂▃▄▅▆▇', '_.-:=+*#'  # without the full block, which would join what stands below each other
 
@@ -33,7 +33,7 @@ def sparkline(numbers, width, blocks=_BLOCKS, top=0.0):
 
 
 def plain_line(groups):
-    """Return all that matters in one line, for logs."""
+    """Return the main numbers in one line, for logs."""
     texts = []
     for group in groups:
         what = group.name + ' ' + group.state
@@ -49,23 +49,23 @@ def plain_line(groups):
 
 
 def draw(board, now, width, is_unicode=True, waiting=''):
-    """Return what rich shows at that width: what is wrong, then a panel for each Group.
+    """Return a rich renderable of that width: problems first, then a panel for each Group.
 
-    waiting: the sentence to show while no segmentation node has been heard.
+    waiting: the sentence to show while there is no segmentation node.
     """
     groups = board.groups(now)
     alerts = sorted((alert for group in groups for alert in group.alerts), key=lambda alert: -alert.level)
-    # On top: a low terminal cuts off what is below.
+    # At the top: a low terminal cuts off the bottom.
     top: list[typing.Any] = []
     if not any(group.is_node and group.parts for group in groups):
         top.append(Text(waiting, style='yellow'))
     elif not alerts:
-        top.append(Text('  all is well', style='green'))
+        top.append(Text('  no problems', style='green'))
     if alerts:
         table = _grid((0, 'left'), (0, 'left'))
         for alert in alerts:
             table.add_row(Text(WORDS[alert.level], style=_STYLES[alert.level]), Text(alert.sentence))
-        top.append(Panel(table, title=Text('Look here', style='bold'), title_align='left',
+        top.append(Panel(table, title=Text('problems', style='bold'), title_align='left',
                          border_style=_STYLES[alerts[0].level]))
     heard = [group for group in groups if group.parts]
     nodes, machines = ([group for group in heard if group.is_node is kind] for kind in (True, False))
@@ -131,7 +131,7 @@ def _node(board, group, now, line):
 
 
 def _reason(group, template):
-    """Why nothing is put out, in the template; empty while there is output."""
+    """Why there is no output, in the template; empty while there is output."""
     is_running = group.value(keys.OUTPUT, keys.PHASE, keys.RUNNING) == keys.RUNNING
     return '' if is_running else template.format(group.summary(keys.OUTPUT))
 

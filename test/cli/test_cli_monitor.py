@@ -94,9 +94,9 @@ def test_exit_codes_and_a_node_that_is_missing(start_segmentation, monitor):
         monitor('--once', '--timeout', '60')), 120)
     assert done.returncode == 4 and 'nothing publishes it; start the camera or remap `image`' in done.stdout
     done = monitor('--once', '--timeout', '4', '--nodes', 'espnet', 'rear')
-    assert done.returncode == 4 and 'ERROR rear: not heard yet' in done.stdout
+    assert done.returncode == 4 and 'ERROR rear: no diagnostics yet' in done.stdout
     done = monitor('--once', '--timeout', '2', '--nodes', 'other')
-    assert done.returncode == 1 and 'no segmentation node is heard on /diagnostics' in done.stderr
+    assert done.returncode == 1 and 'no diagnostics of a segmentation node on /diagnostics' in done.stderr
 
 
 def test_a_warning_is_exit_code_3(monitor, observer):  # noqa: F811
@@ -110,10 +110,10 @@ def test_a_warning_is_exit_code_3(monitor, observer):  # noqa: F811
 
 
 @pytest.mark.parametrize('arguments, code, sentence', [
-    (['--once', '--timeout', '1'], 1, 'no segmentation node is heard on /diagnostics; start one with'),
+    (['--once', '--timeout', '1'], 1, 'no diagnostics of a segmentation node on /diagnostics; start one with'),
     (['--once', '--timeout', '0'], 1, '--timeout is 0.0; it must be above 0'),
     (['--once', '--timeout', 'nan'], 1, '--timeout is nan; it must be above 0'),
-    (['--topic', 'a b'], 1, "'a b' is no name of a topic")])
+    (['--topic', 'a b'], 1, "'a b' is not a topic name such as")])
 def test_what_cannot_be_is_one_sentence(monitor, arguments, code, sentence):
     done = monitor(*arguments)
     assert (done.returncode, done.stdout) == (code, '')
@@ -123,7 +123,7 @@ def test_what_cannot_be_is_one_sentence(monitor, arguments, code, sentence):
 def test_lines_for_a_log_go_on_when_the_node_ends_and_comes_back(start_segmentation, ros_domain):  # noqa: F811
     with running(ros_domain, stdout=subprocess.PIPE, text=True) as process:
         lines = iter(process.stdout.readline, '')
-        assert re.match(r'\d\d:\d\d:\d\d no segmentation node is heard on /diagnostics; start one with', next(lines))
+        assert re.match(r'\d\d:\d\d:\d\d no diagnostics of a segmentation node on /diagnostics; start', next(lines))
         segmentation = start_segmentation()
         assert any('engine ready' in line for line in lines)
         segmentation.kill()

@@ -98,7 +98,7 @@ def test_a_camera_on_the_same_topic_is_named(play, rig, observer):
     camera = observer.node.create_publisher(Image, rig.namespace + '/image', 1)
     player = play(rig.name)
     wait_until(lambda: player.count_publishers(rig.namespace + '/image'))
-    with pytest.raises(SourceError, match='images of observer also come on {}/image'.format(rig.namespace)):
+    with pytest.raises(SourceError, match='observer also publishes images on {}/image'.format(rig.namespace)):
         player.connect(60.0)
     observer.node.destroy_publisher(camera)
 

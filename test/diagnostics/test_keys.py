@@ -29,7 +29,7 @@ def all_statuses(rate=9.0, problem='no TensorRT', subscribers=1):
 
 def reworded(statuses):
     """The same statuses with other messages."""
-    return [one._replace(message='Quux; {}: 7'.format(index), untold='') for index, one in enumerate(statuses)]
+    return [one._replace(message='Quux; {}: 7'.format(index), unlogged='') for index, one in enumerate(statuses)]
 
 
 @pytest.mark.parametrize('words', [list, reworded])

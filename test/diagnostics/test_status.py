@@ -117,14 +117,14 @@ def test_jitter_is_told_where_it_is_known():
 
 
 def test_several_problems_make_one_status():
-    status = compose('x', [Problem(OK, 'fine'), Problem(WARN, 'slow', told=True), Problem(ERROR, 'gone; look')], 'good',
-                     [('a', 1)])
+    problems = [Problem(OK, 'fine'), Problem(WARN, 'slow', logged=True), Problem(ERROR, 'gone; look')]
+    status = compose('x', problems, 'good', [('a', 1)])
     assert status == Status('x', ERROR, 'slow; gone; look', (('a', '1'), ('summary', 'good')), 'gone; look')
     assert compose('x', [Problem(OK, 'fine')], 'good', []) == Status('x', OK, 'good', (('summary', 'good'),))
 
 
-def told(log, now, level, text='late; hurry', name='espnet: Input', untold=True):
-    return log.update([Status(name, level, text, (), text if untold and level else '')], now)
+def told(log, now, level, text='late; hurry', name='espnet: Input', unlogged=True):
+    return log.update([Status(name, level, text, (), text if unlogged and level else '')], now)
 
 
 def test_a_rise_is_logged_at_once_and_once():
@@ -142,7 +142,7 @@ def test_a_fall_is_logged_when_it_lasts():
     log = LevelLog(hold=5.0)
     told(log, 0.0, WARN)
     assert [told(log, float(now), OK, 'good') for now in range(1, 5)] == 4 * [[]]
-    assert told(log, 5.0, OK, 'good') == [(OK, 'espnet: Input: well again: good')]
+    assert told(log, 5.0, OK, 'good') == [(OK, 'espnet: Input: recovered: good')]
     assert told(log, 6.0, OK, 'good') == []
 
 
@@ -154,5 +154,5 @@ def test_flicker_is_logged_once():
 
 def test_what_was_logged_before_is_not_logged_again():
     log = LevelLog(hold=5.0)
-    assert told(log, 0.0, WARN, untold=False) == []
-    assert told(log, 9.0, OK, 'good') == [(OK, 'espnet: Input: well again: good')]
+    assert told(log, 0.0, WARN, unlogged=False) == []
+    assert told(log, 9.0, OK, 'good') == [(OK, 'espnet: Input: recovered: good')]

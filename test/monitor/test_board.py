@@ -56,7 +56,7 @@ def test_silence_is_an_error_and_ends():
     assert [group.level for group in board.groups(3)] == [OK]
     group, = board.groups(10)
     assert (group.level, group.state) == (ERROR, 'silent for 10 s')
-    assert group.alerts == [(ERROR, 'espnet', '', 'silent for 10 s; has it ended? What is shown is from before')]
+    assert group.alerts == [(ERROR, 'espnet', '', 'silent for 10 s; has it ended? Values are from before')]
     board.add([Status(*READY)], 11)
     assert [(group.level, group.alerts) for group in board.groups(11)] == [(OK, [])]
 
@@ -74,8 +74,8 @@ def test_nodes_are_chosen_by_name_or_namespace():
 def test_a_node_that_was_asked_for_and_is_not_there_is_an_error():
     groups = board_of(READY, nodes=['espnet', '/rear']).groups(0)
     assert [(group.name, group.level, group.state) for group in groups] == [
-        ('espnet', OK, 'OK'), ('rear', ERROR, 'not heard yet')]
-    assert groups[1].alerts == [(ERROR, 'rear', '', 'not heard yet; see with `ros2 node list` whether it runs')]
+        ('espnet', OK, 'OK'), ('rear', ERROR, 'no diagnostics yet')]
+    assert groups[1].alerts == [(ERROR, 'rear', '', 'no diagnostics yet; check with `ros2 node list` whether it runs')]
 
 
 def test_others_are_left_out():

@@ -64,7 +64,7 @@ def board():
 
 
 AT_60 = """\
-╭─ Look here ──────────────────────────────────────────────╮
+╭─ problems ───────────────────────────────────────────────╮
 │ WARN  robot: CPU: 97% busy; end other programs or lower  │
 │       max_rate                                           │
 ╰──────────────────────────────────────────────────────────╯
@@ -136,7 +136,7 @@ def test_warnings_with_their_remedies():
     assert ('WARN espnet: Latency: output is 40 ms old at the 95th percentile, more than 30 ms; lower the input size, '
             'or use a faster engine') in shown
     assert 'WARN espnet: Engine: ready: TensorRT is not installed' in shown and 'engine ready, openvino' in shown
-    assert 'WARN robot: CPU: ' + BUSY in shown and 'all is well' not in shown
+    assert 'WARN robot: CPU: ' + BUSY in shown and 'no problems' not in shown
 
 
 def test_what_is_silent_is_called_so():
@@ -144,7 +144,7 @@ def test_what_is_silent_is_called_so():
     board.add(node(), 0)
     board.add(machine(), 9)
     shown = words(text(board, 10))
-    assert 'ERROR espnet: silent for 10 s; has it ended? What is shown is from before' in shown
+    assert 'ERROR espnet: silent for 10 s; has it ended? Values are from before' in shown
     assert 'espnet silent for 10 s ─' in shown and 'robot OK' in shown
     assert plain_line(board.groups(10)) == 'espnet silent for 10 s | robot OK: CPU 42%, Memory 18% of 23.5 GiB'
     board.add(node(), 11)
@@ -159,7 +159,7 @@ def test_nothing_heard():
     board.add(machine(BUSY, WARN), 1)
     assert 'nothing yet' in text(board, 1) and 'WARN robot: CPU: ' + BUSY in words(text(board, 1))
     shown = words(text(Board(['/front']), 0))
-    assert shown.startswith('nothing yet ') and 'ERROR front: not heard yet' in shown
+    assert shown.startswith('nothing yet ') and 'ERROR front: no diagnostics yet' in shown
 
 
 def test_new_drops_are_told_also_when_the_node_starts_again():
@@ -181,7 +181,7 @@ def test_plain_line():
     board.add(node(), 0)
     assert plain_line(board.groups(0)) == (
         'espnet OK: in 10.00 Hz, out 9.00 Hz, dropped 67, latency p50 20.0 p95 40.0 p99 60.0 ms, engine ready'
-        ' | rear not heard yet')
+        ' | rear no diagnostics yet')
 
 
 def test_half_of_a_node_and_odd_values_do_no_harm():

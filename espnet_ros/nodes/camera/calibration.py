@@ -1,4 +1,4 @@
-"""What a camera's lens does: sensor_msgs/CameraInfo from a calibration file or a pinhole."""
+"""sensor_msgs/CameraInfo from a calibration file or a pinhole model."""
 import math
 import os
 
@@ -8,11 +8,11 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.files import parse_yaml
 
 LARGEST = 1 << 20
-"""A longer file (bytes) is no calibration."""
+"""Maximum size of a calibration file in bytes."""
 
 
 def pinhole_to_info(matrix, width, height):
-    """Return the CameraInfo of a lens without distortion; matrix: K, float [3, 3], pixels of width x height."""
+    """Return the CameraInfo of a pinhole camera without distortion; matrix: K, float [3, 3], in pixels."""
     info = CameraInfo(width=width, height=height, distortion_model='plumb_bob', d=[0.0] * 5)
     info.k = [float(v) for row in matrix for v in row]
     info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
@@ -21,7 +21,7 @@ def pinhole_to_info(matrix, width, height):
 
 
 def read_calibration(url):
-    """Return the CameraInfo in a file as camera_calibration and camera_info_manager write it (YAML).
+    """Return the CameraInfo in a YAML file of camera_calibration or camera_info_manager.
 
     url: a path, file:///path or package://package/path. Raises ParameterError.
     """
@@ -35,7 +35,7 @@ def read_calibration(url):
     except OSError as error:
         raise ParameterError('cannot read camera_info_url {}: {}'.format(url, error.strerror))
     except ValueError as error:
-        raise ParameterError('camera_info_url {} is no calibration as camera_calibration writes it: {}'.format(
+        raise ParameterError('camera_info_url {} is not a calibration file of camera_calibration: {}'.format(
             url, ' '.join(str(error).split())))
 
 
@@ -50,7 +50,7 @@ def _path_of(url):
         package, _, path = rest.partition('/')
         try:
             return os.path.join(get_package_share_directory(package), path)
-        except (LookupError, ValueError):
+        except (LookupError, ValueError, OSError):  # OSError: without AMENT_PREFIX_PATH
             raise ParameterError('camera_info_url {}: there is no package {!r} here'.format(url, package))
     raise ParameterError('camera_info_url {} must be a path, file:///path or package://package/path'.format(url))
 

@@ -1,4 +1,4 @@
-"""Pictures of a source at the moment they are due."""
+"""Images of a source, each at the time it is due."""
 import threading
 import time
 
@@ -6,13 +6,13 @@ from espnet_ros.errors import SourceError
 from espnet_ros.nodes.common.slot import NewestSlot
 
 PLAY_RATE = 10.0
-"""Pictures per second from a source that has no rate, such as a folder."""
+"""Images per second of a source without a rate, such as a folder."""
 FIRST_RETRY, LAST_RETRY = 1.0, 30.0
-"""Seconds until a lost camera is looked for again; they double from the first to the last."""
+"""Seconds until a lost camera is tried again; they double from the first to the last."""
 
 
 class Pace:
-    """Beats of a steady clock; rate: beats per second, 0 for at once.
+    """Due times at a steady rate; rate: per second, 0 for immediately.
 
     They do not drift: a late beat is made up for, but never more than one.
     """
@@ -22,7 +22,7 @@ class Pace:
         self._due = None
 
     def delay(self):
-        """Return the seconds until the next beat; each call is for one beat."""
+        """Return the seconds until the next due time; each call advances by one."""
         now = time.monotonic()
         self._due = now if self._due is None else max(self._due + self._period, now - self._period)
         return max(0.0, self._due - now)
@@ -96,7 +96,7 @@ class Feed:
                         if self.stopped:
                             return
                         if lost:
-                            self._log.info('pictures are back')
+                            self._log.info('images arrive again')
                         lost, retry = False, FIRST_RETRY
                 except SourceError as error:
                     if not lost:

@@ -1,4 +1,4 @@
-"""The camera node: publishes pictures from a webcam, stream, video, folder or the synthetic street."""
+"""The camera node: publishes images from a webcam, stream, video, folder or the synthetic street."""
 import threading
 import typing
 
@@ -17,7 +17,7 @@ from espnet_ros.nodes.common.endpoints import resolve
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
 from espnet_ros.nodes.common.parameters import ParameterSet, Rule
 
-# Reliable matches reliable and best-effort subscribers; a few pictures deep, so that a recorder's hiccup loses none.
+# Reliable matches reliable and best-effort subscribers; a few images deep, so that a recorder that lags loses none.
 CAMERA_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 
 
@@ -59,7 +59,7 @@ CAMERA_RULES = {
 
 
 class CameraOutputs:
-    """The camera's topics; what costs time is made only when somebody listens."""
+    """The camera's topics; images are converted only for subscribers."""
 
     def __init__(self, node, info, with_labels):
         """info: CameraInfo to send along, for its own size; with_labels: whether there is a ground truth."""
@@ -71,7 +71,7 @@ class CameraOutputs:
 
     @property
     def viewers(self):
-        """Number of subscriptions to the pictures."""
+        """Number of subscriptions to the images."""
         return self._image.get_subscription_count() + self._compressed.get_subscription_count()
 
     def publish(self, capture, header, jpeg_quality):
@@ -88,7 +88,7 @@ class CameraOutputs:
             self._compressed.publish(bgr_to_compressed(capture.image, jpeg_quality, header))
 
     def flush(self):
-        """Wait a moment until subscribers have what was published."""
+        """Wait at most 1 s for each topic until subscribers have received everything."""
         for publisher in (self._image, self._compressed, self._camera_info, self._labels):
             if hasattr(publisher, 'wait_for_all_acked'):  # since Humble
                 publisher.wait_for_all_acked(Duration(seconds=1))
@@ -119,7 +119,7 @@ class CameraNode(Node):
         self._player.start()
 
     def destroy_node(self):
-        """Stop publishing before the publishers go away."""
+        """Stop publishing before the publishers are destroyed."""
         if self._feed is not None:
             self._feed.stop()
             self._player.join(1.0)
@@ -130,7 +130,7 @@ class CameraNode(Node):
             self._publish_all()
             self._stop()
         except Exception as error:
-            if not self._feed.stopped:  # else the node was taken down around a picture
+            if not self._feed.stopped:  # else the node is being destroyed
                 self._stop(error)
 
     def _publish_all(self):

@@ -1,1 +1,1 @@
-"""What every node uses: parameters, lifecycle, messages, endpoints, process."""
+"""Parameters, lifecycle, messages, endpoints and process of all nodes."""

@@ -1,11 +1,11 @@
-"""Diagnostics values to and from diagnostic_msgs."""
+"""Status values to and from diagnostic_msgs."""
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from espnet_ros.diagnostics.status import ERROR, WARN, Status
 
 
 def statuses_to_message(statuses, stamp, hardware_id):
-    """Return a DiagnosticArray of telemetry.status.Status values; stamp is a builtin_interfaces Time."""
+    """Return a DiagnosticArray of diagnostics.status.Status values; stamp is a builtin_interfaces Time."""
     message = DiagnosticArray()
     message.header.stamp = stamp
     for status in statuses:

@@ -1,4 +1,4 @@
-"""Publishers, subscriptions and topic names, alike on every ROS 2 distribution and middleware."""
+"""Publishers, subscriptions and topic names on every ROS 2 distribution and middleware."""
 from rclpy.expand_topic_name import expand_topic_name
 
 try:
@@ -8,14 +8,14 @@ except ImportError:  # before Iron
 
 
 def create_publisher(node, kind, topic, qos, on_incompatible):
-    """Return a publisher; on_incompatible() is called when a subscription asks for more than `qos` offers."""
+    """Return a publisher; on_incompatible() is called when a subscription requests more than `qos` offers."""
     def create(**options):
         return node.create_publisher(kind, topic, qos, **options)
     return _with_event(create, PublisherEventCallbacks, on_incompatible)
 
 
 def create_subscription(node, kind, topic, callback, qos, on_incompatible):
-    """Return a subscription; on_incompatible() is called when a publisher offers less than `qos` asks for."""
+    """Return a subscription; on_incompatible() is called when a publisher offers less than `qos` requests."""
     def create(**options):
         return node.create_subscription(kind, topic, callback, qos, **options)
     return _with_event(create, SubscriptionEventCallbacks, on_incompatible)
@@ -39,4 +39,4 @@ def _with_event(create, events, on_incompatible):
     try:
         return create(event_callbacks=events(incompatible_qos=lambda _event: on_incompatible()))
     except UnsupportedEventTypeError:
-        return create()  # this middleware cannot tell
+        return create()  # this middleware has no such event

@@ -1,4 +1,4 @@
-"""A lifecycle node on every ROS 2 distribution."""
+"""Lifecycle nodes on every ROS 2 distribution."""
 import enum
 import functools
 import traceback
@@ -12,7 +12,7 @@ except ImportError:  # rclpy before Humble: no lifecycle services, the node can 
     from rclpy.node import Node
 
     class TransitionCallbackReturn(enum.Enum):
-        """How a transition went."""
+        """Result of a transition."""
 
         SUCCESS = 0
         FAILURE = 1
@@ -40,7 +40,7 @@ except ImportError:  # rclpy before Humble: no lifecycle services, the node can 
             return result
 else:
     class LifecycleNode(_rclpy_lifecycle.LifecycleNode):
-        """rclpy's, except that a request for a transition that its state does not have is refused.
+        """rclpy's lifecycle node, except that it refuses a transition that its state does not have.
 
         is_managed: whether others can ask for transitions. problem: why the last transition failed, a sentence; empty
         when it went well. retry: how to try again. unlock: how to get to where fixed parameters can change.
@@ -58,7 +58,7 @@ else:
             def change_state_or_refuse(request, response):
                 try:
                     return change_state(request, response)
-                except RuntimeError as error:  # up to Kilted it would end the node
+                except RuntimeError as error:  # up to Kilted rclpy would end the node
                     self.get_logger().warning('refused a change of state: {}'.format(str(error).split(', at ')[0]))
                     response.success = False
                     return response
@@ -79,7 +79,7 @@ def transition(callback):
             self.problem = str(error)
             self.get_logger().error('cannot {}: {}'.format(callback.__name__[len('on_'):], error))
             return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # rclpy would drop it without a word
+        except Exception as error:  # rclpy would ignore it silently
             self.problem = repr(error)
             self.get_logger().error('{} failed: {}'.format(callback.__name__, traceback.format_exc()))
             return TransitionCallbackReturn.ERROR

@@ -72,7 +72,7 @@ class ParameterSet:
 
     def _warn_of_unknown(self, node):
         """Warn of names given at start that are no parameters: rclpy ignores them silently, and the default stays."""
-        # Private, but the same from Foxy to Kilted; nothing public tells.
+        # Private, but the same from Foxy to Kilted; there is no public way.
         for name in getattr(node, '_parameter_overrides', {}):
             if not node.has_parameter(name) and not name.startswith('qos_overrides.'):
                 near = difflib.get_close_matches(name, self._rules, 1)

@@ -19,7 +19,7 @@ class Plots:
         self._publishers = {}
 
     def publish(self, numbers):
-        """Publish a mapping from name to number, as far as somebody listens; names may have several parts, a/b/c."""
+        """Publish a mapping from name to number, those that have subscribers; names may have several parts, a/b/c."""
         for name, number in numbers.items():
             if name not in self._publishers and len(self._publishers) < _MOST:
                 self._publishers[name] = self._node.create_publisher(

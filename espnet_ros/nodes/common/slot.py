@@ -1,9 +1,9 @@
-"""A mailbox that holds one item: the newest."""
+"""A queue of one item: the newest."""
 import threading
 
 
 class NewestSlot:
-    """Hands the newest item from one thread to another; items that nobody took are dropped and counted."""
+    """Passes the newest item from one thread to another; items replaced before they are taken count as dropped."""
 
     def __init__(self):
         self._condition = threading.Condition()
@@ -16,14 +16,8 @@ class NewestSlot:
         with self._condition:
             return self._dropped
 
-    @property
-    def waiting(self):
-        """Items not yet taken: 0 or 1."""
-        with self._condition:
-            return int(self._item is not None)
-
     def put(self, item):
-        """Leave an item, in place of the one that is there."""
+        """Store an item, replacing the one that waits."""
         with self._condition:
             if self._item is not None:
                 self._dropped += 1
@@ -39,7 +33,7 @@ class NewestSlot:
             return item
 
     def clear(self):
-        """Drop what is there."""
+        """Drop the item that waits."""
         with self._condition:
             if self._item is not None:
                 self._dropped += 1

@@ -22,7 +22,7 @@ from espnet_ros.telemetry.sources import open_machine
 
 _LIMITS = Limits()
 _LOOK = 0.5
-"""Seconds between looks at the machine's state."""
+"""Seconds between checks of the machine's state."""
 _OTHER_SECONDS = 5.0
 """Another node that reports this host is gone when it has been silent for this long."""
 
@@ -79,7 +79,7 @@ class DiagnosticsNode(Node):
         self._level_log = LevelLog()
         self._found = []
         self._due = 0.0
-        # A host is reported once, by the node whose reporter's name sorts first.
+        # Each host is reported by one node: the one whose name sorts first.
         self._reporter = '{} {}'.format(self.get_fully_qualified_name(), os.getpid())
         self._other_heard = -math.inf
         self._machine = open_machine(settings.tegrastats, settings.interval)
@@ -91,7 +91,7 @@ class DiagnosticsNode(Node):
         self.create_timer(_LOOK, self._on_look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def destroy_node(self):
-        """End what was started before the node goes away under it."""
+        """Stop the telemetry and the Prometheus server before the node is destroyed."""
         if self._machine is not None:
             self._machine.stop()
         if self._exporter is not None:

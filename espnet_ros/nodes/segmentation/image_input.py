@@ -1,4 +1,4 @@
-"""The segmentation node's ear: newest image, its camera_info, and what is wrong with them."""
+"""Image subscription: newest frame, camera_info, input faults."""
 import collections
 import typing
 
@@ -14,18 +14,18 @@ from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr, st
 from espnet_ros.nodes.common.slot import NewestSlot
 
 FUTURE_SECONDS = 0.1
-"""A stamp further ahead of the node's clock than this means that two clocks disagree."""
+"""A stamp further ahead of the node's clock means that the clocks of two machines differ."""
 OLD_SECONDS = 600.0
-"""A stamp further behind than this belongs to a recording."""
+"""An older stamp is taken to be from a recording."""
 RELIABILITY = {'best_effort': ReliabilityPolicy.BEST_EFFORT, 'reliable': ReliabilityPolicy.RELIABLE}
-"""Settings that ask one thing of every camera; 'auto' asks what the camera offers."""
+"""Fixed settings; 'auto' follows what the camera offers."""
 
 _LOSS_REMEDY = ('best effort loses what does not fit the shared memory of the middleware (512 KiB in Fast DDS); let '
-                'the camera publish reliably, or use its compressed images')
+                'the camera publish with reliable QoS, or use its compressed images')
 
 
 class ImageInput:
-    """Listens to images and camera_info; `slot` holds the newest image message."""
+    """Subscribes to images and camera_info; `slot` holds the newest image message."""
 
     def __init__(self, node, transport, reliability):
         """transport: 'raw' or 'compressed'. reliability: 'auto' or a key of RELIABILITY."""
@@ -62,14 +62,14 @@ class ImageInput:
             CameraInfo, 'camera_info', self._on_camera_info, qos_profile_sensor_data)]
 
     def close(self):
-        """Stop listening; an image that waits is dropped."""
+        """Unsubscribe; an image that waits is dropped."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
         self.slot.clear()
 
     def adapt(self):
-        """Ask for what the camera offers now; call it now and then while open."""
+        """Subscribe again when the camera's reliability has changed; call this periodically while open."""
         suited = self._suited()
         if self._subscriptions and suited != self._reliability:
             self._reliability = suited
@@ -78,14 +78,14 @@ class ImageInput:
             self._subscriptions[0] = self._subscribe()
 
     def refuse(self, reason):
-        """Count a frame that could not be read as an image."""
+        """Count an image that could not be decoded, and log why."""
         self._refused += 1
         self._refusal = reason
         self._node.get_logger().warning('refused an image on {}: {}'.format(self.topic, reason),
                                         throttle_duration_sec=5.0)
 
     def accept(self):
-        """Note that the newest frame was read."""
+        """Note that the newest image was decoded."""
         self._refusal = ''
 
     def camera_info_of(self, header):
@@ -95,7 +95,7 @@ class ImageInput:
     def state(self, active):
         """Return the InputState for diagnostics."""
         now = self._now()
-        self._since = min(self._since or now, now)  # simulated time starts late, and over again
+        self._since = min(self._since or now, now)  # simulated time starts late and may restart
         last = self._rate.last
         last = None if last is not None and last > now else last
         silence = max(0.0, now - (self._since if last is None else max(last, self._since)))
@@ -108,7 +108,7 @@ class ImageInput:
         if publishers > 1:
             self._warn_once('several publishers on {}: their images alternate; remap `image` to one camera'.format(
                 self.topic))
-        # Several publishers number their images independently: gaps then mean nothing.
+        # Several publishers number their images independently: gaps do not mean losses then.
         lost = None if self._sequence is None or self._several_publishers else self._lost
         return InputState(active, self.topic, publishers, self._rate.rate(now), self._received, lost,
                           self.slot.dropped, self._refused, silence, self._refusal,
@@ -117,27 +117,27 @@ class ImageInput:
                           self._rate.rhythm())
 
     def _transport_problem(self):
-        """Say so when best effort lost many images since the last call."""
+        """Return a sentence when best effort lost many images since the last call, else ''."""
         received, lost = self._received - self._counted[0], self._lost - self._counted[1]
         self._counted = self._received, self._lost
         if self._reliability != ReliabilityPolicy.BEST_EFFORT or lost < 2 or lost < 0.2 * (lost + received):
             return ''
-        self._warn_once('images on {} are lost on their way: {}'.format(self.topic, _LOSS_REMEDY))
-        return '{} of {} images were lost on their way: {}'.format(lost, lost + received, _LOSS_REMEDY)
+        self._warn_once('images on {} are lost in transport: {}'.format(self.topic, _LOSS_REMEDY))
+        return '{} of {} images were lost in transport: {}'.format(lost, lost + received, _LOSS_REMEDY)
 
     def _suited(self):
-        """Return the reliability to ask for: the wanted one, else reliable where every publisher offers that."""
+        """Return the reliability to request: the parameter's, else reliable where every publisher offers it."""
         if self._wanted is not None:
             return self._wanted
         offers = {info.qos_profile.reliability for info in self._node.get_publishers_info_by_topic(self.topic)}
         if not offers and self._reliability is not None:
-            return self._reliability  # the camera is away: no reason to change
+            return self._reliability  # no camera: no reason to change
         return ReliabilityPolicy.RELIABLE if offers == {ReliabilityPolicy.RELIABLE} else ReliabilityPolicy.BEST_EFFORT
 
     def _subscribe(self):
         qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=self._reliability,
                          durability=DurabilityPolicy.VOLATILE)
-        # Sequence numbers, which tell what was lost on the way, come with newer rclpy alone.
+        # Only newer versions of rclpy pass sequence numbers, which reveal losses in transport.
         callback = self._on_numbered_image if hasattr(Subscription, 'CallbackType') else self._on_image
         return create_subscription(self._node, self._kind, self.topic, callback, qos, self._on_incompatible_qos)
 
@@ -151,7 +151,7 @@ class ImageInput:
                 self._gap = number - self._sequence - 1
                 self._lost += self._gap
             elif self._sequence is not None:
-                # A camera was started again, or there are several, and the gap before was a step between them.
+                # The camera was restarted, or the gap before was between two cameras.
                 self._lost -= self._gap
                 self._gap = 0
             self._sequence = number
@@ -167,7 +167,7 @@ class ImageInput:
 
     def _check_stamp(self, stamp, now):
         if now == 0.0:
-            return  # state() tells that there is no clock
+            return  # state() reports the missing clock
         if stamp == 0.0:
             problem = 'stamps are zero; set the header stamp in the camera driver'
         elif self._last_stamp is not None and stamp < self._last_stamp:
@@ -185,7 +185,7 @@ class ImageInput:
             self._node.get_logger().warning('images on {}: {}'.format(self.topic, problem))
         if problem:
             self._clock_problem, self._clock_problem_at = problem, now
-        elif abs(now - self._clock_problem_at) > SILENCE_SECONDS:  # a jump lasts one frame: keep it in sight
+        elif abs(now - self._clock_problem_at) > SILENCE_SECONDS:  # a jump lasts one frame: keep it visible
             self._clock_problem = ''
         self._last_stamp = stamp
 
@@ -197,8 +197,8 @@ class ImageInput:
 
     def _on_incompatible_qos(self):
         if self._wanted is None:
-            return  # adapt() will ask for less
-        self._qos_problem = 'a publisher of {} offers another quality of service than is asked for; {}'.format(
+            return  # adapt() will request less
+        self._qos_problem = 'a publisher of {} offers another quality of service than requested; {}'.format(
             self.topic, 'set image_reliability to auto' if self._wanted == ReliabilityPolicy.RELIABLE
             else 'compare with: ros2 topic info -v ' + self.topic)
         self._warn_once(self._qos_problem)

@@ -35,7 +35,7 @@ from espnet_ros.segmenter import Segmenter, input_size
 class SegmentationNode(LifecycleNode):
     """Wires parameters, lifecycle, input, worker, outputs and diagnostics together.
 
-    Configured: the model is loaded, outputs are advertised and the worker builds the engine. Active: it listens and
+    Configured: the model is loaded, outputs are advertised and the worker builds the engine. Active: it subscribes and
     publishes. Topics and parameters are those of the README.
     """
 
@@ -46,7 +46,7 @@ class SegmentationNode(LifecycleNode):
         self._outputs = None
         self._bond = None
         self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
-        self._announced = None  # the confidence threshold that ~/label_map tells
+        self._announced = None  # the confidence threshold in ~/label_map
         self._level_log = LevelLog()
         self._latency = None
         self._enabled = True
@@ -55,7 +55,7 @@ class SegmentationNode(LifecycleNode):
                                      self.unlock.replace('NODE', self.get_fully_qualified_name()))
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(SetBool, '~/enable', self._on_enable)
-        # On the steady clock: a paused simulation still wants to know how the node is.
+        # On the steady clock: diagnostics go on while a simulation is paused.
         self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if self._settings.value.autostart or not self.is_managed:
             self._autostart = self.create_timer(0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -91,7 +91,7 @@ class SegmentationNode(LifecycleNode):
 
     @transition
     def on_activate(self, _state):
-        """Announce the labels, start to listen."""
+        """Publish the label map and subscribe."""
         self._announce()
         self._input.open()
         self._worker.activate()
@@ -109,7 +109,7 @@ class SegmentationNode(LifecycleNode):
 
     @transition
     def on_cleanup(self, _state):
-        """Give everything back that on_configure took."""
+        """Release everything that on_configure acquired."""
         self._release()
 
     @transition
@@ -118,12 +118,12 @@ class SegmentationNode(LifecycleNode):
         self._release()
 
     def on_error(self, _state):
-        """Go back to unconfigured after an error nobody foresaw."""
+        """Return to unconfigured after an unexpected error."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self):
-        """Stop the worker before the node goes away under it."""
+        """Stop the worker before the node is destroyed."""
         self._release()
         return super().destroy_node()
 
@@ -149,11 +149,11 @@ class SegmentationNode(LifecycleNode):
     def _on_autostart(self):
         self.destroy_timer(self._autostart)
         if self._worker is not None:
-            return  # a lifecycle manager was faster
+            return  # a lifecycle manager has configured it
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
         else:
-            self.get_logger().error('not started; mend the above, then: {}'.format(
+            self.get_logger().error('not started; fix the above, then: {}'.format(
                 self.retry.replace('NODE', self.get_fully_qualified_name())))
 
     def _on_enable(self, request, response):
@@ -174,7 +174,7 @@ class SegmentationNode(LifecycleNode):
             self._input.adapt()
         if self._worker is not None and self._worker.active and self._announced != settings.confidence_threshold:
             self._announce()
-        # In a namespace of its own each node keeps lines of its own.
+        # With the namespace, so that nodes of one name are told apart.
         prefix = self.get_fully_qualified_name().lstrip('/') + ': '
         statuses = self._statuses(prefix, settings)
         self._diagnostics.publish(statuses_to_message(

@@ -1,4 +1,4 @@
-"""The segmentation node's voice: every output topic, each computed only when somebody listens."""
+"""Output topics of the segmentation node, each computed only while it has subscribers."""
 import cv2
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.utilities import get_rmw_implementation_identifier
@@ -7,7 +7,7 @@ from std_msgs.msg import String
 
 try:
     from vision_msgs.msg import LabelInfo, VisionClass
-except ImportError:  # vision_msgs is optional: ~/label_map says the same
+except ImportError:  # vision_msgs is optional: ~/label_map has the same content
     LabelInfo = None
 
 from espnet_ros.errors import ImageError
@@ -17,7 +17,7 @@ from espnet_ros.labels.label_map import set_to_label_map
 from espnet_ros.nodes.common.endpoints import create_publisher, resolve
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
 
-# Reliable matches reliable and best-effort subscribers; depth 1, because an old mask is worth nothing.
+# Reliable matches reliable and best-effort subscribers; depth 1, because old labels are useless.
 OUTPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
 LARGEST_BEST_EFFORT = 512 << 10
 """Bytes of a message that Fast DDS delivers reliably to best-effort subscribers: the size of its shared memory."""
@@ -58,12 +58,12 @@ class Outputs:
 
     @property
     def wants_inference(self):
-        """Whether somebody subscribes to an output that needs inference."""
+        """Whether an output that needs inference has subscribers."""
         return any(_wanted(publisher) for publisher in self._inferred)
 
     @property
     def wants_confidence(self):
-        """Whether somebody listens to ~/confidence."""
+        """Whether ~/confidence has subscribers."""
         return _wanted(self._confidence)
 
     def delivery_problem(self):
@@ -76,7 +76,7 @@ class Outputs:
                                 if info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT})
             if not listeners:
                 continue
-            problems.append('{} subscribes to {} at best effort, which loses messages of {} KiB; let it ask for '
+            problems.append('{} subscribes to {} at best effort, which loses messages of {} KiB; let it request '
                             'reliable, set output_size to network, or use compressed images'.format(
                                 ', '.join(listeners), topic, size >> 10))
             if topic not in self._warned:
@@ -85,7 +85,7 @@ class Outputs:
         return '; '.join(problems)
 
     def close(self):
-        """Take all topics back."""
+        """Destroy all publishers."""
         latched = [self._label_map] + ([] if self._label_info is None else [self._label_info])
         for publisher in self._inferred + [self._camera_info] + latched:
             self._node.destroy_publisher(publisher)
@@ -101,7 +101,7 @@ class Outputs:
             self._label_info.publish(message)
 
     def publish(self, header, picture, segmentation, alpha, jpeg_quality, camera_info):
-        """Publish what is listened to, with the stamp and frame_id of `header`, labels first.
+        """Publish the outputs that have subscribers, with the stamp and frame_id of `header`, labels first.
 
         picture: returns BGR uint8 [H, W, 3], the image at the labels' size. segmentation: a segmenter.Segmentation.
         camera_info: the camera's CameraInfo or None.
@@ -124,7 +124,7 @@ class Outputs:
                 self._overlay_compressed.publish(bgr_to_compressed(overlay, jpeg_quality, header))
 
     def publish_camera_info(self, header, shape, camera_info):
-        """Publish the camera's CameraInfo (or None), scaled to outputs of `shape` (height, width), where wanted."""
+        """Publish a CameraInfo (or None), scaled to outputs of `shape` (height, width), if it has subscribers."""
         if camera_info is None or not _wanted(self._camera_info):
             return
         try:
@@ -150,13 +150,13 @@ class Outputs:
 
     def _publisher(self, kind, name):
         topic = '~/' + name
-        told = []
+        logged = []
 
         def on_incompatible():
-            if not told:
-                told.append(True)
+            if not logged:
+                logged.append(True)
                 self._node.get_logger().warning(
-                    'a subscriber of {} asks for a quality of service that is not offered; use reliable or best '
+                    'a subscriber of {} requests a quality of service that is not offered; use reliable or best '
                     'effort, and volatile durability'.format(topic))
         return create_publisher(self._node, kind, topic, OUTPUT_QOS, on_incompatible)
 

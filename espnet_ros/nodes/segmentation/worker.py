@@ -1,4 +1,4 @@
-"""The thread that does the segmentation node's work."""
+"""Worker thread of the segmentation node: builds the engine, then segments images."""
 import math
 import threading
 import time
@@ -11,14 +11,14 @@ from espnet_ros.nodes.common.messages import stamp_to_seconds
 from espnet_ros.nodes.segmentation.image_input import OLD_SECONDS
 
 _ONE_BUILD = threading.Lock()
-"""A build that was left to itself ends before the next one begins: a small board has no memory for two."""
+"""An abandoned build ends before the next one begins: a small board has no memory for two."""
 
 
 class Worker(threading.Thread):
     """Builds the engine, then takes the newest image, segments it and publishes, until told to stop.
 
-    build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes and tells a function how it
-    goes. image_input, outputs: where images come from and results go. settings: returns the current
+    build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes and reports its progress
+    to the function it gets. image_input, outputs: where images come from and results go. settings: returns the current
     SegmentationParameters.
     """
 
@@ -52,19 +52,19 @@ class Worker(threading.Thread):
         self._active = True
 
     def deactivate(self):
-        """Segment no more images. Once this returns, nothing is published; a publisher that hangs is not waited for."""
+        """Stop segmenting. Nothing is published after this returns; a publisher that blocks is waited for 1 s."""
         self._active = False
         if self._publishing.acquire(timeout=1.0):
             self._publishing.release()
 
     def stop(self, timeout=1.0):
-        """End the thread; a build that goes on for longer is left to itself and publishes nothing."""
+        """End the thread; a build that takes longer than `timeout` is abandoned and publishes nothing."""
         self._stopped.set()
         self.deactivate()
         self.join(timeout)
 
     def run(self):
-        """Build the engine, then work."""
+        """Build the engine, then segment images until stopped."""
         self._segmenter = self._built()
         if self._segmenter is None:
             return
@@ -93,14 +93,14 @@ class Worker(threading.Thread):
         self._node.get_logger().info(words)
 
     def _built(self):
-        """Return the segmenter, or None without one; leave in the EngineState how it went."""
+        """Return the segmenter, None when it cannot be built; set the EngineState accordingly."""
         while not _ONE_BUILD.acquire(timeout=0.1):
             if self._stopped.is_set():
                 return None
         try:
             segmenter = self._build(self._progress)
             info = segmenter.engine.describe()
-        except Exception as error:  # whatever a backend throws, the node lives on and says so
+        except Exception as error:  # whatever a backend raises, the node reports it and goes on
             self._engine = EngineState(
                 keys.FAILED, problem=str(error) if isinstance(error, EspnetError) else repr(error))
             return None
@@ -113,7 +113,7 @@ class Worker(threading.Thread):
             ('build time (s)', '{:.1f}'.format(info.build_seconds)), ('cache', info.cache),
             (keys.CHOICE, info.choice)))
         if info.fallback:
-            self._node.get_logger().warning('{}; {} takes its place'.format(info.fallback, info.backend))
+            self._node.get_logger().warning('{}; using {} instead'.format(info.fallback, info.backend))
         self._node.get_logger().info('engine ready after {:.1f} s: {} on {}, {}{}'.format(
             info.build_seconds, info.backend, info.device, info.precision,
             ' ({})'.format(info.choice) if info.choice else ''))
@@ -142,10 +142,10 @@ class Worker(threading.Thread):
             self._input.refuse(str(error))
         except Exception as error:  # one bad frame must not end the node
             if self._stopped.is_set():
-                return  # the node is being taken down around this frame
+                return  # the node is being destroyed
             self._failed += 1
             self._failure = repr(error)
-            self._node.get_logger().error('an image could not be segmented: {!r}'.format(error),
+            self._node.get_logger().error('cannot segment an image: {!r}'.format(error),
                                           throttle_duration_sec=5.0)
         finally:
             self._busy_since = None
@@ -175,7 +175,7 @@ class Worker(threading.Thread):
                        inference=result.timings.inference, postprocess=result.timings.postprocess,
                        publish=done - segmented, total=done - began)
         age = now - stamp_to_seconds(header.stamp)
-        if abs(age) < OLD_SECONDS:  # else stamp and clock have nothing to do with each other: the input says so
+        if abs(age) < OLD_SECONDS:  # else stamp and clock are unrelated, which the input reports
             self.times.add(**{keys.STAMP_TO_OUTPUT: age})
 
     def _publish_camera_info(self, message):

@@ -73,13 +73,13 @@ def test_wrong_file(path, text, message):
     path.write_text(text)
     with pytest.raises(ParameterError) as caught:
         read_calibration(str(path))
-    assert str(caught.value).startswith('camera_info_url {} is no calibration as camera_cal'.format(path))
+    assert str(caught.value).startswith('camera_info_url {} is not a calibration file of camera_cal'.format(path))
     assert message in str(caught.value) and '\n' not in str(caught.value)
 
 
 def test_file_that_is_no_text(path):
     path.write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(ParameterError, match='is no calibration'):
+    with pytest.raises(ParameterError, match='is not a calibration'):
         read_calibration(str(path))
 
 

@@ -208,7 +208,7 @@ def test_lost_stream_comes_back(start_camera, observer):
             assert len(images) >= before + 3, process.output
             if round_ == 0:
                 process.wait_for('gives no more pictures; trying again until it is back')
-        process.wait_for('pictures are back')
+        process.wait_for('images arrive again')
         output = process.stop()
     assert abs(float(image_to_bgr(images[0]).mean()) - 90) < 2
     assert output.count('trying again until it is back') <= 2

@@ -111,7 +111,7 @@ def test_lost_camera_is_told_once_and_comes_back(monkeypatch):
             lines.stop()
     assert found == ['1', '2', '3', '4']
     lost = 'warning: camera 5 gives no more pictures; trying again until it is back'
-    assert node.log[:2] == [lost, 'info: pictures are back'] and node.log[2:] in ([], [lost])
+    assert node.log[:2] == [lost, 'info: images arrive again'] and node.log[2:] in ([], [lost])
 
 
 def test_live_source_gives_the_newest():

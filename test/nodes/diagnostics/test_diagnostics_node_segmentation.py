@@ -113,7 +113,7 @@ def test_a_camera_that_dies_and_comes_back(seen, image):
     wait_for_level(rig, 'Input', lambda level: level == ERROR)
     with Camera(rig, image):
         wait_for_level(rig, 'Input', is_ok, 'Hz')
-        wait_until(lambda: 'Input: well again: ' in rig.log)
+        wait_until(lambda: 'Input: recovered: ' in rig.log)
     levels = re.findall(r'\[(WARN|ERROR)\].*Input: no image', rig.log)
     assert levels in (['WARN', 'ERROR'], ['ERROR'])  # once each
 
@@ -156,7 +156,7 @@ def test_a_worker_that_is_blocked(seen, image, tmp_path, monkeypatch):
         assert_told_in_time(rig, 'Output', (tmp_path / 'block').touch, (tmp_path / 'block').unlink, 'in work for ')
         (tmp_path / 'block').touch()
         status = wait_for_level(rig, 'Output', is_bad, 'one image has been in work for ')
-        assert 'if that lasts, end other programs on CPU and GPU, or start the node again' in status.message
+        assert 'if that lasts, end other programs on CPU and GPU, or restart the node' in status.message
         wait_for_level(rig, 'Output', lambda level: level == ERROR)
         assert rig.status('Input').level[0] == OK
         (tmp_path / 'block').unlink()

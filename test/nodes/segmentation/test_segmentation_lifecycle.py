@@ -112,7 +112,7 @@ def test_an_engine_that_cannot_be_had_falls_back_and_says_so(restart, image, par
     rig = restart(**{'backend': 'auto', 'precision': 'auto', 'device': 'auto', name: value})
     assert reason in rig.wait_for_status('Engine', 'ready: ', level=1).message
     assert rig.values('Engine')['backend'] in ('torch', 'openvino') and reason in rig.values('Engine')['fallback']
-    assert sum(reason in line for line in rig.log.splitlines() if 'takes its place' in line) == 1
+    assert sum(reason in line for line in rig.log.splitlines() if 'instead' in line) == 1
     answer(rig, image)
 
 

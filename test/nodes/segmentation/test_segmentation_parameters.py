@@ -102,7 +102,7 @@ def test_fixed_parameters_change_after_cleanup(rig):
 def test_wrong_at_start_refuses_to_configure_until_mended(start_rig, small_model, wrong, sentence, mended):
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
-    rig = start_rig('model:={}'.format(small_model), 'backend:=torch', *wrong, wait='not started; mend the above')
+    rig = start_rig('model:={}'.format(small_model), 'backend:=torch', *wrong, wait='not started; fix the above')
     lines = [line for line in rig.process.output.splitlines() if 'cannot configure' in line]
     assert len(lines) == 1 and sentence in lines[0]
     assert rig.state() == 'unconfigured'
