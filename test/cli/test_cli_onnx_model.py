@@ -139,3 +139,32 @@ def test_another_size_than_the_files_gets_a_sentence(files, capsys):
     from espnet_ros.errors import EngineError
     with pytest.raises(EngineError, match='takes an input of 1x3x64x96, not 1x3x64x128; use the size in its card'):
         build_engine(model.card, models.load(model), 128, HEIGHT, 'onnxruntime', 'cpu', strict=True)
+
+
+def test_predict_evaluate_and_benchmark_run_it_by_its_name(files, capsys):
+    (files / 'net.onnx').write_bytes(classifier())
+    assert main(['models', 'add', str(files / 'net.onnx'), '--labels', 'camvid', '--outputs', '0', '1', '2',
+                 *PLAIN]) == 0
+    image, _ = squares()
+    cv2.imwrite(str(files / 'squares.png'), image)
+    assert main(['predict', str(files / 'squares.png'), '--model', 'net', '--out', str(files / 'predicted')]) == 0
+    labels = cv2.imread(str(files / 'predicted' / 'squares_labels.png'), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(labels, 2 - image.argmax(2))  # camvid's first three ids, for red, green and blue
+    assert main(['evaluate', 'street:3:96x64:1', '--model', 'net', '--out', str(files / 'evaluation')]) == 0
+    metrics = json.loads((files / 'evaluation' / 'metrics.json').read_text())
+    assert metrics['scoredFrames'] == 3 and 0 < metrics['pixelAccuracy'] < 1
+    columns = np.array(metrics['confMatrix']).sum(0)  # categories of sky, building and pole, and nothing else
+    assert columns.sum() == 3 * 96 * 64
+    assert {name for name, i in metrics['labels'].items() if columns[i]} <= {'sky', 'construction', 'object'}
+    capsys.readouterr()
+    assert main(['benchmark', '--models', 'net', '--backends', 'onnxruntime', '--repeats', '2', '--warmup', '0',
+                 '--out', str(files / 'benchmark')]) == 0
+    found = json.loads((files / 'benchmark' / 'benchmark.json').read_text())['measurements'][0]
+    assert found['engine']['backend'] == 'onnxruntime' and found['agreement'] == 1.0 and not found['problem']
+
+
+def test_profile_says_that_it_shows_pytorchs_layers(files, capsys):
+    assert add(files, classifier(), *PLAIN) == 0
+    capsys.readouterr()
+    assert main(['profile', '--model', 'net', '--out', str(files / 'profile')]) == 1
+    assert 'net is an ONNX file: it runs in OpenVINO or ONNX Runtime, not in PyTorch' in capsys.readouterr().err

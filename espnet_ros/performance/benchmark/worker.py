@@ -10,6 +10,7 @@ import cv2
 from espnet_ros import models
 from espnet_ros.errors import EspnetError
 from espnet_ros.images.sources import read_image
+from espnet_ros.models.onnx_file import OnnxNetwork
 from espnet_ros.performance.benchmark.baseline import Baseline
 from espnet_ros.performance.memory import peak_memory
 from espnet_ros.process import tune_process
@@ -57,6 +58,8 @@ def configure(settings):
     if not frames:
         street = Street(*camera)
         frames = [street.frame(0.7 * i).image for i in range(FRAMES)]
+    if settings['backend'] == 'baseline' and isinstance(network, OnnxNetwork):  # nothing was published with it
+        settings = dict(settings, backend='onnxruntime', precision='fp32', device='cpu')
     if settings['backend'] == 'baseline':
         device = 'cpu' if settings['device'] == 'auto' else settings['device']
         return Baseline(card, network, width, height, device), frames, {
