@@ -11,7 +11,7 @@ _MODULES = ('onnxruntime', 'openvino', 'tensorrt', 'torch2trt')
 
 
 def environment():
-    """Return an ordered list of (name, text), for people to read."""
+    """Return an ordered list of (name, text)."""
     import cv2  # here, because they take seconds to import
     import numpy as np
     import torch

@@ -1,4 +1,4 @@
-"""The machine's state over time while a model works, as in the paper's Figs. 12 to 14."""
+"""State of the machine over time while a model runs, as in the paper's Figs. 12 to 14."""
 import threading
 import time
 import typing
@@ -30,7 +30,7 @@ class Timeline(typing.NamedTuple):
 
 
 class Reading(typing.NamedTuple):
-    """One of telemetry's readings: its mean at rest (None where nothing was read then), mean and highest at work."""
+    """One of telemetry's readings: mean when idle (None without samples), mean and peak under load."""
 
     rest: typing.Optional[float]
     work: float
@@ -38,7 +38,7 @@ class Reading(typing.NamedTuple):
 
 
 def record(work, seconds=10.0, rest=2.0, interval=0.1, open_machine=open_machine):
-    """Return the Timeline of a machine that rests, calls work() for `seconds` without a pause, and rests again.
+    """Record the machine while idle, while calling work() for `seconds` without a pause, and idle again.
 
     rest, interval: seconds. open_machine: as in telemetry.sources.
     """
@@ -52,7 +52,7 @@ def record(work, seconds=10.0, rest=2.0, interval=0.1, open_machine=open_machine
                 samples.append(Sample(time.monotonic() - start, len(frame_seconds), values))
     watcher = threading.Thread(target=watch, daemon=True)
     try:
-        time.sleep(3 * interval)  # a source's first reading has nothing to compare with
+        time.sleep(3 * interval)  # the first reading of a source has no previous one to compare with
         start = time.monotonic()
         watcher.start()
         time.sleep(rest)
@@ -73,7 +73,7 @@ def record(work, seconds=10.0, rest=2.0, interval=0.1, open_machine=open_machine
 def averages(timeline):
     """Return an ordered dict from the names of telemetry's readings to Reading.
 
-    At work is the last two thirds of it: by then the sensors, too, have seen the load.
+    Under load means the last two thirds of it, after the sensors have settled.
     """
     settled = timeline.began + (timeline.ended - timeline.began) / 3
     work = [sample.readings for sample in timeline.samples if settled <= sample.at <= timeline.ended]
@@ -84,7 +84,7 @@ def averages(timeline):
 
 
 def energy(timeline):
-    """Return (joules of a frame, joules of a frame above what the machine takes at rest), None where nothing tells."""
+    """Return (joules per frame, joules per frame above idle), None for what is not measured."""
     power = averages(timeline).get(POWER)
     if power is None or not timeline.frame_seconds:
         return None, None

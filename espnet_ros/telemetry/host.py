@@ -7,7 +7,7 @@ from espnet_ros.telemetry.poller import Absent
 
 
 class Host:
-    """Reads what psutil tells of any machine; CPU percentages are those since the reading before."""
+    """Reads psutil; CPU percentages are since the previous reading."""
 
     def __init__(self):
         """Raises Absent without psutil."""
@@ -16,7 +16,7 @@ class Host:
         except ImportError:
             raise Absent('psutil is not installed')
         self._psutil = psutil
-        psutil.cpu_percent(percpu=True)  # the first reading has nothing to compare with
+        psutil.cpu_percent(percpu=True)  # the first reading has no previous one to compare with
 
     def read(self):
         """Return a MachineState."""
@@ -26,7 +26,7 @@ class Host:
             memory_used=memory.total - memory.available, memory_total=memory.total, temperatures=self._temperatures())
 
     def close(self):
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def _temperatures(self):
         chips = self._psutil.sensors_temperatures() if hasattr(self._psutil, 'sensors_temperatures') else {}
@@ -38,7 +38,7 @@ class Host:
 
 _KINDS = (('AMX with bf16', 'amx_bf16'), ('AVX-512 with bf16', 'avx512_bf16'), ('AVX-512', 'avx512f'), ('AVX2', 'avx2'),
           ('NEON with bf16', 'bf16'), ('NEON', 'asimd'))
-"""Kinds of CPU by speed, with the flag of /proc/cpuinfo that tells."""
+"""Kinds of CPU by speed, with their flag in /proc/cpuinfo."""
 
 
 def cpu_name():

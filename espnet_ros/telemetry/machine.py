@@ -5,7 +5,7 @@ import typing
 
 
 class GpuState(typing.NamedTuple):
-    """One GPU; None for what no source tells.
+    """One GPU; None for what no source measures.
 
     load: percent. clock, highest_clock: MHz. memory_used, memory_total: bytes, None where it shares the CPU's.
     temperature: Celsius. power, power_limit: watts.
@@ -23,9 +23,9 @@ class GpuState(typing.NamedTuple):
 
 
 class MachineState(typing.NamedTuple):
-    """One reading of a machine; None or () for what no source tells.
+    """One reading of a machine; None or () for what no source measures.
 
-    sources: who told. cpu, cpu_clocks: percent and MHz per core, None for a core that is off. Memory in bytes.
+    sources: their names. cpu, cpu_clocks: percent and MHz per core, None for a core that is off. Memory in bytes.
     temperatures: pairs of sensor and Celsius. rails: pairs of rail and watts. heat_throttles, power_throttles: what
     slows the machine down for its temperature or its power. problems: sentences about sources that fail.
     """
@@ -51,23 +51,23 @@ _INPUTS = ('VDD_IN', 'POM_5V_IN', 'VIN')
 
 
 def combine(states):
-    """Return one MachineState of several sources': of each thing, what the first that knows it says."""
+    """Return one MachineState of several sources': for each field, the value of the first source that has one."""
     values: typing.Dict[str, typing.Any] = {}
     for field in MachineState._fields:
-        told = [getattr(state, field) for state in states]
+        found = [getattr(state, field) for state in states]
         if field in _ADDED:
-            values[field] = tuple(itertools.chain.from_iterable(told))
+            values[field] = tuple(itertools.chain.from_iterable(found))
         elif field == 'gpus':  # a Jetson's one GPU has several sources
             values[field] = tuple(
                 GpuState(*(_first(column) for column in zip(*(gpu for gpu in same if gpu is not None))))
-                for same in itertools.zip_longest(*told))
+                for same in itertools.zip_longest(*found))
         else:
-            values[field] = next((value for value in told if value not in (None, ())), getattr(MachineState(), field))
+            values[field] = next((value for value in found if value not in (None, ())), getattr(MachineState(), field))
     return MachineState(**values)
 
 
 def total_power(state):
-    """Return what the machine draws in watts: its input rail, else the sum of what is known; None when nothing is."""
+    """Return the power of the machine in watts: of its input rail, else the sum of what is measured; None without."""
     inputs = [watts for name, watts in state.rails if name in _INPUTS]
     known = inputs[:1] or [watts for _, watts in state.rails] or [
         gpu.power for gpu in state.gpus if gpu.power is not None]
@@ -75,7 +75,7 @@ def total_power(state):
 
 
 def average_load(state):
-    """Return the mean load of the cores that are on, in percent; None when nothing tells."""
+    """Return the mean load of the cores that are on, in percent; None if unknown."""
     loads = [load for load in state.cpu if load is not None]
     return sum(loads) / len(loads) if loads else None
 

@@ -6,7 +6,7 @@ from espnet_ros.telemetry.poller import Absent
 _HEAT = ((0x20, 'the driver slows it down for heat'), (0x40, 'its hardware slows it down for heat'))
 _POWER = ((0x04, 'the driver slows it down at its power limit'), (0x80, 'the power supply slows it down'))
 _UNNAMED = 0x08
-"""Slowdown by hardware: set together with the bit that tells why, or alone."""
+"""Slowdown by hardware: set with the bit of the reason, or alone."""
 
 
 class Nvml:
@@ -41,7 +41,7 @@ class Nvml:
                             power_throttles=tuple(power))
 
     def close(self):
-        """Give the library back."""
+        """Shut the library down."""
         self._nvml.nvmlShutdown()
 
     def _gpu(self, handle):
@@ -60,7 +60,7 @@ class Nvml:
             power_limit=_watts(self._ask(nvml.nvmlDeviceGetEnforcedPowerLimit, handle)))
 
     def _ask(self, function, *arguments):
-        """Return what a function of the library says, None where this GPU does not tell."""
+        """Return the result of a library function, None where this GPU does not support it."""
         try:
             return function(*arguments)
         except self._nvml.NVMLError as error:

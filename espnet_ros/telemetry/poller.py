@@ -1,4 +1,4 @@
-"""A source of a machine's state in a thread of its own, so that one that hangs keeps nobody waiting."""
+"""A source of a machine's state in a thread of its own, so that a source that hangs blocks nobody."""
 import contextlib
 import threading
 import time
@@ -14,8 +14,8 @@ class Absent(EspnetError):
 class Poller(threading.Thread):
     """Reads a source at an interval.
 
-    make: returns a reader with read() -> MachineState and close(), or raises Absent. What either raises else becomes
-    a problem of the state, and a new reader is made after the next interval.
+    make: returns a reader with read() -> MachineState and close(), or raises Absent. Other exceptions become
+    a problem in the state, and a new reader is made after the next interval.
     """
 
     def __init__(self, name, make, interval=1.0):
@@ -37,11 +37,11 @@ class Poller(threading.Thread):
             self.name, age),))
 
     def stop(self):
-        """Tell the thread to end; one that hangs is left to itself."""
+        """Tell the thread to end; one that hangs is abandoned."""
         self._stopped.set()
 
     def run(self):
-        """Read until told to stop."""
+        """Read until `stop`."""
         reader = None
         while not self._stopped.is_set():
             try:

@@ -1,4 +1,4 @@
-"""The sources of a machine's state that are there."""
+"""The available sources of the machine state, combined."""
 import shutil
 
 from espnet_ros.telemetry.host import Host
@@ -13,7 +13,7 @@ class Machine:
     """All sources that this machine has."""
 
     def __init__(self, sources):
-        """sources: threads with state() -> MachineState and stop(), those that know best first; started here."""
+        """sources: threads with state() -> MachineState and stop(), in order of preference; started here."""
         self._sources = sources
         for source in sources:
             source.start()

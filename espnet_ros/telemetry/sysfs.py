@@ -25,7 +25,7 @@ _COUNTERS = (
 
 
 class Sysfs:
-    """Reads what the kernel's files tell; whatever is missing is left out."""
+    """Reads what the kernel's files tell; missing ones are left out."""
 
     def __init__(self, root='/'):
         """root: folder that holds `sys`. Raises Absent where there is nothing to read."""
@@ -48,7 +48,7 @@ class Sysfs:
             heat_throttles=tuple(throttles['heat_throttles']), power_throttles=tuple(throttles['power_throttles']))
 
     def close(self):
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def _gpus(self):
         folders = [path for pattern in GPU_FOLDERS for path in self._paths(pattern)]
@@ -74,7 +74,7 @@ class Sysfs:
 
     def _temperatures(self):
         if not any(self._paths(pattern) for pattern in GPU_FOLDERS):
-            return ()  # elsewhere psutil knows better
+            return ()  # elsewhere psutil has better names
         zones = [(_text(os.path.join(path, 'type')), _number(os.path.join(path, 'temp')))
                  for path in sorted(self._paths(_ZONES))]
         return tuple((name, value / 1000.0) for name, value in zones if is_temperature(name, value, 1000.0))

@@ -4,7 +4,7 @@ import re
 import typing
 
 NO_READING = -256.0
-"""Degrees Celsius that a sensor without power seems to have."""
+"""Value in degrees Celsius of a sensor without power."""
 
 
 class Ram(typing.NamedTuple):
@@ -40,7 +40,7 @@ class Core(typing.NamedTuple):
 
 
 class Unit(typing.NamedTuple):
-    """An engine of the chip: load in percent, clocks in MHz, both only where they are told. The name lacks _FREQ."""
+    """An engine of the chip: load in percent, clocks in MHz, both only where reported. The name lacks _FREQ."""
 
     name: str
     load: typing.Optional[int] = None
@@ -73,10 +73,10 @@ class Rail(typing.NamedTuple):
 
 
 class Tegrastats(typing.NamedTuple):
-    """What a line says; None or () for what it does not.
+    """The content of a line; None or () for what it lacks.
 
     gpus: units named GR3D. edp_limit: CPU clock in MHz that the electrical design allows. unknown: the words that no
-    rule explains, in their order.
+    rule matches, in order.
     """
 
     date: typing.Optional[datetime.datetime] = None
@@ -95,7 +95,7 @@ class Tegrastats(typing.NamedTuple):
 
 
 def parse(line):
-    """Return the Tegrastats of a line (str). Never raises: what no rule explains is in `unknown`."""
+    """Return the Tegrastats of a line (str). Never raises: what no rule matches is in `unknown`."""
     single: typing.Dict[str, typing.Any] = {}
     several: typing.Dict[str, typing.Any] = {name: [] for name in _SEVERAL}
     position = 0
@@ -107,7 +107,7 @@ def parse(line):
         field, value, end = _next(line, position)
         if field in several:
             several[field].append(value)
-        elif field in single:  # said twice: the second may mean something else
+        elif field in single:  # a repeated field may mean something else
             several['unknown'].extend(line[position:end].split())
         else:
             single[field] = value

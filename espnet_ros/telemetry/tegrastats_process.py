@@ -16,7 +16,7 @@ _CHUNK = 65536
 _PAUSE = 0.25
 """Fraction of the interval, and most seconds, between reads: a flood of lines waits in the pipe and costs nothing."""
 _LOOK = 0.5
-"""Seconds between looks at whether to stop, while a process that does not heed SIGTERM is silent."""
+"""Seconds between checks for `stop` while the process is silent and ignores SIGTERM."""
 
 
 class TegrastatsProcess(threading.Thread):
@@ -57,7 +57,7 @@ class TegrastatsProcess(threading.Thread):
             self.join(1.0)  # it sees the end of the process, or soon that it is stopped, and does the rest
 
     def run(self):
-        """Keep it running until told to stop."""
+        """Keep it running until `stop`."""
         pause = self._backoff[0]
         while not self._stopped.is_set():
             began = time.monotonic()
@@ -76,7 +76,7 @@ class TegrastatsProcess(threading.Thread):
         try:
             with self._lock:
                 if self._stopped.is_set():
-                    return 'is not wanted'
+                    return 'was stopped'
                 process = self._process = subprocess.Popen(
                     self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                     bufsize=0, start_new_session=True)
@@ -133,7 +133,7 @@ class TegrastatsProcess(threading.Thread):
 
 
 def line_to_state(line):
-    """Return the MachineState that a line (str) of tegrastats tells, None when it is none of its lines."""
+    """Return the MachineState of a line (str) of tegrastats, None when it is none of its lines."""
     value = parse(line)
     if value.ram is None and not value.cores:
         return None

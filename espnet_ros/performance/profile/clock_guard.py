@@ -1,22 +1,22 @@
-"""A process that lets a held GPU clock go when the one that held it ends, in whatever way."""
+"""A process that restores the GPU clock when the process that locked it ends, even if killed."""
 import contextlib
 import signal
 import subprocess
 import sys
 
 from espnet_ros.errors import EngineError
-from espnet_ros.performance.profile.clocks import from_memory
+from espnet_ros.performance.profile.clocks import clock_from_words
 
 
 @contextlib.contextmanager
 def guarded(clock):
-    """Within it the clock may be held: afterwards it is as before, also when this process is killed.
+    """Context in which the clock may be locked; it is restored afterwards, even if this process is killed.
 
     clock: as of clocks.find_clock. Raises EngineError when the clock could not be restored.
     """
-    # In a session of its own, Ctrl-C and a lost terminal do not reach it. It waits for the end of its input, which
-    # comes when this process closes it or is no more.
-    guard = subprocess.Popen([sys.executable, '-m', 'espnet_ros.performance.profile.clock_guard'] + clock.memory(),
+    # In its own session, Ctrl-C and a lost terminal do not reach it. It waits for the end of its input, which comes
+    # when this process closes it or ends.
+    guard = subprocess.Popen([sys.executable, '-m', 'espnet_ros.performance.profile.clock_guard'] + clock.to_words(),
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True,
                              start_new_session=True)
     try:
@@ -31,10 +31,10 @@ def guarded(clock):
 
 
 def main():
-    """Wait for the end of the input, then restore the clock that the arguments tell of."""
+    """Wait for the end of the input, then restore the clock that the arguments describe."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    clock = from_memory(sys.argv[1:])
+    clock = clock_from_words(sys.argv[1:])
     print('ready', flush=True)
     sys.stdin.read()
     clock.restore()

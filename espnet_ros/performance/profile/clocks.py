@@ -1,4 +1,4 @@
-"""The GPU's clock: the frequencies that it has, and holding it at one."""
+"""GPU clocks: available frequencies, and locking the clock at one of them."""
 import glob
 import os
 import re
@@ -8,7 +8,7 @@ from espnet_ros.telemetry.sysfs import GPU_FOLDERS
 
 _FOLDERS = (*(folder + '/devfreq/*' for folder in GPU_FOLDERS), 'sys/class/devfreq/*')
 _JETSON_GPU = re.compile(r'(?:gpu|gm20b|gp10b|gv11b|ga10b|gb10b)\Z')
-"""How the names of a Jetson's GPU end, such as 17000000.gp10b."""
+"""Suffix of the device names of Jetson GPUs, such as 17000000.gp10b."""
 
 
 class DevfreqClock:
@@ -19,30 +19,30 @@ class DevfreqClock:
         self.saved = self._read('min_freq'), self._read('max_freq')
 
     def frequencies(self):
-        """Return the frequencies that there are, in MHz, rising. Raises EngineError."""
+        """Return the available frequencies in MHz, ascending. Raises EngineError."""
         return sorted(hertz / 1e6 for hertz in self._numbers('available_frequencies'))
 
     def refusal(self):
-        """Return a sentence that says why the clock cannot be held, '' when it can."""
+        """Return why the clock cannot be locked, '' if it can."""
         path = os.path.join(self.folder, 'min_freq')
-        return '' if os.access(path, os.W_OK) else 'the GPU clock is held by writing {}, which needs root: run ' \
+        return '' if os.access(path, os.W_OK) else 'locking the GPU clock means writing {}, which needs root: run ' \
             'again with sudo'.format(path)
 
     def pin(self, megahertz):
-        """Hold the clock at one of frequencies(). Raises EngineError."""
+        """Lock the clock at one of frequencies(). Raises EngineError."""
         hertz = min(self._numbers('available_frequencies'), key=lambda hertz: abs(hertz - megahertz * 1e6))
         self._set(hertz, hertz)
 
     def restore(self):
-        """Let the clock go where it could before. Raises EngineError."""
+        """Restore the limits that the clock had before. Raises EngineError."""
         self._set(*self.saved)
 
-    def memory(self):
-        """Return words from which from_memory makes this clock again, in another process."""
+    def to_words(self):
+        """Return words from which clock_from_words recreates this clock in another process."""
         return ['devfreq', self.folder] + [str(hertz) for hertz in self.saved]
 
     def _set(self, low, high):
-        # The kernel refuses a minimum above the maximum, also for a moment.
+        # The kernel refuses a minimum above the maximum, even temporarily.
         order = (('max_freq', high), ('min_freq', low))
         for name, hertz in order if low > self._read('max_freq') else order[::-1]:
             path = os.path.join(self.folder, name)
@@ -68,7 +68,7 @@ class DevfreqClock:
 
 
 class NvmlClock:
-    """The clock of an NVIDIA GPU in a PC, through its management library; what held it before is not told there."""
+    """The clock of an NVIDIA GPU in a PC, through its management library; which does not report an earlier lock."""
 
     def __init__(self, index=0):
         """index: of the GPU, as the management library counts. Raises EngineError."""
@@ -76,7 +76,7 @@ class NvmlClock:
         try:
             import pynvml  # type: ignore  # it has none
         except ImportError:
-            raise EngineError('the GPU clock is held through the package nvidia-ml-py, which is not installed')
+            raise EngineError('locking the GPU clock needs the package nvidia-ml-py, which is not installed')
         self._nvml = pynvml
         self._ask('nvmlInit')
         self._handle = self._ask('nvmlDeviceGetHandleByIndex', index)
@@ -89,7 +89,7 @@ class NvmlClock:
 
     def refusal(self):
         """As DevfreqClock."""
-        return '' if os.geteuid() == 0 else 'the GPU clock can be held by root alone: run again with sudo'
+        return '' if os.geteuid() == 0 else 'only root can lock the GPU clock: run again with sudo'
 
     def pin(self, megahertz):
         """As DevfreqClock."""
@@ -99,7 +99,7 @@ class NvmlClock:
         """As DevfreqClock."""
         self._ask('nvmlDeviceResetGpuLockedClocks', self._handle)
 
-    def memory(self):
+    def to_words(self):
         """As DevfreqClock."""
         return ['nvml', str(self.index)]
 
@@ -107,7 +107,7 @@ class NvmlClock:
         try:
             return getattr(self._nvml, function)(*arguments)
         except (self._nvml.NVMLError, AttributeError) as error:
-            raise EngineError('the GPU clock cannot be held through NVML: {}'.format(error))
+            raise EngineError('NVML cannot lock the GPU clock: {}'.format(error))
 
 
 def find_clock(root='/', index=0):
@@ -123,8 +123,8 @@ def find_clock(root='/', index=0):
     return NvmlClock(index)
 
 
-def from_memory(words):
-    """Return the clock that another process remembered."""
+def clock_from_words(words):
+    """Return the clock that `to_words` of another process describes."""
     if words[0] == 'nvml':
         return NvmlClock(int(words[1]))
     clock = DevfreqClock(words[1])

@@ -65,7 +65,7 @@ def command(path, pid, seconds, report):
 def parse(text):
     """Return an ordered dict from events to counts (task-clock in milliseconds), None for what was not counted.
 
-    text: of `perf stat -x,`. Lines of another form are passed over. Counts of several kinds of core are added.
+    text: of `perf stat -x,`. Other lines are ignored. Counts of several types of core are added.
     """
     counts: typing.Dict[str, typing.Optional[float]] = {}
     for line in text.splitlines():

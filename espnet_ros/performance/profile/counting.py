@@ -65,9 +65,9 @@ def _work(name, args, kwargs, result):
     if name == '__setitem__':  # the part that is overwritten is as large as what comes there
         return Work(flop, 2 * _bytes(args[2]) if isinstance(args[2], torch.Tensor) else 0)
     in_place = (name.endswith('_') and not name.endswith('__')) or bool(kwargs.get('inplace'))
-    places = {_place(tensor) for tensor in operands}
-    made = [tensor for tensor in _tensors(result) if in_place or _place(tensor) not in places]
-    # What only looks at its operands differently, such as a view or a size, moves nothing.
+    storages = {_storage_key(tensor) for tensor in operands}
+    made = [tensor for tensor in _tensors(result) if in_place or _storage_key(tensor) not in storages]
+    # Views and sizes move no data.
     return Work(flop, sum(map(_bytes, operands + made)) if made else 0)
 
 
@@ -83,6 +83,6 @@ def _bytes(tensor):
     return tensor.numel() * tensor.element_size()
 
 
-def _place(tensor):
-    """Return what tells apart the memory that tensors lie in."""
+def _storage_key(tensor):
+    """Return a key of the memory that a tensor uses."""
     return (tensor.untyped_storage() if hasattr(tensor, 'untyped_storage') else tensor.storage()).data_ptr()

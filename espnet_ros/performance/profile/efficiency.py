@@ -112,7 +112,7 @@ def command(path, report):
 
 
 def parse_nvprof(text):
-    """Return a list of KernelEfficiency from the output of `nvprof --csv --metrics`; other lines are passed over."""
+    """Return a list of KernelEfficiency from the output of `nvprof --csv --metrics`; other lines are ignored."""
     rows = []
     for cells in _table(text, ('Kernel', 'Invocations', 'Metric Name', 'Avg')):
         launches, value = _number(cells['Invocations']), _number(cells['Avg'])

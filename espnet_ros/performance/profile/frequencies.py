@@ -1,4 +1,4 @@
-"""How much faster a model is when the GPU's clock is: the paper's sensitivity to GPU frequency."""
+"""Time and energy at several GPU frequencies: the paper's sensitivity to GPU frequency."""
 import time
 import typing
 
@@ -12,7 +12,7 @@ SPREAD = 4
 
 
 class Point(typing.NamedTuple):
-    """A frame at one frequency of the GPU: MHz, median seconds, watts and joules, None where nothing tells."""
+    """A frame at one frequency of the GPU: MHz, median seconds, watts and joules, None without a power sensor."""
 
     frequency: float
     seconds: float
@@ -21,10 +21,10 @@ class Point(typing.NamedTuple):
 
 
 def choose(available, wanted=()):
-    """Return the frequencies to try, in MHz, rising: those of `available` next to the wanted ones.
+    """Return the frequencies to try in MHz, ascending: those of `available` nearest to the wanted ones.
 
-    Without wanted ones, SPREAD of them from the lowest to the highest. Raises ParameterError when one is not within
-    2% of what there is.
+    Without wanted ones, SPREAD of them from the lowest to the highest. Raises ParameterError when there is none
+    within 2%.
     """
     if not wanted:
         steps = min(SPREAD, len(available)) - 1
@@ -41,7 +41,7 @@ def choose(available, wanted=()):
 
 def measure_frequencies(work, clock, frequencies, seconds=5.0, on_point=lambda frequency: None,
                         open_machine=timeline.open_machine):
-    """Return a list of Point; the clock is as before afterwards, whatever happens. Raises EngineError.
+    """Return a list of Point; the clock is restored afterwards in any case. Raises EngineError.
 
     work: segments a frame. clock: of clocks.find_clock. frequencies: in MHz. seconds: of work at each. on_point: is
     called before each. open_machine: as in telemetry.sources.
@@ -53,7 +53,7 @@ def measure_frequencies(work, clock, frequencies, seconds=5.0, on_point=lambda f
         for frequency in frequencies:
             on_point(frequency)
             clock.pin(frequency)
-            time.sleep(0.2)  # the clock takes a moment
+            time.sleep(0.2)  # until the clock has changed
             line = timeline.record(work, seconds, rest=0.0, open_machine=open_machine)
             power = timeline.averages(line).get(timeline.POWER)
             points.append(Point(frequency, summarize(line.frame_seconds).median,

@@ -1,4 +1,4 @@
-"""Runs one image for NVIDIA's profilers, which start and stop where they are told to."""
+"""Runs one image under NVIDIA's profilers, which record the part between start and stop."""
 import sys
 
 import torch

@@ -12,7 +12,7 @@ _OPENVINO_PRECISIONS = {'fp32': 'f32', 'fp16': 'f16', 'bf16': 'bf16'}
 
 
 class Kernel(typing.NamedTuple):
-    """A GPU's kernel, or on a CPU an operation of PyTorch, or a kind of operation and OpenVINO's way to run it.
+    """A GPU's kernel, or on a CPU an operation of PyTorch, or a type of operation with OpenVINO's implementation.
 
     calls, seconds: of one image.
     """
@@ -27,7 +27,7 @@ def measure_kernels(network, image, runs=10):
 
     network: takes the tensor `image`. The numbers are PyTorch's profiler's, which takes some time itself.
     """
-    os.environ.setdefault('KINETO_LOG_LEVEL', '9')  # read when its library is first used; it tells of every start
+    os.environ.setdefault('KINETO_LOG_LEVEL', '9')  # read at its first use; else it logs every start
     from torch import profiler
     activities = [profiler.ProfilerActivity.CPU]
     if image.is_cuda:
@@ -54,7 +54,7 @@ def measure_openvino_kernels(card, network, image, precision, runs=20):
     """As measure_kernels, of a model in OpenVINO. Raises ModelError.
 
     card, network: as from models.find and models.load. image: BGR uint8 [H, W, 3] at the network's size. precision:
-    fp32, fp16 or bf16, whichever the engine runs in.
+    fp32, fp16 or bf16, as in the engine.
     """
     openvino = importlib.import_module('openvino')
     core = openvino.Core()

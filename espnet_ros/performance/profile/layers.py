@@ -1,4 +1,4 @@
-"""Time that each layer of a network takes."""
+"""Time per layer of a network."""
 import collections
 import time
 import typing
@@ -11,7 +11,7 @@ from espnet_ros.performance.profile.module_hooks import module_hooks
 from espnet_ros.performance.statistics import faster_half
 
 _LAYERS = modules.ESP, modules.ConvNormAct, modules.NormAct, modules.InputReinforcement
-"""What the paper draws as one layer; other modules are layers of their own."""
+"""Modules that the paper draws as one layer; others are layers themselves."""
 
 
 class Layer(typing.NamedTuple):
@@ -67,7 +67,7 @@ def _layer_of(name, found):
 
 
 class _Stopwatch:
-    """Notes when modules begin and end."""
+    """Records when modules begin and end."""
 
     def __init__(self):
         self._marks = []
@@ -99,7 +99,7 @@ class _Stopwatch:
 
 
 class _GpuStopwatch(_Stopwatch):
-    """As the GPU gets to it: modules only queue their work there."""
+    """With GPU events: modules only queue their work there."""
 
     @staticmethod
     def _now():

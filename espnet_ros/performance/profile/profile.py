@@ -1,4 +1,4 @@
-"""All that there is to tell of a model on this machine."""
+"""The profile of a model on this machine."""
 import platform
 import time
 import typing
@@ -21,9 +21,9 @@ from espnet_ros.performance.statistics import summarize
 
 NO_GPU = ('no GPU load, warp and memory efficiency, and sensitivity to GPU frequency: the network runs on the CPU; use '
           '--device cuda on a machine with an NVIDIA GPU')
-NOT_ASKED = ("no sensitivity to GPU frequency: it is measured with --frequencies, which holds the GPU's clock for a "
-             'while, as root')
-NO_POWER = ('no power and energy: nothing on this machine tells its power; a Jetson does, and an NVIDIA GPU through '
+NOT_ASKED = ('no sensitivity to GPU frequency: it is measured with --frequencies, which locks the GPU clock meanwhile and '
+             'needs root')
+NO_POWER = ('no power and energy: this machine has no power sensor; a Jetson has, and an NVIDIA GPU through '
             'the package nvidia-ml-py')
 RANDOM = ('the weights of this model are not fetched: with random ones kernels take as long, but an engine that is '
           'compared with PyTorch may be refused or take another precision; fetch them: espnet-ros models fetch {}')

@@ -170,7 +170,7 @@ def _missing(profile, _):
 
 
 def _place(name):
-    """Return where a layer is, as people call it."""
+    """Return the short name of a layer."""
     return name[len('network.'):] if name.startswith('network.') else name or 'normalization and labels'
 
 

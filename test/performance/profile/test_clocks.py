@@ -7,7 +7,7 @@ import pytest
 
 from espnet_ros.errors import EngineError
 from espnet_ros.performance.profile import clocks
-from espnet_ros.performance.profile.clocks import DevfreqClock, NvmlClock, find_clock, from_memory
+from espnet_ros.performance.profile.clocks import DevfreqClock, NvmlClock, clock_from_words, find_clock
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_restored_from_far_above(devfreq, kernel):
 def test_another_process_can_restore(devfreq):
     clock = DevfreqClock(str(devfreq))
     clock.pin(624.75)
-    from_memory(clock.memory()).restore()
+    clock_from_words(clock.to_words()).restore()
     assert limits(devfreq) == [114750000, 1134750000]
 
 
@@ -152,7 +152,7 @@ def test_a_pcs_clock(nvml, tmp_path):
     assert clock.frequencies() == [300.0, 1500.0, 2100.0]
     clock.pin(1500.0)
     assert nvml.locked == (1500, 1500)
-    from_memory(clock.memory()).restore()
+    clock_from_words(clock.to_words()).restore()
     assert nvml.locked is None
 
 
@@ -160,7 +160,7 @@ def test_a_gpu_that_cannot(nvml, monkeypatch):
     with pytest.raises(EngineError, match='Invalid Argument'):
         NvmlClock(1)
     monkeypatch.delattr(Nvml, 'nvmlDeviceSetGpuLockedClocks')  # as in an old library
-    with pytest.raises(EngineError, match='cannot be held through NVML'):
+    with pytest.raises(EngineError, match='NVML cannot lock the GPU clock'):
         NvmlClock(0).pin(300.0)
     monkeypatch.setattr(clocks, 'os', types.SimpleNamespace(geteuid=lambda: 1000))
     assert 'root' in NvmlClock(0).refusal()
