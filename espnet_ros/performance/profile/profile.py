@@ -21,8 +21,8 @@ from espnet_ros.performance.statistics import summarize
 
 NO_GPU = ('no GPU load, warp and memory efficiency, and sensitivity to GPU frequency: the network runs on the CPU; use '
           '--device cuda on a machine with an NVIDIA GPU')
-NOT_ASKED = ('no sensitivity to GPU frequency: it is measured with --frequencies, which locks the GPU clock meanwhile and '
-             'needs root')
+NOT_ASKED = ('no sensitivity to GPU frequency: it is measured with --frequencies, which locks the GPU clock meanwhile '
+             'and needs root')
 NO_POWER = ('no power and energy: this machine has no power sensor; a Jetson has, and an NVIDIA GPU through '
             'the package nvidia-ml-py')
 RANDOM = ('the weights of this model are not fetched: with random ones kernels take as long, but an engine that is '
