@@ -1,4 +1,4 @@
-"""Images of any size in, labels out: the one place where images become network input and labels camera size."""
+"""Segmentation of images of any size: resizing, inference, resizing of the labels."""
 import time
 import typing
 
@@ -25,7 +25,7 @@ class Timings(typing.NamedTuple):
 
 
 class Prepared(typing.NamedTuple):
-    """An image on its way into the engine.
+    """An image prepared for the engine.
 
     pixels: BGR uint8 or float32 0..255 at the engine's size. width, height: the image's own. seconds: spent so far.
     """
@@ -37,7 +37,7 @@ class Prepared(typing.NamedTuple):
 
 
 class Inferred(typing.NamedTuple):
-    """Labels and confidence (None when not asked for) as they left the engine, uint8 at its size.
+    """Output of the engine: labels and confidence (None when not asked for), uint8 at its size.
 
     width, height: as in Prepared. preprocess, inference: seconds.
     """
@@ -65,7 +65,7 @@ class Segmentation(typing.NamedTuple):
 def input_size(card, width=0, height=0):
     """Return the network's input size (width, height) in pixels: the card's where 0 is given.
 
-    Raises ParameterError when a side is none of network.card.SIDES.
+    Raises ParameterError when a side is none of models.card.SIDES.
     """
     size = width or card.input_width, height or card.input_height
     for name, side in zip(('input_width', 'input_height'), size):

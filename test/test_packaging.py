@@ -17,7 +17,7 @@ import setuptools
 import espnet_ros
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-EXTRAS = ('cpu', 'eval', 'gpu', 'ros', 'test', 'train')
+EXTRAS = ('cpu', 'eval', 'gpu', 'quantize', 'ros', 'test', 'train')
 NODES = ('camera_node', 'diagnostics_node', 'ground_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')

@@ -1,4 +1,4 @@
-"""Files that commands take and leave: images and videos."""
+"""Input and output files of commands: images and videos."""
 import contextlib
 import glob
 import os
@@ -87,5 +87,5 @@ def make_folder(path):
 
 
 def _unwritable(path, error):
-    return ParameterError("cannot write '{}': {}; free it or choose another folder with --out".format(
+    return ParameterError("cannot write '{}': {}; choose another folder with --out".format(
         path, error.strerror or error))

@@ -1,4 +1,4 @@
-"""`espnet-ros models`: what can be given to --model."""
+"""`espnet-ros models`: list, fetch, show and add models."""
 import json
 import os
 import sys

@@ -6,12 +6,11 @@ import statistics
 import sys
 import typing
 
-import tqdm
-
 from espnet_ros import models
 from espnet_ros.cli.files import is_image, make_folder, pictures_at, write_image, writing_video
+from espnet_ros.cli.progress import Steps
 from espnet_ros.engine import BACKENDS, PRECISIONS, build_engine
-from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.images import render
 from espnet_ros.images import sources as capture
 from espnet_ros.labels.palettes import PALETTES
@@ -74,15 +73,16 @@ def run(options):
               file=sys.stderr)
     predictor = Predictor(Segmenter(engine, options.output_size, options.upsampling), options)
     bad = 0
-    with tqdm.tqdm(total=len(jobs), unit='frame', disable=None) as bar:
+    with Steps(len(jobs), 'frames') as steps:
         for job in jobs:
+            steps.describe(job.path.name)
             try:
-                problems = (predictor.image if is_image(job.path) else predictor.video)(job, bar)
+                problems = (predictor.image if is_image(job.path) else predictor.video)(job, steps)
             except (ImageError, SourceError) as error:
                 problems = [error]
             bad += bool(problems)
             for problem in problems:
-                bar.write('espnet-ros: error: {}'.format(problem), file=sys.stderr)
+                print('espnet-ros: error: ' + printable(problem), file=sys.stderr)
     if predictor.timings:
         print(_summary(predictor, len(jobs), bad, folder))
     return 1 if bad else 0
@@ -127,20 +127,20 @@ class Predictor:
         self._label_set = PALETTES[options.palette](segmenter.engine.card.label_set)
         self._palette = self._label_set.palette()[:, ::-1]
 
-    def image(self, job, bar):
+    def image(self, job, steps):
         """Write the three pictures of an image. Raises ImageError, SourceError or ParameterError."""
         _write(job.target, self._segment(capture.read_image(str(job.path))))
-        bar.update()
+        steps.advance()
         return ()
 
-    def video(self, job, bar):
+    def video(self, job, steps):
         """Write the overlay of a video, and the three pictures of every Nth frame. Raises as `image` does.
 
         Returns a sentence for whatever is wrong with the video.
         """
         frames = _named(job.target, '_frames')
         with capture.open_source(job.path.absolute()) as source:
-            bar.total += max(0, source.count - 1)
+            steps.extend(source.count - 1)
             with writing_video(_named(job.target, VIDEO_ENDING), source.rate or VIDEO_RATE) as write:
                 for number, shot in enumerate(source):
                     pictures = self._segment(shot.image)
@@ -148,7 +148,7 @@ class Predictor:
                     if self._options.every and number % self._options.every == 0:
                         make_folder(frames)
                         _write(frames / '{:06d}'.format(number), pictures)
-                    bar.update()
+                    steps.advance()
         return source.problems
 
     def _segment(self, image):

@@ -35,6 +35,11 @@ class Steps:
         self._description = text
         self._bar.update(self._task, description=text)
 
+    def extend(self, count):
+        """Add to the total; nothing is added for a negative count."""
+        self._total += max(0, count)
+        self._bar.update(self._task, total=self._total)
+
     def advance(self):
         """Count a step."""
         self._done += 1

@@ -19,7 +19,7 @@ class Deployed(nn.Module):
     """Normalize, run the network, take the most probable class.
 
     network: features from float [N, 3, H, W]; by default these are logits. card: whose mean, std, divisor and outputs
-    are used. head: makes logits, classes and probabilities of the features (network.heads).
+    are used. head: makes logits, classes and probabilities of the features (deploy.heads).
 
     forward takes BGR uint8 or float 0..255 [N, 3, H, W] and returns (labels, confidence), both uint8 [N, H, W]:
     class ids (255 for background) and the top softmax probability times 255. Confidence is None unless asked for.
@@ -58,7 +58,7 @@ class Deployed(nn.Module):
 def deploy(network, card, tiled=False):
     """Return the fast form of Deployed(network, card), in eval mode: folded, with the classes found early.
 
-    tiled: the form that suits PyTorch on a CPU, whose head works in tiles that fit into the cache (network.cpu). The
+    tiled: the form that suits PyTorch on a CPU, whose head works in tiles that fit into the cache (deploy.tiled). The
     form for all else can be traced.
     """
     network = fold(network)

@@ -1,4 +1,4 @@
-"""Batch normalizations and other linear steps moved into the weights before or after them."""
+"""Folding of batch normalizations and other linear steps into adjacent weights."""
 import copy
 
 import torch

@@ -1,4 +1,4 @@
-"""The last step of a network: from its features to the class and the confidence of each pixel."""
+"""Heads: from a network's features to the class and the confidence of each pixel."""
 import torch
 from torch import nn
 from torch.nn import functional
@@ -7,7 +7,7 @@ from espnet_ros.deploy.folding import ShuffledDeconvolution, shuffle
 
 
 class UpsamplingHead(nn.Module):
-    """For networks that answer with logits, at any size: bilinear upsampling, as in the paper's section 4.1."""
+    """For networks that return logits, at any size: bilinear upsampling, as in the paper's section 4.1."""
 
     def own_size(self, features):
         """Return height and width of the logits before any upsampling."""
@@ -53,7 +53,7 @@ class DeconvolutionHead(nn.Module):
 def _best(logits, dim, confidence):
     if not confidence:
         return logits.argmax(dim), None
-    # Engines fuse a softmax; its sum written out would keep three planes of floats for each class.
+    # Engines fuse a softmax; written out, it would keep three planes of floats for each class.
     return logits.argmax(dim), torch.softmax(logits, dim).max(dim)[0]
 
 

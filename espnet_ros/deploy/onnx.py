@@ -1,4 +1,4 @@
-"""Networks as ONNX: camera bytes in, labels out, for whatever executes ONNX."""
+"""ONNX export: camera bytes in, labels out."""
 import importlib
 import inspect
 import io

@@ -1,4 +1,4 @@
-"""Parts of the inference form as PyTorch runs them faster on a CPU."""
+"""Heads and PReLU in forms that PyTorch runs faster on a CPU."""
 import torch
 from torch import nn
 from torch.nn import functional
@@ -6,11 +6,11 @@ from torch.nn import functional
 from espnet_ros.deploy.heads import DeconvolutionHead, UpsamplingHead, shuffle_pixels
 
 TILE = 8192
-"""Pixels whose logits are looked at together: those of 20 classes in float32 stay in the cache."""
+"""Pixels processed together, so that the logits of 20 classes in float32 stay in the cache."""
 
 
 class TiledUpsamplingHead(UpsamplingHead):
-    """UpsamplingHead that never has more logits at once than fit into the cache."""
+    """UpsamplingHead that computes the logits in tiles that fit into the cache."""
 
     def forward(self, features, height, width, confidence=False):
         """As UpsamplingHead."""
@@ -41,7 +41,7 @@ class TiledUpsamplingHead(UpsamplingHead):
 
 
 class TiledDeconvolutionHead(DeconvolutionHead):
-    """DeconvolutionHead that never has more logits at once than fit into the cache."""
+    """DeconvolutionHead that computes the logits in tiles that fit into the cache."""
 
     def forward(self, features, height, width, confidence=False):
         """As DeconvolutionHead."""

@@ -1,4 +1,4 @@
-"""Ways to execute a deployed network."""
+"""Engines: ways to execute a deployed network."""
 from espnet_ros.engine.base import BACKENDS, PRECISIONS, Engine, EngineInfo
 from espnet_ros.engine.select import build_engine
 

@@ -1,4 +1,4 @@
-"""What every engine offers."""
+"""The interface of engines."""
 import abc
 import typing
 

@@ -1,4 +1,4 @@
-"""Images from which an int8 engine learns the range of every layer's values."""
+"""Calibration images: they determine the value range of each layer of an int8 engine."""
 import hashlib
 import os
 
@@ -12,7 +12,7 @@ from espnet_ros.images.sources import IMAGE_SUFFIXES, read_image
 NO_IMAGES = ('int8 needs calibration images: give a folder with some hundred frames of the camera to espnet-ros build '
              '--precision int8 --calibration FOLDER, or use fp16')
 MAX_IMAGES = 128
-"""Of a larger folder, as many are taken, evenly spread."""
+"""From a larger folder, this many are taken, evenly spaced."""
 
 
 class CalibrationImages:

@@ -1,4 +1,4 @@
-"""Choosing the engine."""
+"""Choice of the engine."""
 import importlib.util
 import re
 

@@ -9,16 +9,16 @@ from espnet_ros.errors import EngineError
 from espnet_ros.images.resize import resize_for_viewing
 
 AGREEMENT = {'fp32': 0.99, 'fp16': 0.99, 'bf16': 0.99, 'int8': 0.95}
-"""Least share with PyTorch's label, for each precision, of the pixels of which PyTorch is sure."""
+"""Least share with PyTorch's label, for each precision, of the pixels whose confidence is at least SURE."""
 
 SURE = 153
-"""Confidence, of 255, from which on PyTorch is sure: below it bf16 alone changes up to 3% of all labels."""
+"""Confidence, of 255, above which labels are compared: below it, bf16 alone changes up to 3% of all labels."""
 
 CONFIDENCE_DIFFERENCE = 12
 """Largest mean difference from PyTorch's confidence, of 255."""
 
 PICTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'pictures')
-"""Two packaged street scenes that have nothing in common, so that no constant fits both."""
+"""Two packaged street scenes, so different that no constant output fits both."""
 
 
 def example_images(width, height):
@@ -30,7 +30,7 @@ def example_images(width, height):
 def pytorch(deployed):
     """Return the reference: a function from an image, BGR uint8 [H, W, 3], to its labels and confidence, uint8 [H, W].
 
-    deployed: a network.deploy.Deployed in fp32, wherever it is.
+    deployed: a deploy.Deployed in fp32, wherever it is.
     """
     def run(image):
         pixels = torch.from_numpy(image).to(deployed.outputs.device).permute(2, 0, 1).unsqueeze(0)
@@ -40,7 +40,7 @@ def pytorch(deployed):
 
 
 def verify(run, reference, images, precision):
-    """Raise EngineError when an engine answers otherwise than PyTorch in fp32.
+    """Raise EngineError when the output of an engine differs from that of PyTorch in fp32.
 
     run, reference: functions from an image, BGR uint8 [H, W, 3], to its labels and confidence, uint8 [H, W]. images:
     on which they are compared, one by one. precision: of AGREEMENT, that of `run`.
@@ -50,14 +50,14 @@ def verify(run, reference, images, precision):
 
 
 def compare(found, wanted, precision):
-    """Raise EngineError when what an engine found is not what PyTorch in fp32 wanted.
+    """Raise EngineError when the output of an engine differs from that of PyTorch in fp32.
 
     found, wanted: labels and confidence, uint8 [H, W]; confidence None in `found` is not compared.
     """
     labels, confidence = found
     wanted_labels, wanted_confidence = wanted
     sure = wanted_confidence >= SURE
-    if sure.mean() < 0.5:  # too few to say anything of the whole
+    if sure.mean() < 0.5:  # too few to be representative
         sure = np.ones_like(sure)
     share = float(np.mean((labels == wanted_labels)[sure]))
     if not share >= AGREEMENT[precision]:

@@ -155,4 +155,11 @@ def _float_layers(model):
     return sorted(
         operation.get_friendly_name() for operation in model.get_ops()
         if operation.get_type_name() in ('Convolution', 'GroupConvolution', 'ConvolutionBackpropData')
-        and operation.input_value(0).get_node().get_type_name() != 'FakeQuantize')
+        and not _is_quantized(operation.input_value(0).get_node()))
+
+
+def _is_quantized(node):
+    """Whether what a node gives was rounded to 8 bits, or is put together of such parts."""
+    if node.get_type_name() == 'Concat':
+        return all(_is_quantized(value.get_node()) for value in node.input_values())
+    return node.get_type_name() == 'FakeQuantize'

@@ -1,4 +1,4 @@
-"""Image messages, raw or compressed, to arrays: one way for the robot and for the evaluation of its recordings.
+"""Image messages, raw or compressed, to arrays, the same for the robot and for the evaluation of its recordings.
 
 A message is any object with the fields of sensor_msgs/Image or sensor_msgs/CompressedImage; ROS is not needed.
 """
@@ -121,7 +121,7 @@ def compressed_to_label_pixels(message):
 def png_to_label_pixels(data, name):
     """Return the pixels of a PNG as they are: uint8 or uint16 [H, W], or BGR uint8 [H, W, 3] when colored.
 
-    data: the file's bytes; name: what sentences call it. A palette is replaced by its colors, alpha is dropped. JPEG
+    data: the file's bytes; name: of it in error messages. A palette is replaced by its colors, alpha is dropped. JPEG
     is refused, because it changes labels along every edge. Raises ImageError.
     """
     if not data.startswith(PNG_MAGIC):
@@ -152,7 +152,7 @@ def _holds_numbers(encoding):
 
 
 def _compressed_name(message):
-    """Return what sentences call a compressed image; one that holds numbers such as depth is refused."""
+    """Return what error messages call a compressed image; one that holds numbers such as depth is refused."""
     name = 'the compressed image of format {}'.format(quoted(message.format))
     if 'compressedDepth' in message.format or _holds_numbers(message.format.split(';')[0].strip()):
         raise ImageError(_NOT_A_PICTURE.format(name))
@@ -183,11 +183,11 @@ def _pixels(message, layout):
                          .format(message.encoding, message.width, message.height, *layout.grid, layout.smallest))
     pixel = layout.channels * np.dtype(layout.dtype).itemsize
     if message.step < message.width * pixel:
-        raise ImageError('a row of {} {} pixels takes {} bytes, but step is {}; repair its publisher'.format(
+        raise ImageError('a row of {} {} pixels takes {} bytes, but step is {}; fix its publisher'.format(
             message.width, message.encoding, message.width * pixel, message.step))
     rows = message.height * 3 // 2 if layout.chroma_below else message.height
     if len(message.data) != rows * message.step:
-        raise ImageError('a {} image of {}x{} pixels with step {} takes {} bytes, but its data has {}; repair its '
+        raise ImageError('a {} image of {}x{} pixels with step {} takes {} bytes, but its data has {}; fix its '
                          'publisher'.format(message.encoding, message.width, message.height, message.step,
                                             rows * message.step, len(message.data)))
     dtype = np.dtype(layout.dtype).newbyteorder('>' if message.is_bigendian else '<')
@@ -201,18 +201,18 @@ def _jpeg_size(data):
     for marker, start in jpeg_segments(data):
         if marker == JPEG_END:
             if size is None:
-                raise ImageError('the JPEG image of {} bytes has no frame header; repair its publisher'.format(
+                raise ImageError('the JPEG image of {} bytes has no frame header; fix its publisher'.format(
                     len(data)))
             return size
         if start + 7 <= len(data):
             size = size or jpeg_frame_size(data, marker, start)
-    raise ImageError('the JPEG image stops after {} bytes, before its end; a message was cut short'.format(len(data)))
+    raise ImageError('the JPEG image stops after {} bytes, before its end; a message was truncated'.format(len(data)))
 
 
 def _png_size(data):
     """Return (width, height) of a PNG after checking that all its chunks are there and whole."""
     if data[12:16] != b'IHDR':
-        raise ImageError('the PNG image of {} bytes has no header; repair its publisher'.format(len(data)))
+        raise ImageError('the PNG image of {} bytes has no header; fix its publisher'.format(len(data)))
     start = 8
     while start + 12 <= len(data):
         end = start + 12 + int.from_bytes(data[start:start + 4], 'big')
@@ -220,12 +220,12 @@ def _png_size(data):
             break
         kind = data[start + 4:start + 8]
         if zlib.crc32(data[start + 4:end - 4]) != int.from_bytes(data[end - 4:end], 'big'):
-            raise ImageError('the PNG image of {} bytes is damaged in its chunk {}; a message was garbled'.format(
+            raise ImageError('the PNG image of {} bytes is damaged in its chunk {}; a message was corrupted'.format(
                 len(data), quoted(kind.decode('latin-1'))))
         if kind == b'IEND':
             return int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
         start = end
-    raise ImageError('the PNG image stops after {} bytes, before its end; a message was cut short'.format(len(data)))
+    raise ImageError('the PNG image stops after {} bytes, before its end; a message was truncated'.format(len(data)))
 
 
 _FILE_SIZES = ((JPEG_MAGIC, _jpeg_size), (PNG_MAGIC, _png_size))

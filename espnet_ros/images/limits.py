@@ -9,7 +9,7 @@ MAX_SIDE = 16384
 def check_size(width, height, name='the image'):
     """Raise ImageError when an image of that size is empty or too large; name: what the message calls it."""
     if width < 1 or height < 1:
-        raise ImageError('{} is {}x{} pixels, so it is empty; repair its publisher'.format(name, width, height))
+        raise ImageError('{} is {}x{} pixels, so it is empty; fix its publisher'.format(name, width, height))
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise ImageError('{} is {}x{} pixels, more than the {} allowed or {} on a side; use smaller images'.format(
             name, width, height, MAX_PIXELS, MAX_SIDE))

@@ -1,4 +1,4 @@
-"""Pictures from labels: color map, overlay, category masks, outlines, legend."""
+"""Rendering of labels: color map, overlay, category masks, outlines, legend."""
 import cv2
 import numpy as np
 

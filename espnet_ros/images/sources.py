@@ -1,4 +1,4 @@
-"""Pictures from anywhere: webcam, network stream, video, folder, image file or the synthetic street."""
+"""Image sources: webcam, network stream, video, folder, image file or the synthetic street."""
 import abc
 import glob
 import math
@@ -47,11 +47,11 @@ class Capture(typing.NamedTuple):
 
 
 class Source(abc.ABC):
-    """Pictures from one place, to iterate over; iterating anew begins anew, and connects anew to a camera.
+    """An iterable of images from one place; each iteration starts from the beginning and reconnects to a camera.
 
     live: pictures come at their own pace and wait for nobody. labeled: they have labels. size: (width, height) of all
     pictures, None when unknown or different. rate: pictures per second, 0 when unknown. count: pictures in all, 0 when
-    unknown. camera_matrix: K float64 [3, 3] in pixels, or None. problems: a sentence for each thing passed over
+    unknown. camera_matrix: K float64 [3, 3] in pixels, or None. problems: a sentence for each image skipped
     because it could not be read. mount: meters of a level camera above the ground, None when unknown. wants: names
     among depth and points that the next captures shall have, where a source can; lidar: (rings, noise in meters).
     Iterating raises SourceError when nothing can be read, and when a live source is lost.
@@ -86,7 +86,7 @@ class Source(abc.ABC):
         self.close()
 
     def close(self):
-        """Let go of the camera or file; in the thread that iterates."""
+        """Release the camera or file; call it from the thread that iterates."""
         getattr(self._captures, 'close', lambda: None)()
 
     def _all(self):
@@ -151,7 +151,7 @@ def read_image(path):
         except (cv2.error, MemoryError):
             pass
     if image is None:
-        raise SourceError('{} ({} bytes) is no image, or a damaged one; copy it again or take it away'.format(
+        raise SourceError('{} ({} bytes) is not an image or is damaged; copy it again or remove it'.format(
             printable(path), len(data)))
     return image
 
@@ -190,7 +190,7 @@ class _Street(Source):
 
 
 class _Files(Source):
-    """Image files; broken ones are passed over."""
+    """Image files; damaged ones are skipped."""
 
     def __init__(self, paths, width, height, loop):
         super().__init__(width, height, loop)
@@ -213,7 +213,7 @@ class _Files(Source):
 
 
 class _Video(Source):
-    """A video file; one that breaks off counts up to there."""
+    """A video file; a truncated one is read up to its end."""
 
     def __init__(self, path, width, height, loop):
         super().__init__(width, height, loop)
@@ -230,8 +230,8 @@ class _Video(Source):
             video = _open_capture(self._path, backend)
             if video is not None:
                 return video
-        raise SourceError('{} is no video that OpenCV can read here; convert it, for instance to MP4 with H.264'.format(
-            printable(self._path)))
+        raise SourceError('{} is not a video that OpenCV can read here; convert it, for instance to MP4 with H.264'
+                          .format(printable(self._path)))
 
     def _once(self):
         stem = os.path.splitext(os.path.basename(self._path))[0]
@@ -240,10 +240,10 @@ class _Video(Source):
             yield Capture(image, '{}_{:06d}'.format(stem, number))
             number += 1
         if number == 0:
-            raise SourceError('{} holds no picture that can be read; it is empty or damaged'.format(
+            raise SourceError('{} has no readable frame; it is empty or damaged'.format(
                 printable(self._path)))
         if number < 0.95 * self.count - 1:  # the count in the file is an estimate
-            self._note('{} breaks off after {} of {} pictures; it is damaged or was cut short'.format(
+            self._note('{} ends after {} of {} frames; it is damaged or truncated'.format(
                 printable(self._path), number, self.count))
 
 
@@ -257,7 +257,7 @@ class _Webcam(Source):
         self._index()
 
     def _index(self):
-        """Number of the video device, once it is there."""
+        """Return the number of the video device. Raises SourceError."""
         found = re.fullmatch('/dev/video([0-9]{1,4})', self._path)
         if found is None or not os.path.exists(self._path):
             cameras = sorted(glob.glob('/dev/video*'), key=_natural)
@@ -268,15 +268,15 @@ class _Webcam(Source):
     def _once(self):
         camera = _open_capture(self._index(), cv2.CAP_V4L2)
         if camera is None:
-            raise SourceError('cannot open camera {}; see that no other program uses it and that you may (group video)'
-                              .format(self._path))
+            raise SourceError('cannot open camera {}; check that no other program uses it and that you have permission '
+                              '(group video)'.format(self._path))
         for key, value in ((cv2.CAP_PROP_FRAME_WIDTH, self._width), (cv2.CAP_PROP_FRAME_HEIGHT, self._height),
                            (cv2.CAP_PROP_FPS, self._rate)):
             if value:
                 camera.set(key, value)
         for number, image in enumerate(_read_all(camera)):
             yield Capture(image, '{}_{:06d}'.format(os.path.basename(self._path), number))
-        raise SourceError('camera {} gives no more pictures; plug it in again'.format(self._path))
+        raise SourceError('camera {} delivers no more images; plug it in again'.format(self._path))
 
 
 class _Stream(Source):
@@ -289,11 +289,11 @@ class _Stream(Source):
     def _once(self):
         stream = _open_capture(self._address, cv2.CAP_FFMPEG, _TIMEOUTS)
         if stream is None:
-            raise SourceError('cannot open the stream {}; see that the address is right and the camera on'.format(
+            raise SourceError('cannot open the stream {}; check the address and that the camera is on'.format(
                 _public(self._address)))
         for number, image in enumerate(_read_all(stream)):
             yield Capture(image, 'stream_{:06d}'.format(number))
-        raise SourceError('the stream {} gives no more pictures'.format(_public(self._address)))
+        raise SourceError('the stream {} delivers no more images'.format(_public(self._address)))
 
 
 _LIVE_KINDS = (
@@ -308,7 +308,7 @@ _TIMEOUTS = [value for name in ('CAP_PROP_OPEN_TIMEOUT_MSEC', 'CAP_PROP_READ_TIM
 
 def _open_capture(what, backend, settings=()):
     """Return an open cv2.VideoCapture, or None."""
-    # Both print what only programmers of OpenCV understand; users get a sentence instead.
+    # OpenCV and FFmpeg print messages for developers; users get our error messages instead.
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
     logging = getattr(getattr(cv2, 'utils', None), 'logging', None)
     if logging is not None:
@@ -360,12 +360,12 @@ def _natural(name):
     return [(int(part) if part.isdecimal() else 0, part) for part in re.split('([0-9]+)', name)]
 
 
-# OpenCV fills up what is missing from a file that was cut short, and calls it an image.
+# OpenCV fills in what is missing from a truncated file without an error.
 _FILE_ENDS = ((b'\xff\xd8\xff', b'\xff\xd9'), (b'\x89PNG', b'IEND'))
 
 
 def _is_whole(data):
-    """Whether a file has its end, in the latter half: a preview at its beginning may have one of its own."""
+    """Return whether a file has its end marker, in its second half: an embedded thumbnail has one of its own."""
     end = next((end for begin, end in _FILE_ENDS if data.startswith(begin)), b'')
     return len(data) > 0 and data.rfind(end) >= len(data) // 2
 
@@ -388,7 +388,7 @@ def _resize(image, width, height):
 
 
 def _sane(value, limit):
-    """What a video says of itself, or 0 where that cannot be."""
+    """Return a property that a video reports, or 0 where it is implausible."""
     return float(value) if 0 < value <= limit else 0.0
 
 

@@ -92,5 +92,5 @@ class _OpenCVWriter:
         written = int(check.get(cv2.CAP_PROP_FRAME_COUNT))
         check.release()
         if written != self._count:
-            raise ParameterError("the video '{}' took {} of {} frames; is there room on the disk?".format(
+            raise ParameterError("the video '{}' took {} of {} frames; is the disk full?".format(
                 self._path, written, self._count))

@@ -1,4 +1,4 @@
-"""A model's name to its card and weights, fetched where they are not here."""
+"""Models: cards, weights, lookup by name, download."""
 from espnet_ros.models.add import add, remove
 from espnet_ros.models.catalog import (
     ADDED,

@@ -1,4 +1,4 @@
-"""Making a user's own models known by name."""
+"""Adding and removing models of the user's own."""
 import os
 
 from espnet_ros.errors import ModelError

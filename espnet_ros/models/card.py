@@ -1,4 +1,4 @@
-"""The model card: what a weights file is, in a YAML file beside it."""
+"""The model card: a YAML file beside the weights that describes them."""
 import functools
 import os
 import re
@@ -48,7 +48,7 @@ class Companion(typing.NamedTuple):
 
 
 class ModelCard(typing.NamedTuple):
-    """A model in words and numbers.
+    """The description of a model.
 
     architecture: the network's configuration, of a family of `network.FAMILIES`. label_set: the classes it publishes.
     outputs: for each network output the class id it stands for, 255 for background. input_width, input_height: the

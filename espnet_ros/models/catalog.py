@@ -1,4 +1,4 @@
-"""Models by name, card or weights file: where they are, and whether they are what they say."""
+"""Lookup of models by name, card or weights file, with verification of their weights."""
 import difflib
 import os
 import typing
@@ -251,7 +251,7 @@ def _by_card(path):
         if not known:
             raise ModelError("the model card '{}' has no weights beside it; put '{}' there".format(path, card.weights))
         weights_path = _verified(known[0]).weights_path
-    return _checked(card, weights_path, 'use the files that belong together')
+    return _checked(card, weights_path, 'use files that belong together')
 
 
 def _by_weights(path):
@@ -261,7 +261,7 @@ def _by_weights(path):
         raise ModelError("cannot read the weights '{}': {}".format(path, error.strerror or error))
     limit = ONNX_BYTES if path.endswith('.onnx') else MAX_BYTES
     if size > limit:
-        raise ModelError("the weights '{}' have {} MB; no ESPNet has more than {}".format(
+        raise ModelError("the weights '{}' have {} MB; no ESPNet is larger than {}".format(
             path, size >> 20, limit >> 20))
     actual = sha256_of(path)
     for known in available():

@@ -1,4 +1,4 @@
-"""Weights as data: read safely, checked, renamed where they are the authors', put into a network."""
+"""Weights files: safe reading, conversion of the authors' names, loading into a network."""
 import collections
 import hashlib
 import io

@@ -48,7 +48,7 @@ def fetch(name, progress=None, from_file=None):
         try:
             write_file(target, content)
         except ModelError as error:
-            raise ModelError('{}; make room there or {}'.format(error, CACHE_REMEDY))
+            raise ModelError('{}; free space there or {}'.format(error, CACHE_REMEDY))
     return Model(card, target)
 
 
@@ -77,7 +77,7 @@ def _lock(folder):
         os.makedirs(folder, exist_ok=True)
         stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), 'a')
     except OSError as error:
-        raise ModelError("cannot write '{}': {}; make room there or {}".format(
+        raise ModelError("cannot write '{}': {}; free space there or {}".format(
             path, error.strerror or error, CACHE_REMEDY))
     with stream:  # closing it gives the lock back, even when the process is killed
         fcntl.flock(stream, fcntl.LOCK_EX)

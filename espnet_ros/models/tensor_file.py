@@ -1,4 +1,4 @@
-"""PyTorch's weights files, read as data: a pickle of names and shapes, beside the bytes they point into."""
+"""A safe reader of PyTorch's weights files, which executes nothing."""
 import collections
 import io
 import pickle

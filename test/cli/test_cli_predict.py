@@ -209,14 +209,14 @@ def test_a_video_that_breaks_off_is_named(tiny, capsys):
     whole = pathlib.Path(write_video('whole.avi', [picture(seed) for seed in range(30)])).read_bytes()
     pathlib.Path('cut.avi').write_bytes(whole[:len(whole) // 2])
     assert main(['predict', 'cut.avi', '--model', tiny]) == 1
-    assert 'cut.avi breaks off after' in capsys.readouterr().err
+    assert 'cut.avi ends after' in capsys.readouterr().err
     assert 5 < len(frames_of('predictions/cut_overlay.mp4')[0]) < 25
 
 
 @pytest.mark.parametrize('arguments, error', [
     (['nowhere.png'], "there is no file 'nowhere.png'"),
     (['*.png'], "there is no file '*.png'"),
-    (['x.jpg', '--out', 'x.jpg'], "cannot write 'x.jpg': File exists; free it or choose another folder with --out"),
+    (['x.jpg', '--out', 'x.jpg'], "cannot write 'x.jpg': File exists; choose another folder with --out"),
     (['x.jpg', '--out', 'x.jpg/out'], "cannot write 'x.jpg/out': Not a directory"),
     (['x.jpg', '--width', '100'], 'input_width is 100; it must be a multiple of 8'),
     (['.', 'folder'], "the folder 'folder' holds no images"),
@@ -234,7 +234,7 @@ def test_a_result_that_cannot_be_written(tiny, capsys):
     pathlib.Path('predictions/x_labels.png').mkdir(parents=True)
     assert main(['predict', 'x.png', '--model', tiny]) == 1
     assert capsys.readouterr().err == ("espnet-ros: error: cannot write 'predictions/x_labels.png': it exists and is "
-                                       'not a regular file; free it or choose another folder with --out\n')
+                                       'not a regular file; choose another folder with --out\n')
     assert names_in('predictions') == ['x_labels.png']
 
 

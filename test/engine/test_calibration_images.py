@@ -67,5 +67,5 @@ def test_refusals(folder, tmp_path):
     with pytest.raises(EngineError, match="the folder of calibration images '.*/empty' holds none"):
         CalibrationImages(str(tmp_path / 'empty'))
     (folder / '2.png').write_bytes(b'damaged')
-    with pytest.raises(EngineError, match='int8 cannot be calibrated: .*2.png.* is no image'):
+    with pytest.raises(EngineError, match='int8 cannot be calibrated: .*2.png.* is not an image'):
         CalibrationImages(str(folder)).inputs(16, 8, torch.device('cpu'))

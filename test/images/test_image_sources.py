@@ -89,7 +89,7 @@ def test_broken_images_are_named_and_passed_over(folder):
     assert numbers(itertools.islice(source, 8)) == [0, 1, 2, 3, 0, 1, 2, 3]
     assert [p.split('pictures/')[1].split()[0].rstrip(':') for p in source.problems] == [
         'frame21.png', 'frame22.png', 'frame23.jpg', 'frame24.tif', 'frame25.png']
-    assert 'frame22.png (0 bytes) is no image, or a damaged one' in source.problems[1]
+    assert 'frame22.png (0 bytes) is not an image or is damaged' in source.problems[1]
     assert source.problems[4].endswith('No such file or directory')
 
 
@@ -115,7 +115,7 @@ def test_single_image(folder):
 
 def test_single_image_is_checked_when_opened(tmp_path):
     (tmp_path / 'a.png').write_text('text')
-    with pytest.raises(SourceError, match=r'a\.png \(4 bytes\) is no image, or a damaged one'):
+    with pytest.raises(SourceError, match=r'a\.png \(4 bytes\) is not an image or is damaged'):
         open_source(tmp_path / 'a.png')
 
 
@@ -173,7 +173,7 @@ def test_video_that_was_cut_short_counts_up_to_there(video):
     found = numbers(source)
     assert found == list(range(len(found))) and 3 <= len(found) <= 9
     if source.count == 12:
-        assert source.problems == ['{} breaks off after {} of 12 pictures; it is damaged or was cut short'.format(
+        assert source.problems == ['{} ends after {} of 12 frames; it is damaged or truncated'.format(
             video, len(found))]
 
 
@@ -190,7 +190,7 @@ def test_video_damaged_in_the_middle_goes_on(video):
 def test_file_that_is_no_video(tmp_path, content):
     path = tmp_path / 'a.mp4'
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=r'a\.mp4 (is no video that OpenCV can read here|holds no picture)'):
+    with pytest.raises(SourceError, match=r'a\.mp4 (is not a video that OpenCV can read here|has no readable frame)'):
         list(open_source(path))
 
 
@@ -263,7 +263,7 @@ def test_camera_that_cannot_be_opened(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(capture.os.path, 'exists', lambda path: True)
     source = open_source('977')
     assert source.live
-    with pytest.raises(SourceError, match='cannot open camera /dev/video977; see that no other program uses it'):
+    with pytest.raises(SourceError, match='cannot open camera /dev/video977; check that no other program uses it'):
         next(iter(source))
     assert capfd.readouterr() == ('', '')
 
@@ -307,7 +307,7 @@ def webcam(monkeypatch):
 def test_webcam(webcam, address):
     source = open_source(address, 32, 24, rate=15.0)
     found = []
-    with pytest.raises(SourceError, match='camera /dev/video5 gives no more pictures; plug it in again'):
+    with pytest.raises(SourceError, match='camera /dev/video5 delivers no more images; plug it in again'):
         for item in source:
             found.append(item)
     assert [f.name for f in found] == ['video5_000000', 'video5_000001', 'video5_000002']
@@ -372,7 +372,7 @@ def test_http_stream(video):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         found = []
-        with pytest.raises(SourceError, match=r'the stream http://127.0.0.1:\d+/mjpeg gives no more pictures'):
+        with pytest.raises(SourceError, match=r'the stream http://127.0.0.1:\d+/mjpeg delivers no more images'):
             for item in open_source('http://u:p@127.0.0.1:{}/mjpeg'.format(server.getsockname()[1])):
                 found.append(item)
         thread.join(10.0)

@@ -211,7 +211,7 @@ def test_huge_files_are_refused_unread(known, tmp_path):
     path = tmp_path / 'film.mkv'
     with open(path, 'wb') as stream:
         stream.truncate(1 << 40)
-    with pytest.raises(ModelError, match='1048576 MB; no ESPNet has more than {}'.format(download.MAX_BYTES >> 20)):
+    with pytest.raises(ModelError, match='1048576 MB; no ESPNet is larger than {}'.format(download.MAX_BYTES >> 20)):
         models.find(path)
     write_card(card('m', b'1'), known / 'm.yaml')
     with pytest.raises(ModelError, match='is not m: it has more than {} MB'.format(download.MAX_BYTES >> 20)):

@@ -259,7 +259,7 @@ def test_shipped_models_need_no_fetching(known, cache):
 def test_a_cache_that_cannot_be_written(server, tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'file' / 'cache'))
-    with pytest.raises(ModelError, match="cannot write '{}/file/cache/.lock': Not a directory; make room there or set "
+    with pytest.raises(ModelError, match="cannot write '{}/file/cache/.lock': Not a directory; free space there or set "
                                          'ESPNET_ROS_CACHE'.format(tmp_path)):
         models.fetch('m')
 
@@ -271,7 +271,7 @@ def test_a_full_disk_is_named(server, cache, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         for from_file in (None, given):
-            with pytest.raises(ModelError, match="cannot write '.*/m.pth': File too large; make room there"):
+            with pytest.raises(ModelError, match="cannot write '.*/m.pth': File too large; free space there"):
                 models.fetch('m', from_file=from_file)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

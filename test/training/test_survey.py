@@ -172,7 +172,7 @@ def test_everything_unusable_is_named(tmp_path, read, cache):
     assert lines[0] == "cannot read '{}': No such file or directory".format(first.labels)
     assert lines[1] == "'{}' is 95x64 pixels, but its image '{}' is 96x64".format(second.labels, second.image)
     assert lines[2].startswith("the label image '{}' holds the value 77 in 6144 pixels".format(third.labels))
-    assert lines[3].startswith('{} (60 bytes) is no image, or a damaged one'.format(fourth.image))
+    assert lines[3].startswith('{} (60 bytes) is not an image or is damaged'.format(fourth.image))
     assert not cache.exists()
 
 

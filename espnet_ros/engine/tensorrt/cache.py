@@ -1,4 +1,4 @@
-"""Built engines on disk, each with what it was built from."""
+"""A cache of built engines on disk."""
 import contextlib
 import fcntl
 import hashlib
@@ -53,7 +53,7 @@ class EngineCache:
     def load(self, name, key):
         """Return the Cached engine of that name, if it was built from this key and is whole.
 
-        A part of the key that is None fits whatever the engine was built from.
+        A part of the key that is None matches anything.
         """
         key = _plain(key)
         paths = self.path(name), self._sidecar(name)
@@ -66,7 +66,7 @@ class EngineCache:
         except OSError as error:
             return Cached(None, 'the cached engine cannot be read: {}'.format(error.strerror or error))
         except (ValueError, LookupError, TypeError, RecursionError):
-            return Cached(None, 'what the cached engine was built from is damaged')
+            return Cached(None, 'the record of what the cached engine was built from is damaged')
         stored = stored if isinstance(stored, dict) else {}
         key.update((part, stored.get(part, 'wanted')) for part, value in key.items() if value is None)
         if stored != key:
@@ -76,13 +76,13 @@ class EngineCache:
         return Cached(content, '')
 
     def store(self, name, key, content):
-        """Keep an engine in place of an older one of that name. Raises EngineError."""
+        """Store an engine, replacing an older one of that name. Raises EngineError."""
         sidecar = {'key': _plain(key), 'sha256': hashlib.sha256(content).hexdigest()}
         try:
-            write_file(self.path(name), content)  # the old sidecar does not fit it: nobody takes half of each
+            write_file(self.path(name), content)  # which the old sidecar does not match
             write_file(self._sidecar(name), json.dumps(sidecar, indent=1, sort_keys=True).encode('utf-8'))
         except ModelError as error:
-            raise EngineError('{}; make room there or {}'.format(error, _REMEDY))
+            raise EngineError('{}; free space there or {}'.format(error, _REMEDY))
 
     @contextlib.contextmanager
     def locked(self, name, waiting=lambda: None):

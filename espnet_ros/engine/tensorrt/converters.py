@@ -1,7 +1,7 @@
-"""What TensorRT computes, and how torch2trt makes its layers of that.
+"""Converters for torch2trt: how TensorRT's layers are made from a network.
 
-torch2trt runs a module once and calls a converter after each operation: it adds layers to the network and hangs the
-last one's output as `_trt` on the PyTorch tensor that the operation returned. Operations are found by their dotted
+torch2trt runs a module once and calls a converter after each operation: it adds layers to the network and attaches the
+last one's output as `_trt` to the PyTorch tensor that the operation returned. Operations are found by their dotted
 name, so `Traceable` calls the functions of this file by their global names.
 """
 import contextlib
@@ -72,7 +72,7 @@ _CONVERTERS = {
 
 
 def register(torch2trt, trt):
-    """Give torch2trt the converters of this file; they replace its own for the same operation."""
+    """Register the converters of this file with torch2trt; they replace its own for the same operation."""
     for method, convert in _CONVERTERS.items():
         torch2trt.tensorrt_converter(method)(functools.partial(convert, trt))
 

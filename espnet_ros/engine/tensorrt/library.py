@@ -1,4 +1,4 @@
-"""The only calls of TensorRT and torch2trt."""
+"""All calls of TensorRT and torch2trt."""
 import importlib
 import inspect
 
@@ -61,7 +61,7 @@ class TensorRT:
             raise EngineError('torch2trt cannot build an engine with TensorRT {}: {}'.format(
                 self.version, describe(error)))
         if content is None:
-            raise EngineError('TensorRT {} cannot build this engine; its reason stands in the log; more free memory '
+            raise EngineError('TensorRT {} cannot build this engine; its reason is in the log; more free memory '
                               'or another precision may help'.format(self.version))
         return bytes(content)
 
@@ -76,7 +76,7 @@ class TensorRT:
         except Exception as error:
             raise EngineError('TensorRT {} cannot load the engine: {}'.format(self.version, describe(error)))
         if module is None or module.context is None:
-            raise EngineError('TensorRT {} cannot load the engine; its reason stands in the log'.format(self.version))
+            raise EngineError('TensorRT {} cannot load the engine; its reason is in the log'.format(self.version))
         return lambda image: _as_tuple(module(image))
 
 

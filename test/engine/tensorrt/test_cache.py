@@ -74,7 +74,7 @@ def test_a_damaged_sidecar_is_not_believed(cache, text):
     cache.store('a', KEY, b'engine')
     sidecar(cache).write_bytes(text.encode('latin-1'))
     content, problem = cache.load('a', KEY)
-    assert content is None and problem == 'what the cached engine was built from is damaged'
+    assert content is None and problem == 'the record of what the cached engine was built from is damaged'
 
 
 @pytest.mark.parametrize('key', [None, [], 'abc', 7])
@@ -96,7 +96,7 @@ def test_half_of_it_is_not_loaded(cache):
 def test_an_endless_file_is_not_read(cache, monkeypatch):
     monkeypatch.setattr(cache_module, 'MAX_BYTES', 10)
     cache.store('a', KEY, b'engine')
-    assert cache.load('a', KEY).problem == 'what the cached engine was built from is damaged'
+    assert cache.load('a', KEY).problem == 'the record of what the cached engine was built from is damaged'
 
 
 def test_a_crash_between_the_two_files_leaves_nothing_to_load(cache, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, cache):
 
 def test_a_folder_that_becomes_unwritable(cache):
     os.rmdir(cache.folder)
-    with pytest.raises(EngineError, match='cannot write .*; make room there or give as engine_cache_dir'):
+    with pytest.raises(EngineError, match='cannot write .*; free space there or give as engine_cache_dir'):
         cache.store('a', KEY, b'engine')
     with pytest.raises(EngineError, match='engines cannot be kept in '):
         with cache.locked('a'):

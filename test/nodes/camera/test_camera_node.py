@@ -207,7 +207,7 @@ def test_lost_stream_comes_back(start_camera, observer):
                     time.sleep(0.05)
             assert len(images) >= before + 3, process.output
             if round_ == 0:
-                process.wait_for('gives no more pictures; trying again until it is back')
+                process.wait_for('delivers no more images; trying again until it is back')
         process.wait_for('images arrive again')
         output = process.stop()
     assert abs(float(image_to_bgr(images[0]).mean()) - 90) < 2
@@ -231,7 +231,7 @@ def test_broken_images_are_told_and_passed_over(start_camera, observer, folder):
     (folder / 'frame2.png').write_bytes(b'broken')
     images = observer.collect(Image, 'image_raw')
     output = start_camera(source=folder, rate=50, wait_for_subscriber=True).wait_for_end(0)
-    assert 'frame2.png (6 bytes) is no image, or a damaged one' in output
+    assert 'frame2.png (6 bytes) is not an image or is damaged' in output
     assert 'the source has ended after 11 images' in output
     wait_until(lambda: len(images) == 11)
     assert [m.data[0] // 20 for m in images] == [0, 1, *range(3, 12)]

@@ -97,7 +97,7 @@ class Camera(Source):
         for number in self._connections.pop(0) if self._connections else ():
             time.sleep(self._gap)
             yield Capture(np.full((1, 1, 3), number, np.uint8), str(number))
-        raise SourceError('camera 5 gives no more pictures')
+        raise SourceError('camera 5 delivers no more images')
 
 
 def test_lost_camera_is_told_once_and_comes_back(monkeypatch):
@@ -110,7 +110,7 @@ def test_lost_camera_is_told_once_and_comes_back(monkeypatch):
         if len(found) == 4:
             lines.stop()
     assert found == ['1', '2', '3', '4']
-    lost = 'warning: camera 5 gives no more pictures; trying again until it is back'
+    lost = 'warning: camera 5 delivers no more images; trying again until it is back'
     assert node.log[:2] == [lost, 'info: images arrive again'] and node.log[2:] in ([], [lost])
 
 
