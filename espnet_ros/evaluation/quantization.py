@@ -9,14 +9,12 @@ import numpy as np
 import torch
 
 from espnet_ros.deploy.onnx import onnx_model
+from espnet_ros.engine.calibration import MAX_IMAGES
 from espnet_ros.engine.companion import pack, unpack
 from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.scoring import aligned, compare_labels
 from espnet_ros.images.resize import resize_image
 from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, iou, mean
-
-MAX_IMAGES = 300
-"""Of more images, as many are taken for calibration, evenly spread."""
 
 TARGET_LOSS = 0.3
 """Points of mIOU that all layers in int8 may lose; beyond that, the layers that cost most are kept in float."""

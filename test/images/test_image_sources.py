@@ -331,8 +331,8 @@ def test_dead_stream_is_a_sentence_without_credentials():
     assert source.live
     with pytest.raises(SourceError) as caught:
         next(iter(source))
-    assert str(caught.value) == ('cannot open the stream rtsp://127.0.0.1:9/live?...; see that the address is right '
-                                 'and the camera on')
+    assert str(caught.value) == ('cannot open the stream rtsp://127.0.0.1:9/live?...; check the address and that '
+                                 'the camera is on')
 
 
 def test_credentials_do_not_show_in_a_mistyped_address():
