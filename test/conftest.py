@@ -26,14 +26,15 @@ KINDS = ('unit', 'ros', 'slow')
 ROS_FIXTURES = {'observer', 'ros_context', 'ros_domain', 'start_node', 'start_rig'}
 SLOW_FIXTURES = {'browser', 'cluster', 'shared'}
 SLOW_PATHS = (
-    'cli', 'datasets/test_synthetic.py', 'deploy/test_export.py', 'deploy/test_deployed_families.py',
-    'engine/tensorrt/test_tensorrt_engine.py', 'engine/test_openvino_engine.py', 'evaluation/test_evaluate.py',
-    'evaluation/test_frames.py', 'evaluation/test_live.py', 'network/test_peers.py',
+    'bags/test_bag_writer.py', 'cli', 'datasets/test_synthetic.py', 'deploy/test_deployed_families.py',
+    'deploy/test_export.py', 'engine/tensorrt/test_tensorrt_engine.py', 'engine/test_companion.py',
+    'engine/test_openvino_engine.py', 'evaluation/test_evaluate.py', 'evaluation/test_frames.py',
+    'evaluation/test_live.py', 'models/test_models_add.py', 'network/test_peers.py',
     'performance/benchmark/test_measure.py', 'performance/profile/test_clock_guard.py',
     'performance/profile/test_counters.py', 'performance/profile/test_efficiency.py',
     'performance/profile/test_frequencies.py', 'performance/profile/test_plots.py', 'scene/test_depth.py',
     'scene/test_street.py', 'telemetry/test_tegrastats_process.py', 'training/test_logbook.py',
-    'training/test_plan.py', 'training/test_training_sources.py')
+    'training/test_plan.py', 'training/test_training_sources.py', 'training/test_validation.py')
 """Folders and files whose tests run whole commands, compile networks, draw many streets, or start programs."""
 PROCESS_EVENTS = {'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.system', 'subprocess.Popen'}
 ALONE = pytest.StashKey[bool]()
@@ -53,7 +54,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """Give each test its kind, and run files with slow tests first so that no worker is left with one at the end.
+    """Give each test its kind, and run files that take long first so that no worker is left with one at the end.
 
     What uses a fixture that talks DDS is `ros`. What has a time limit of its own, is in SLOW_PATHS, or uses a fixture
     of SLOW_FIXTURES (other programs, the authors' networks) is `slow`. All else is `unit`.
@@ -67,8 +68,8 @@ def pytest_collection_modifyitems(items):
         if not any(item.get_closest_marker(kind) for kind in KINDS):
             item.add_marker('unit')
             item.stash[ALONE] = True
-    slow_files = {item.path for item in items if item.get_closest_marker('slow')}
-    items.sort(key=lambda item: item.path not in slow_files)
+    long_files = {item.path for item in items if item.get_closest_marker('slow')} | {TESTS / 'test_rules.py'}
+    items.sort(key=lambda item: item.path not in long_files)
 
 
 @pytest.hookimpl(wrapper=True)

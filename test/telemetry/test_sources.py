@@ -172,6 +172,7 @@ def test_all_optional(machine, tmp_path, monkeypatch):
     assert found.state() == MachineState()
 
 
+@pytest.mark.slow
 def test_reading_takes_no_time_and_leaves_no_thread(machine, tmp_path):
     before = set(threading.enumerate())
     found = machine(tegrastats=str(StandIn(tmp_path, mode='hang').path), interval=0.1, root=str(tmp_path))
