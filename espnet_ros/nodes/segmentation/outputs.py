@@ -12,10 +12,11 @@ except ImportError:  # vision_msgs is optional: ~/label_map has the same content
 
 from espnet_ros.errors import ImageError
 from espnet_ros.images import render
-from espnet_ros.labels import CATEGORIES
+from espnet_ros.labels import CATEGORIES, CATEGORY_SET
 from espnet_ros.labels.label_map import set_to_label_map
 from espnet_ros.nodes.common.endpoints import create_publisher, resolve
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
+from espnet_ros.nodes.segmentation.compressor import LabelCompressor
 
 # Reliable matches reliable and best-effort subscribers; depth 1, because old labels are useless.
 OUTPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE)
@@ -38,23 +39,26 @@ class Outputs:
         self._rgb = label_set.palette()
         self._bgr = self._rgb[:, ::-1].copy()
         self._labels = self._image('labels')
+        self._labels_compressed = self._publisher(CompressedImage, 'labels/compressed')
+        self._compressor = LabelCompressor(self._labels_compressed)
         self._category_ids = self._image('categories')
         self._masks = [(i, self._image('mask/' + name)) for i, name in enumerate(CATEGORIES) if i > 0]
         self._confidence = self._image('confidence')
         self._color = self._image('color')
         self._overlay = self._image('overlay')
         self._overlay_compressed = self._publisher(CompressedImage, 'overlay/compressed')
-        self._camera_info = self._publisher(CameraInfo, 'camera_info')
-        self._inferred = [self._labels, self._category_ids, self._confidence, self._color, self._overlay,
-                          self._overlay_compressed] + [mask for _, mask in self._masks]
+        # A mask's consumers of image_transport look for its camera_info beside it.
+        self._camera_infos = [self._publisher(CameraInfo, name) for name in ('camera_info', 'mask/camera_info')]
+        self._inferred = [self._labels, self._labels_compressed, self._category_ids, self._confidence, self._color,
+                          self._overlay, self._overlay_compressed] + [mask for _, mask in self._masks]
         self._label_map = node.create_publisher(String, '~/label_map', LATCHED_QOS)
-        self._label_info = None if LabelInfo is None else node.create_publisher(
-            LabelInfo, '~/label_info', LATCHED_QOS)
+        self._label_infos = [] if LabelInfo is None else [
+            node.create_publisher(LabelInfo, name, LATCHED_QOS) for name in ('~/label_info', '~/categories/label_info')]
 
     @property
     def subscribers(self):
         """Number of subscriptions to outputs of each frame."""
-        return sum(publisher.get_subscription_count() for publisher in self._inferred + [self._camera_info])
+        return sum(publisher.get_subscription_count() for publisher in self._inferred + self._camera_infos)
 
     @property
     def wants_inference(self):
@@ -86,19 +90,20 @@ class Outputs:
 
     def close(self):
         """Destroy all publishers."""
-        latched = [self._label_map] + ([] if self._label_info is None else [self._label_info])
-        for publisher in self._inferred + [self._camera_info] + latched:
+        self._compressor.close()
+        latched = [self._label_map] + self._label_infos
+        for publisher in self._inferred + self._camera_infos + latched:
             self._node.destroy_publisher(publisher)
 
     def announce(self, threshold):
         """Publish the latched label map; threshold is the confidence below which pixels are unlabeled, 0..1."""
         stamp = self._node.get_clock().now().to_msg()
         self._label_map.publish(String(data=set_to_label_map(self._label_set, threshold)))
-        if self._label_info is not None:
+        for publisher, label_set in zip(self._label_infos, (self._label_set, CATEGORY_SET)):
             message = LabelInfo(threshold=threshold, class_map=[
-                VisionClass(class_id=c.id, class_name=c.name) for c in self._label_set.classes])
+                VisionClass(class_id=c.id, class_name=c.name) for c in label_set.classes])
             message.header.stamp = stamp
-            self._label_info.publish(message)
+            publisher.publish(message)
 
     def publish(self, header, picture, segmentation, alpha, jpeg_quality, camera_info):
         """Publish the outputs that have subscribers, with the stamp and frame_id of `header`, labels first.
@@ -108,6 +113,8 @@ class Outputs:
         """
         labels = segmentation.labels
         self._send(self._labels, lambda: labels, 'mono8', header)
+        if _wanted(self._labels_compressed):
+            self._compressor.put(header, labels)
         if _wanted(self._category_ids) or any(_wanted(mask) for _, mask in self._masks):
             categories = render.categories(labels, self._categories)
             self._send(self._category_ids, lambda: categories, 'mono8', header)
@@ -125,7 +132,8 @@ class Outputs:
 
     def publish_camera_info(self, header, shape, camera_info):
         """Publish a CameraInfo (or None), scaled to outputs of `shape` (height, width), if it has subscribers."""
-        if camera_info is None or not _wanted(self._camera_info):
+        wanted = [publisher for publisher in self._camera_infos if _wanted(publisher)]
+        if camera_info is None or not wanted:
             return
         try:
             info = scale_camera_info(camera_info, shape[1], shape[0])
@@ -134,7 +142,8 @@ class Outputs:
             return
         info.header.stamp = header.stamp
         info.header.frame_id = header.frame_id
-        self._camera_info.publish(info)
+        for publisher in wanted:
+            publisher.publish(info)
 
     def _send(self, publisher, make, encoding, header):
         if _wanted(publisher):

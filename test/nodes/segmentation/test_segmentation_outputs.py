@@ -55,7 +55,9 @@ def outputs(rig):
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
     found = {name: rig.collect(Image, name) for name in MONO + ['color', 'overlay']}
     found['overlay/compressed'] = rig.collect(CompressedImage, 'overlay/compressed')
+    found['labels/compressed'] = rig.collect(CompressedImage, 'labels/compressed')
     found['camera_info'] = rig.collect(CameraInfo, 'camera_info')
+    found['mask/camera_info'] = rig.collect(CameraInfo, 'mask/camera_info')
     wait_until(lambda: rig.fresh('Output')['subscribers'] == str(len(found)))
     calibrate(rig, camera_info(), found['labels'], found['camera_info'])
     return found
@@ -100,9 +102,13 @@ def test_every_topic_at_camera_resolution(rig, outputs, small_model):
     jpeg = cv2.imencode('.jpg', overlay[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
     assert bytes(found['overlay/compressed'].data) == jpeg.tobytes()
     assert found['overlay/compressed'].format == 'rgb8; jpeg compressed bgr8'
+    png = found['labels/compressed']
+    assert png.format == 'mono8; png compressed '  # image_transport reads the encoding from it
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(bytes(png.data), np.uint8), cv2.IMREAD_UNCHANGED),
+                                  want.labels)
     assert {m.encoding for name, m in found.items() if name in MONO} == {'mono8'}
     info.header = found['labels'].header
-    assert found['camera_info'] == info
+    assert found['camera_info'] == found['mask/camera_info'] == info
     assert found['labels'].header.frame_id == 'camera'
 
 
