@@ -1,6 +1,9 @@
 """Int8 companions: read only when they are what the card says, and taken by 'auto' only where they are faster."""
 import hashlib
 import io
+import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -166,3 +169,31 @@ def test_what_was_remembered_may_no_longer_work(card, speeds, tmp_path):
 def test_speed_is_measured_in_seconds(card):
     engine = OpenVINOEngine(card, network(), 96, 64, precision='int8')
     assert 0 < engine._measure() < 10
+
+
+_LABELS = """
+import sys
+import numpy as np
+from espnet_ros import models
+from espnet_ros.engine import build_engine
+from espnet_ros.engine.verification import example_images
+
+model = models.find(models.DEFAULT)
+engine = build_engine(model.card, models.load(model), 480, 360, precision=sys.argv[1], strict=True)
+np.save(sys.argv[2], [engine.run(image)[0] for image in example_images(480, 360)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_shipped_companion_is_right_on_cpus_without_vnni_too(tmp_path):
+    """Without VNNI, sums of products of 8 bits overflow unless the companion was made to avoid it."""
+    labels = {}
+    for precision, instructions in (('fp32', ''), ('int8', ''), ('int8', 'AVX2')):
+        path = tmp_path / (precision + instructions + '.npy')
+        subprocess.run([sys.executable, '-c', _LABELS, precision, str(path)], check=True,
+                       env=dict(os.environ, **({'ONEDNN_MAX_CPU_ISA': instructions} if instructions else {})))
+        labels[precision + instructions] = np.load(str(path))
+    assert (labels['int8'] == labels['fp32']).mean() > 0.98
+    assert (labels['int8AVX2'] == labels['fp32']).mean() > 0.98
+    assert (labels['int8AVX2'] == labels['int8']).mean() > 0.99
