@@ -34,7 +34,7 @@ COMMANDS = {
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse leaves with 2 when a command is written wrongly."""
 
-LONG = ('benchmark', 'build', 'demo', 'evaluate', 'export', 'predict', 'profile', 'reproduce', 'train')
+LONG = ('benchmark', 'build', 'demo', 'evaluate', 'export', 'predict', 'profile', 'quantize', 'reproduce', 'train')
 """Commands that load PyTorch, and say that they have begun where a person waits."""
 
 

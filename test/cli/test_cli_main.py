@@ -58,6 +58,14 @@ def test_what_was_probably_meant_is_suggested(arguments, words, capsys):
     assert left.value.code == 2 and words in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize('is_terminal', [True, False])
+def test_a_long_command_says_at_once_that_it_began(is_terminal, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: is_terminal)
+    assert main(['predict', 'nowhere.png']) == 1
+    assert (capsys.readouterr().err.splitlines()[0] == 'espnet-ros predict: starting') == is_terminal
+    assert set(cli.LONG) < set(cli.COMMANDS)
+
+
 def fail(error):
     def run(*_):
         raise error
