@@ -15,7 +15,6 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.performance.benchmark import results
 from espnet_ros.performance.benchmark.measure import Candidate, measure
 from espnet_ros.performance.environment import environment
-from espnet_ros.segmenter import input_size
 
 DESCRIPTION = """Measure the time from the bytes of a camera image to the bytes of its labels, and
 compare it with the pipeline that ESPNet was published with (eager PyTorch in fp32, in the
@@ -78,6 +77,7 @@ def run(options):
 
 
 def _candidates(options):
+    from espnet_ros.segmenter import input_size  # loads OpenCV
     found = []
     for name, size, backend, precision, cameras in itertools.product(
             options.models, options.sizes, options.backends, options.precisions, options.cameras):

@@ -4,12 +4,9 @@ import glob
 import os
 import pathlib
 
-import cv2
-
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.files import check_replaceable
-from espnet_ros.images.sources import IMAGE_SUFFIXES
-from espnet_ros.images.video import VideoFile
+from espnet_ros.images.limits import IMAGE_SUFFIXES
 
 
 def is_image(path):
@@ -44,6 +41,7 @@ def write_image(path, picture):
 
     Raises ParameterError when it cannot be written.
     """
+    import cv2  # here and below, so that commands which only look for files start fast
     _, content = cv2.imencode(path.suffix, picture)
     with replacing(path) as temporary:
         temporary.write_bytes(content.tobytes())
@@ -56,6 +54,7 @@ def writing_video(path, rate):
     All frames have the first one's size. Raises ParameterError when it cannot be written.
     """
     with replacing(path) as temporary:
+        from espnet_ros.images.video import VideoFile
         video = VideoFile(temporary, rate)
         yield video.write
         video.close()

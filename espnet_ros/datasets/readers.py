@@ -9,7 +9,7 @@ import numpy as np
 
 from espnet_ros.datasets.base import FileDataset, Pair
 from espnet_ros.errors import LabelError, SourceError
-from espnet_ros.images.sources import IMAGE_SUFFIXES
+from espnet_ros.images.limits import IMAGE_SUFFIXES
 from espnet_ros.labels import CATEGORIES, CATEGORY_SET, UNLABELED, LabelClass, LabelSet
 from espnet_ros.labels.truth import GroundTruth, ground_truth
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from espnet_ros.errors import EngineError, SourceError
+from espnet_ros.images.limits import IMAGE_SUFFIXES
 from espnet_ros.images.resize import resize_image
-from espnet_ros.images.sources import IMAGE_SUFFIXES, read_image
+from espnet_ros.images.sources import read_image
 
 NO_IMAGES = ('int8 needs calibration images: give a folder with some hundred frames of the camera to espnet-ros build '
              '--precision int8 --calibration FOLDER, or use fp16')

@@ -1,6 +1,7 @@
-"""The largest images that anything in this package reads, whether messages, files or video frames."""
+"""Types and sizes of the images that anything in this package reads, whether messages, files or video frames."""
 from espnet_ros.errors import ImageError
 
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
 MAX_PIXELS = 64 * 1024 * 1024
 MAX_SIDE = 16384
 """Pixels of width or height. Buffers for rows and columns grow with a side, however few pixels the image has."""

@@ -12,13 +12,12 @@ import numpy as np
 from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.files import read_bytes
 from espnet_ros.images.headers import image_size
-from espnet_ros.images.limits import MAX_PIXELS, check_size
+from espnet_ros.images.limits import IMAGE_SUFFIXES, MAX_PIXELS, check_size
 from espnet_ros.images.resize import resize_for_viewing
 
 if typing.TYPE_CHECKING:
     from espnet_ros.scene.street import StreetPose
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
 MAX_FILE_BYTES = 8 * MAX_PIXELS + (1 << 20)
 """A longer file is refused: uncompressed, four channels of 16 bits take this much."""
 LARGEST = 8192

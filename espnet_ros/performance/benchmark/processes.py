@@ -8,9 +8,6 @@ import sys
 import tempfile
 import time
 
-import cv2
-import numpy as np
-
 from espnet_ros.errors import EngineError
 from espnet_ros.process import thread_settings
 
@@ -64,6 +61,8 @@ class Worker:
 
     def labels(self):
         """Return the labels of the first frame, uint8 [H, W]. Raises EngineError."""
+        import cv2  # here, so that commands start fast
+        import numpy as np
         self.send('labels')
         content = np.frombuffer(base64.b64decode(self.receive()['labels']), np.uint8)
         return cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
