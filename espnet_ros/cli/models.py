@@ -54,6 +54,16 @@ def add_arguments(parser):
     action.add_argument('model', metavar='MODEL', help='name, model card (.yaml) or weights file')
     action.set_defaults(action=_show)
 
+    action = actions.add_parser('describe', help='configuration of a program that takes the labels of a model',
+                                description='Print the configuration, with every class of a model, that a program '
+                                'needs to take its labels: YAML of the nav2 layer semantic_segmentation_layer, CSV of '
+                                'Kimera-Semantics, or YAML of Hydra.')
+    action.add_argument('model', metavar='MODEL', help='name, model card (.yaml) or weights file')
+    action.add_argument('--for', dest='consumer', choices=('nav2', 'kimera', 'hydra'), required=True,
+                        help='the program')
+    action.add_argument('--traversability', metavar='FILE', help='cost of each class (default: the shipped file)')
+    action.set_defaults(action=_describe)
+
 
 def run(options):
     return options.action(options) or 0
@@ -70,6 +80,14 @@ def _list(options):
         table.add_row(*_row(_described(e)))
     # Into a file or pipe each model stays on one line.
     Console(width=None if sys.stdout.isatty() else 10000, markup=False, highlight=False).print(table)
+
+
+def _describe(options):
+    from espnet_ros.ground.consumers import CONSUMERS
+    from espnet_ros.ground.traversability import read_traversability
+    table = read_traversability(options.traversability or os.path.join(
+        os.path.dirname(models.models_directory()), 'config', 'traversability.yaml'))
+    sys.stdout.write(CONSUMERS[options.consumer](models.find(options.model).card.label_set, table))
 
 
 def _described(entry):
