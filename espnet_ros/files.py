@@ -7,6 +7,7 @@ import tempfile
 import yaml
 
 from espnet_ros.errors import ModelError, one_line
+from espnet_ros.limits import YAML_CHARACTERS
 
 
 def write_file(path, content):
@@ -52,10 +53,6 @@ def read_bytes(path, limit):
     return content
 
 
-YAML_CHARACTERS = 1 << 17
-"""A longer YAML file is refused: the largest label set takes a fifth of it."""
-
-
 class _PlainLoader(yaml.SafeLoader):
     """Refuses aliases: with them a small file can stand for an endless or a gigantic value."""
 
@@ -68,8 +65,7 @@ class _PlainLoader(yaml.SafeLoader):
 def read_yaml(path, what, error_class):
     """Return the plain data in a YAML file. Raises error_class; `what` names the file's kind in the sentence."""
     try:
-        with open(str(path), encoding='utf-8') as stream:
-            text = stream.read(YAML_CHARACTERS + 1)
+        text = read_bytes(path, 4 * YAML_CHARACTERS).decode('utf-8')
     except UnicodeDecodeError as error:
         raise error_class("{} '{}' is not text: {}".format(what, path, error))
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte

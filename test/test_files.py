@@ -5,7 +5,7 @@ import pytest
 
 from espnet_ros.cli.files import replacing
 from espnet_ros.errors import ModelError, ParameterError, printable
-from espnet_ros.files import parse_yaml, read_bytes, write_file
+from espnet_ros.files import parse_yaml, read_bytes, read_yaml, write_file
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -37,6 +37,12 @@ def test_what_is_no_file_is_not_replaced(tmp_path, kind):
     after = os.lstat(str(path))
     assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
     assert kind == 'device' or not [name for name in os.listdir(str(tmp_path)) if name not in 'ab']
+
+
+def test_yaml_in_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(str(tmp_path / 'a'))
+    with pytest.raises(ModelError, match='it is not a regular file'):
+        read_yaml(tmp_path / 'a', 'the card', ModelError)
 
 
 def test_reading_is_bounded(tmp_path):

@@ -11,8 +11,10 @@ from espnet_ros.bags.salvage.base import Message
 from espnet_ros.bags.salvage.mcap import mcap
 from espnet_ros.bags.salvage.ros1 import ros1
 from espnet_ros.bags.salvage.sqlite import sqlite3
+from espnet_ros.bags.unpacking import DECOMPRESSION_ERRORS, unpack
 from espnet_ros.errors import SourceError, quoted
 from espnet_ros.files import read_yaml
+from espnet_ros.limits import MESSAGE_BYTES, UNPACKED_BYTES, UNPACKED_RATIO
 
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 """First bytes of a compressed message; an uncompressed one begins with a zero."""
@@ -99,10 +101,16 @@ class BagFile:
         with contextlib.ExitStack() as stack:
             try:
                 reader = stack.enter_context(self.format.reader(path))
+                if not all(isinstance(text, str) for c in reader.connections for text in (c.topic, c.msgtype)):
+                    raise ValueError('a topic has a name or type that is not text')
                 connections = [c for c in reader.connections if topics is None or c.topic in topics]
                 if not connections:
                     return
+                total = 0
                 for connection, time, data in reader.messages(connections, start, stop):
+                    total += len(data)
+                    if self._suffix == '.db3' and total > path.stat().st_size:
+                        raise ValueError('its messages have more bytes than the file')
                     yield Message(connection.topic, connection.msgtype, time, bytes(data), serialization)
             except OSError:
                 raise
@@ -124,13 +132,18 @@ def _unpack(source, target):
     # Not zstd.open, whose buffer loses what it has read of a file that was cut off.
     with open(source, 'rb') as packed, open(target, 'wb') as file:
         decompressor, data = zstd.ZstdDecompressor(), packed.read(_BLOCK)
+        limit = max(UNPACKED_BYTES, UNPACKED_RATIO * source.stat().st_size)
         try:
-            while data:
-                file.write(decompressor.decompress(data))
+            while data or not (decompressor.eof or decompressor.needs_input):
+                file.write(decompressor.decompress(data, 16 * _BLOCK))
+                if file.tell() > limit:
+                    return ["the compressed file '{}' unpacks to more than {} bytes; it is read up to there".format(
+                        source.name, limit)]
                 data = decompressor.unused_data if decompressor.eof else b''
                 if decompressor.eof and (data or packed.peek(1)):  # several frames
                     decompressor = zstd.ZstdDecompressor()
-                data = data or packed.read(_BLOCK)
+                if decompressor.needs_input:
+                    data = data or packed.read(_BLOCK)
         except zstd.ZstdError as error:
             return ["the compressed file '{}' is damaged: {}".format(source.name, quoted(error))]
     return [] if decompressor.eof else ["the compressed file '{}' was cut off".format(source.name)]
@@ -141,8 +154,8 @@ def _decompressed(message):
     if message.serialization != 'ros2' or message.data[:4] != _ZSTD_MAGIC:
         return message
     try:
-        return message._replace(data=zstd.decompress(message.data))
-    except (zstd.ZstdError, EOFError):
+        return message._replace(data=unpack('zstd', message.data, MESSAGE_BYTES))
+    except DECOMPRESSION_ERRORS:
         return message
 
 
@@ -209,7 +222,7 @@ def _metadata(folder, notes):
     try:
         data = read_yaml(path, 'metadata', SourceError)['rosbag2_bagfile_information']
         return [pathlib.PurePath(name).name for name in data['relative_file_paths']], int(data['message_count'])
-    except (SourceError, KeyError, TypeError, ValueError) as error:
+    except (SourceError, KeyError, TypeError, ValueError, OverflowError) as error:
         notes.append('metadata.yaml is damaged and was not used ({})'.format(quoted(error)))
         return [], None
 

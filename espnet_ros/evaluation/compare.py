@@ -11,8 +11,9 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.journal import read_frames
 from espnet_ros.evaluation.report import METRICS, environment, unique
 from espnet_ros.evaluation.scoring import rows_of
-from espnet_ros.files import write_file
+from espnet_ros.files import read_bytes, write_file
 from espnet_ros.labels import CATEGORIES, LabelSet, label_set_from_dict
+from espnet_ros.limits import JSON_BYTES
 from espnet_ros.metrics.confusion import category_confusion
 
 DRAWS = 2000
@@ -131,13 +132,13 @@ def _facts(comparison):
 def _read_metrics(folder):
     path = pathlib.Path(folder) / METRICS
     try:
-        found = json.loads(path.read_text(encoding='utf-8'))
+        found = json.loads(read_bytes(path, JSON_BYTES).decode('utf-8'))
         if not {'labelSet', 'byClass', 'protocol', 'configuration', 'sessions'} <= set(found):
             raise ValueError('it lacks keys')
         return found
     except OSError as error:
         raise ParameterError("'{}' is not a finished evaluation: {}".format(folder, error.strerror or error))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ParameterError("'{}' is damaged: {}".format(path, error))
 
 

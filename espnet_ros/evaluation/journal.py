@@ -113,7 +113,7 @@ class Journal:
                 elif entry['frames'] <= len(records):  # else a crash took the records
                     self._take(Task(*entry['done']), entry['problems'])
             self._seen = records
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ParameterError("'{}' holds damaged results ({!r}); {}".format(self.folder, error, _REMEDY))
 
     def _take(self, task, problems):
@@ -143,7 +143,7 @@ def read_frames(folder):
             for number, line in enumerate(stream, 1):
                 try:
                     yield json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ParameterError("line {} of '{}' is damaged: {}".format(number, path, error))
     except OSError as error:
         raise ParameterError("cannot read '{}': {}".format(path, error.strerror or error))
@@ -162,7 +162,7 @@ def _lines(path):
                 if not line.endswith(b'\n'):
                     break
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             intact += len(line)
             yield entry

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from espnet_ros.errors import ImageError, quoted
+from espnet_ros.images.decoder import decode
 from espnet_ros.images.headers import JPEG_END, JPEG_MAGIC, PNG_MAGIC, jpeg_frame_size, jpeg_segments
 from espnet_ros.images.limits import check_size
 
@@ -164,11 +165,7 @@ def _decode(data, name, flags):
     if size_of is None:
         raise ImageError('{} ({} bytes) is neither JPEG nor PNG; publish one of these'.format(name, len(data)))
     width, height = size_of(data)
-    check_size(width, height)
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        image = None
+    image, _ = decode(data, (width, height), flags, 'the image')
     if image is None or image.shape[:2] != (height, width):
         raise ImageError('{} ({} bytes, {}x{} pixels) is damaged and cannot be decoded'.format(
             name, len(data), width, height))

@@ -4,7 +4,7 @@ import struct
 
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 JPEG_MAGIC = b'\xff\xd8\xff'
-JPEG_END = 0xd9
+JPEG_END, JPEG_SCAN = 0xd9, 0xda
 
 # A marker other than a stuffed byte (00), a restart (D0..D7) or TEM (01), which stand inside compressed data or alone.
 _JPEG_MARKER = re.compile(b'\xff([^\x00\x01\xd0-\xd7\xff])')

@@ -11,15 +11,15 @@ import numpy as np
 
 from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.files import read_bytes
+from espnet_ros.images.decoder import decode
 from espnet_ros.images.headers import image_size
-from espnet_ros.images.limits import IMAGE_SUFFIXES, MAX_PIXELS, check_size
+from espnet_ros.images.limits import IMAGE_SUFFIXES, check_size
 from espnet_ros.images.resize import resize_for_viewing
+from espnet_ros.limits import MAX_IMAGE_BYTES
 
 if typing.TYPE_CHECKING:
     from espnet_ros.scene.street import StreetPose
 
-MAX_FILE_BYTES = 8 * MAX_PIXELS + (1 << 20)
-"""A longer file is refused: uncompressed, four channels of 16 bits take this much."""
 LARGEST = 8192
 """Largest width and height in pixels to which images can be resized."""
 STREET_SIZE = (1024, 512)
@@ -138,17 +138,16 @@ def open_source(address, width=0, height=0, rate=0.0, loop=False):
 def read_image(path):
     """Return an image file as BGR uint8 [H, W, 3]; 16 bits become 8, alpha is dropped. Raises SourceError."""
     try:
-        data = read_bytes(path, MAX_FILE_BYTES)  # cv2.imread takes only UTF-8 file names, and hides why it fails
+        data = read_bytes(path, MAX_IMAGE_BYTES)  # cv2.imread takes only UTF-8 file names, and hides why it fails
     except OSError as error:
         raise SourceError('cannot read {}: {}'.format(printable(path), error.strerror))
     size = image_size(data)
     image = None
     if size and _is_whole(data):
-        _check_size(size, printable(path))
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        except (cv2.error, MemoryError):
-            pass
+            image, _ = decode(data, size, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, printable(path))
+        except ImageError as error:
+            raise SourceError(str(error))
     if image is None:
         raise SourceError('{} ({} bytes) is not an image or is damaged; copy it again or remove it'.format(
             printable(path), len(data)))

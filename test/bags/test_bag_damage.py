@@ -250,7 +250,9 @@ def test_a_damaged_file_among_split_ones_costs_only_its_own(tmp_path):
         assert bag.problems[2] == '18 messages were found, but metadata.yaml counts 27' and len(bag.problems) == 3
 
 
-@pytest.mark.parametrize('text', ['', 'x: [', 'rosbag2_bagfile_information: 3', '\xff', '&a [*a]'])
+@pytest.mark.parametrize('text', ['', 'x: [', 'rosbag2_bagfile_information: 3',
+                                  'rosbag2_bagfile_information: {message_count: .inf, relative_file_paths: []}',
+                                  '\xff', '&a [*a]'])
 def test_damaged_metadata_is_not_needed(tmp_path, text):
     path = make(tmp_path / 'bag')
     (path / 'metadata.yaml').write_bytes(text.encode('latin-1'))

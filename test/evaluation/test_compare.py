@@ -104,7 +104,7 @@ def test_what_cannot_be_compared_is_one_sentence(tmp_path):
         compare(a, tmp_path / 'nothing')
 
 
-@pytest.mark.parametrize('content', ['', '[]', '7', '{}', '\xff', '{"labelSet": {}, "byClass": true}'])
+@pytest.mark.parametrize('content', ['', '[]', '7', '{}', '\xff', '{"labelSet": {}, "byClass": true}', '[' * 10000])
 def test_damaged_metrics_are_one_sentence(tmp_path, content):
     a, b = evaluation(tmp_path / 'a', 0.1), evaluation(tmp_path / 'b', 0.1)
     (b / 'metrics.json').write_bytes(content.encode('latin-1'))

@@ -126,3 +126,14 @@ def test_frames_that_cannot_be_read(tmp_path):
     (tmp_path / FRAMES).write_text('{}\nx\n')
     with pytest.raises(ParameterError, match='line 2 of .* is damaged'):
         list(read_frames(tmp_path))
+
+
+def test_a_line_that_is_nested_without_end_is_damage(tmp_path):
+    line = b'[' * 10000
+    with Journal(tmp_path, {'a': 1}):
+        pass
+    with open(str(tmp_path / 'progress.jsonl'), 'ab') as stream:
+        stream.write(line + b'\n')
+    with Journal(tmp_path, {'a': 1}) as journal:
+        assert journal.frames == 0 and journal.remaining([4]) == [(0, 0, 4)]
+    assert line not in (tmp_path / 'progress.jsonl').read_bytes()

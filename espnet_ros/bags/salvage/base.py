@@ -1,8 +1,5 @@
 """Intact messages of truncated or damaged bag files, found without an index."""
-import bz2
 import typing
-
-from espnet_ros.bags.library import lz4, zstd
 
 # Why not a library: rosbags needs the index at the end of a file, SQLite the upper levels of its tree of pages, which
 # may lie behind the cut, and the package mcap returns a record that ends too early as a complete one.
@@ -19,14 +16,6 @@ class Message(typing.NamedTuple):
     time: int
     data: bytes
     serialization: str = 'ros2'
-
-
-DECOMPRESSORS = {
-    'zstd': zstd.ZstdDecompressor, 'lz4': lz4.LZ4FrameDecompressor, 'bz2': bz2.BZ2Decompressor}
-"""Of chunks; they return the data before a missing end."""
-
-DECOMPRESSION_ERRORS = (ValueError, RuntimeError, EOFError, OSError, zstd.ZstdError)
-"""What they raise."""
 
 
 def cut_off(path, where, time):

@@ -4,8 +4,10 @@ import struct
 import typing
 import zlib
 
-from espnet_ros.bags.salvage.base import DECOMPRESSION_ERRORS, DECOMPRESSORS, Message, cut_off
+from espnet_ros.bags.salvage.base import Message, cut_off
+from espnet_ros.bags.unpacking import DECOMPRESSION_ERRORS, DECOMPRESSORS, unpack
 from espnet_ros.errors import SourceError, quoted
+from espnet_ros.limits import CHUNK_BYTES
 
 
 def mcap(path, notes):
@@ -98,7 +100,7 @@ def _chunk(content, complete):
     if name:
         if name not in DECOMPRESSORS:
             raise ValueError('its compression {} is not supported'.format(quoted(name)))
-        data = DECOMPRESSORS[name]().decompress(data) if data else b''
+        data = unpack(name, data, min(size, CHUNK_BYTES) if complete else CHUNK_BYTES, complete=False)
     if complete and len(data) != size:
         raise ValueError('it has {} bytes instead of {}'.format(len(data), size))
     if complete and crc and zlib.crc32(data) != crc:

@@ -3,8 +3,10 @@ import io
 import struct
 import typing
 
-from espnet_ros.bags.salvage.base import DECOMPRESSION_ERRORS, DECOMPRESSORS, Message, cut_off
+from espnet_ros.bags.salvage.base import Message, cut_off
+from espnet_ros.bags.unpacking import DECOMPRESSION_ERRORS, unpack
 from espnet_ros.errors import SourceError, quoted
+from espnet_ros.limits import CHUNK_BYTES
 
 
 def ros1(path, notes):
@@ -55,7 +57,7 @@ def _record(stream, size):
 def _chunk(header, content, path, at, notes):
     name = header.get(b'compression', b'none').decode('ascii', 'replace')
     try:
-        data = content if name == 'none' else DECOMPRESSORS[name]().decompress(content)
+        data = content if name == 'none' else unpack(name, content, CHUNK_BYTES, complete=False)
     except (KeyError, *DECOMPRESSION_ERRORS) as error:
         notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are skipped".format(
             path.name, at, quoted(error)))

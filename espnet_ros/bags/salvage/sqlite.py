@@ -4,6 +4,7 @@ import typing
 
 from espnet_ros.bags.salvage.base import Message, cut_off
 from espnet_ros.errors import SourceError
+from espnet_ros.limits import MESSAGE_BYTES, SALVAGE_RATIO
 
 
 def sqlite3(path, notes):
@@ -52,6 +53,7 @@ class _Pages:
             raise SourceError('an SQLite file cannot have pages of {} bytes'.format(page_size))
         self.page_size = page_size
         self._stream, self._count, self._usable = stream, size // page_size, page_size - reserved
+        self._budget = SALVAGE_RATIO * size
 
     def rows(self, is_wanted):
         """Yield (is complete, row) of the wanted rows, in file order; an incomplete blob is None.
@@ -63,7 +65,8 @@ class _Pages:
             start = 100 if number == 1 else 0
             if page[start] != 0x0d:  # leaf of a table
                 continue
-            for i in range(struct.unpack_from('>H', page, start + 3)[0]):
+            cells = struct.unpack_from('>H', page, start + 3)[0]
+            for i in range(min(cells, len(page) // 4)):  # a cell takes two bytes, and its pointer as many
                 try:
                     row = self._row(page, struct.unpack_from('>H', page, start + 8 + 2 * i)[0], is_wanted)
                 except (IndexError, struct.error, ValueError):
@@ -77,6 +80,8 @@ class _Pages:
 
     def _row(self, page, at, is_wanted):
         size, at = _varint(page, at)
+        if size > MESSAGE_BYTES + 1024:
+            raise ValueError('too large')
         row_id, at = _varint(page, at)
         largest, smallest = self._usable - 35, (self._usable - 12) * 32 // 255 - 23
         local = size
@@ -96,11 +101,13 @@ class _Pages:
         return (False, row) if payload is None else (True, _columns(payload, row_id))
 
     def _overflow(self, payload, size, number):
-        """The rest of a payload from its chain of pages; None when one is missing."""
-        parts, missing = [payload], size - len(payload)
+        """The rest of a payload from its chain of pages; None when one is missing or comes again."""
+        parts, missing, seen = [payload], size - len(payload), set()
         while missing > 0:
-            if not 1 <= number <= self._count:
+            self._budget -= self._usable
+            if not 1 <= number <= self._count or number in seen or self._budget < 0:
                 return None
+            seen.add(number)
             page = self._page(number)
             number, = struct.unpack_from('>I', page)
             parts.append(page[4:min(self._usable, 4 + missing)])

@@ -5,10 +5,8 @@ import os
 from sensor_msgs.msg import CameraInfo
 
 from espnet_ros.errors import ParameterError
-from espnet_ros.files import parse_yaml
-
-LARGEST = 1 << 20
-"""Maximum size of a calibration file in bytes."""
+from espnet_ros.files import read_yaml
+from espnet_ros.limits import MAX_SIDE
 
 
 def pinhole_to_info(matrix, width, height):
@@ -25,15 +23,9 @@ def read_calibration(url):
 
     url: a path, file:///path or package://package/path. Raises ParameterError.
     """
-    path = _path_of(url)
+    content = read_yaml(_path_of(url), 'camera_info_url', ParameterError)
     try:
-        with open(path, encoding='utf-8') as stream:
-            text = stream.read(LARGEST + 1)
-        if len(text) > LARGEST:
-            raise ValueError('it is longer than {} bytes'.format(LARGEST))
-        return _info(parse_yaml(text))
-    except OSError as error:
-        raise ParameterError('cannot read camera_info_url {}: {}'.format(url, error.strerror))
+        return _info(content)
     except ValueError as error:
         raise ParameterError('camera_info_url {} is not a calibration file of camera_calibration: {}'.format(
             url, ' '.join(str(error).split())))
@@ -75,7 +67,7 @@ def _info(content):
 
 def _side(content, name):
     value = content.get(name)
-    if type(value) is not int or not 1 <= value <= 65536:
+    if type(value) is not int or not 1 <= value <= MAX_SIDE:
         raise ValueError('{} must be a number of pixels, not {!r}'.format(name, value))
     return value
 

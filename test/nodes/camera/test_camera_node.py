@@ -219,7 +219,7 @@ def test_lost_stream_comes_back(start_camera, observer):
     ({'source': '/dev/video977'}, 'there is no camera /dev/video977; '),
     ({'rate': '.nan', 'loop': 3}, 'parameter loop must be true or false, not 3'),
     ({'source': 'street', 'width': 8}, 'width 8 of a street'),
-    ({'camera_info_url': '/no/such.yaml'}, 'cannot read camera_info_url /no/such.yaml: No such file or directory'),
+    ({'camera_info_url': '/no/such.yaml'}, "cannot read camera_info_url '/no/such.yaml': No such file or directory"),
 ])
 def test_wrong_parameters_are_one_sentence(start_camera, parameters, sentence):
     output = start_camera(**parameters).wait_for_end(1)

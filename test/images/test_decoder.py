@@ -1,0 +1,87 @@
+"""The image decoder's budgets: scans of a JPEG, texts in a PNG, and what it prints."""
+import os
+import re
+import struct
+import types
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.errors import ImageError, SourceError
+from espnet_ros.images import decoder
+from espnet_ros.images.decoding import compressed_to_bgr
+from espnet_ros.images.headers import JPEG_SCAN, jpeg_segments
+from espnet_ros.images.sources import read_image
+
+IMAGE = np.random.RandomState(0).randint(0, 256, (37, 53, 3)).astype(np.uint8)
+
+
+def jpeg_with_scans(width, height, scans):
+    """A progressive JPEG, gray, of so many scans, of a few bytes each."""
+    data = cv2.imencode('.jpg', np.full((height, width), 128, np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    starts = [start - 2 for marker, start in jpeg_segments(data) if marker == JPEG_SCAN]
+    end = re.compile(b'\xff[\xc4\xda\xd9]').search(data, starts[1] + 12).start()
+    return data[:end] + (scans - len(starts)) * data[starts[1]:end] + data[end:]
+
+
+def compressed(data):
+    return types.SimpleNamespace(format='jpeg', data=data)
+
+
+def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    data = jpeg_with_scans(2048, 1024, 400)
+    assert len(data) < 400000
+    monkeypatch.setattr(cv2, 'imdecode', None)  # calling it would be a TypeError
+    with pytest.raises(ImageError, match='the image is a JPEG of 2048x1024 pixels with 400 scans, which takes too'):
+        compressed_to_bgr(compressed(data))
+    (tmp_path / 'a.jpg').write_bytes(data)
+    with pytest.raises(SourceError, match=r'a\.jpg is a JPEG of 2048x1024 pixels with 400 scans'):
+        read_image(str(tmp_path / 'a.jpg'))
+
+
+def test_usual_progressive_jpegs_are_read():
+    data = cv2.imencode('.jpg', IMAGE, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    np.testing.assert_array_equal(compressed_to_bgr(compressed(data)), cv2.imdecode(np.frombuffer(data, np.uint8), 1))
+
+
+def chunk(kind, content):
+    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
+
+
+def test_texts_in_a_png_are_not_unpacked():
+    """Each may unpack to 8 MB, and a thousand of them took 84 s."""
+    data = cv2.imencode('.png', IMAGE)[1].tobytes()
+    text = chunk(b'zTXt', b'a\0\0' + zlib.compress(bytes(100)))
+    assert decoder.pixels_of_png(data) == data
+    with_texts = data[:33] + 5 * text + data[33:-12] + text + data[-12:]
+    assert decoder.pixels_of_png(with_texts) == data
+    np.testing.assert_array_equal(compressed_to_bgr(compressed(with_texts)), IMAGE)
+    assert decoder.pixels_of_png(with_texts[:-20]) + with_texts[-20:-12] + data[-12:] != data  # damage stays damage
+
+
+def damaged_jpeg():
+    data = bytearray(cv2.imencode('.jpg', np.tile(IMAGE, (8, 8, 1)))[1].tobytes())
+    data[2000:2040] = bytes(40)
+    return bytes(data)
+
+
+def test_warnings_of_the_decoder_are_returned_and_printed_once_in_a_while(capfd, monkeypatch):
+    monkeypatch.setattr(decoder, '_WARNINGS', decoder._Warnings())
+    data = damaged_jpeg()
+    for _ in range(50):
+        image, warning = decoder.decode(data, (424, 296), cv2.IMREAD_COLOR, 'it')
+        assert image.shape == (296, 424, 3) and warning.startswith('Corrupt JPEG data')
+    assert capfd.readouterr().err.count('Corrupt JPEG data') == 1
+    assert decoder.decode(cv2.imencode('.png', IMAGE)[1].tobytes(), (53, 37), cv2.IMREAD_COLOR, 'it')[1] == ''
+
+
+def test_what_others_print_meanwhile_is_not_lost(capfd, monkeypatch):
+    def imdecode(*_):
+        os.write(2, b'[INFO] [node]: from another thread\n')
+        return IMAGE
+
+    monkeypatch.setattr(cv2, 'imdecode', imdecode)
+    assert decoder.decode(b'BM', (53, 37), 0, 'it') == (IMAGE, '')
+    assert capfd.readouterr().err == '[INFO] [node]: from another thread\n'
