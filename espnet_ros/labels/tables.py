@@ -1,8 +1,6 @@
 """The built-in label sets of Cityscapes and CamVid, and the tables between their ids."""
 import typing
 
-import numpy as np
-
 from espnet_ros.errors import LabelError
 from espnet_ros.labels.label_set import (
     CATEGORIES,
@@ -97,6 +95,7 @@ _CITYSCAPES_TO_CAMVID = {
 
 def label_id_to_train_id():
     """Table from Cityscapes labelId to trainId: uint8 [256], 255 where there is none."""
+    import numpy as np
     table = np.full(256, UNLABELED, np.uint8)
     for row in CITYSCAPES_LABELS:
         table[row.label_id] = row.train_id
@@ -105,6 +104,7 @@ def label_id_to_train_id():
 
 def train_id_to_label_id():
     """Table from Cityscapes trainId to labelId: uint8 [256], 0 (unlabeled) where there is none."""
+    import numpy as np  # here, so that commands which only list labels start fast
     table = np.zeros(256, np.uint8)
     for row in CITYSCAPES_LABELS:
         if row.train_id != UNLABELED:
@@ -119,6 +119,7 @@ def cityscapes_to_camvid():
     lights are signs, two-wheelers belong to their riders.
     """
     target = {c.name: c.id for c in CAMVID.classes}
+    import numpy as np
     table = np.full(256, UNLABELED, np.uint8)
     for c in CITYSCAPES.classes:
         table[c.id] = target[_CITYSCAPES_TO_CAMVID[c.name]]
