@@ -10,7 +10,7 @@ from espnet_ros.engine import build_engine
 from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_for_viewing, resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
-from espnet_ros.models.card import SIDES
+from espnet_ros.models.card import SIDES, ModelCard
 
 OUTPUT_SIZES = ('camera', 'network')
 UPSAMPLINGS = ('nearest', 'bilinear')
@@ -62,7 +62,7 @@ class Segmentation(typing.NamedTuple):
     timings: Timings
 
 
-def input_size(card, width=0, height=0):
+def input_size(card: ModelCard, width: int = 0, height: int = 0) -> typing.Tuple[int, int]:
     """Return the network's input size (width, height) in pixels: the card's where 0 is given.
 
     Raises ParameterError when a side is none of models.card.SIDES.
@@ -94,7 +94,7 @@ class Segmenter:
         self.output_size = output_size
         self.upsampling = upsampling
 
-    def segment(self, image, confidence=False, threshold=0.0):
+    def segment(self, image: np.ndarray, confidence: bool = False, threshold: float = 0.0) -> Segmentation:
         """Return the Segmentation of an image.
 
         image: BGR uint8 [H, W, 3] of any size. confidence: whether to compute it. threshold: pixels whose
@@ -105,7 +105,7 @@ class Segmenter:
         """
         return self.finish(self.infer(self.prepare(image), confidence or threshold > 0), confidence, threshold)
 
-    def prepare(self, image):
+    def prepare(self, image: np.ndarray) -> Prepared:
         """Return the Prepared image; image: as for `segment`. Raises ImageError."""
         if not isinstance(image, np.ndarray):
             raise ImageError('an image must be uint8 [H, W, 3], not a {}'.format(type(image).__name__))
@@ -115,7 +115,7 @@ class Segmenter:
         pixels = resize_image(image, self.engine.width, self.engine.height)
         return Prepared(pixels, image.shape[1], image.shape[0], time.perf_counter() - began)
 
-    def infer(self, prepared, confidence=False):
+    def infer(self, prepared: Prepared, confidence: bool = False) -> Inferred:
         """Run the engine on a Prepared image and return what it has Inferred."""
         began = time.perf_counter()
         if self.upsampling == 'bilinear':
@@ -128,7 +128,7 @@ class Segmenter:
         return Inferred(labels, probability, prepared.width, prepared.height, prepared.seconds,
                         time.perf_counter() - began)
 
-    def finish(self, inferred, confidence=False, threshold=0.0):
+    def finish(self, inferred: Inferred, confidence: bool = False, threshold: float = 0.0) -> Segmentation:
         """Return the Segmentation of what was Inferred; confidence, threshold: as for `segment`."""
         began = time.perf_counter()
         labels, probability = inferred.labels, inferred.confidence
@@ -144,7 +144,7 @@ class Segmenter:
         return Segmentation(labels, probability, Timings(
             inferred.preprocess, inferred.inference, time.perf_counter() - began))
 
-    def at_output_size(self, image):
+    def at_output_size(self, image: np.ndarray) -> np.ndarray:
         """Return the image at the size of the labels that `segment` gives for it, to draw them over it."""
         if self.output_size == 'camera':
             return image

@@ -324,3 +324,14 @@ def test_demo_gets_source_and_seconds(make):
     text = make('-n', 'demo', 'SOURCE=my video.mp4', 'SECONDS=7', 'PYTHON=./stand-in')[1]
     assert '.venv/bin/espnet-ros demo --seconds 7 --source "$SOURCE"' in text
     assert make('-n', 'demo', 'PYTHON=./stand-in')[1].rstrip().endswith('.venv/bin/espnet-ros demo')
+
+
+@pytest.mark.slow
+def test_without_python_3_6_the_floor_is_a_sentence(copy, tmp_path):
+    words = {'PATH': '/usr/bin:/bin', 'HOME': str(tmp_path), 'PYTHON36': sys.executable}
+    if shutil.which('python3.6', path=words['PATH']):
+        pytest.skip('this machine has a Python 3.6 that cannot be hidden')
+    done = subprocess.run(['sh', 'requirements/floor.sh'], cwd=str(copy), env=words, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    assert done.returncode == 0 and not (copy / '.floor').exists()
+    assert done.stdout == 'No floor: found no Python 3.6; install one (pyenv install 3.6.15) or name it in PYTHON36.\n'

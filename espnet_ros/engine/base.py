@@ -4,6 +4,9 @@ import typing
 
 from espnet_ros.errors import EngineError
 
+if typing.TYPE_CHECKING:
+    import numpy as np  # commands start without it
+
 BACKENDS = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
 
@@ -41,7 +44,8 @@ class Engine(abc.ABC):
         self.height = height
 
     @abc.abstractmethod
-    def run(self, image, confidence=False):
+    def run(self, image: 'np.ndarray', confidence: bool = False) -> typing.Tuple[
+            'np.ndarray', typing.Optional['np.ndarray']]:
         """Segment one image of the engine's size.
 
         image: BGR uint8 or float32 0..255 [height, width, 3]. Returns (labels, confidence), both uint8
@@ -57,5 +61,5 @@ class Engine(abc.ABC):
         raise EngineError('{} gives labels only; take --backend torch for logits'.format(self.describe().backend))
 
     @abc.abstractmethod
-    def describe(self):
+    def describe(self) -> EngineInfo:
         """Return an EngineInfo."""

@@ -71,7 +71,7 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
     return engine
 
 
-def check_names(backend='auto', device='auto', precision='auto'):
+def check_names(backend: str = 'auto', device: str = 'auto', precision: str = 'auto') -> None:
     """Raise ParameterError when one of them is a name of none, whatever this machine has."""
     for kind, name, names in (('backend', backend, BACKENDS), ('precision', precision, PRECISIONS)):
         if name not in names:

@@ -6,7 +6,7 @@ from espnet_ros.errors import ImageError
 from espnet_ros.labels import UNLABELED
 
 
-def colorize(labels, palette):
+def colorize(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Color each pixel by its id.
 
     `labels` is uint8 [H, W]; `palette` uint8 [256, 3] holds the color of each id. Returns uint8 [H, W, 3] in the
@@ -31,12 +31,12 @@ def overlay(image, color, alpha, labels=None):
     return cv2.copyTo(image, category_mask(labels, UNLABELED), blend)
 
 
-def categories(labels, table):
+def categories(labels: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Map ids to Cityscapes categoryIds: uint8 [H, W] by `table`, uint8 [256] (`LabelSet.category_table()`)."""
     return cv2.LUT(labels, table)
 
 
-def category_mask(ids, wanted):
+def category_mask(ids: np.ndarray, wanted: int) -> np.ndarray:
     """Return 255 where `ids`, uint8 [H, W] of categories or labels, equals `wanted` (0..255), and 0 elsewhere."""
     table = np.zeros(256, np.uint8)
     table[wanted] = 255

@@ -5,6 +5,9 @@ import typing
 from espnet_ros.errors import LabelError
 from espnet_ros.files import read_yaml
 
+if typing.TYPE_CHECKING:
+    import numpy as np  # commands start without it
+
 UNLABELED = 255
 """Id of a pixel without a class, in every label image of this package."""
 
@@ -33,12 +36,12 @@ class LabelSet(typing.NamedTuple):
     classes: typing.Tuple[LabelClass, ...]
 
     @property
-    def names(self):
+    def names(self) -> typing.Tuple[str, ...]:
         """Class names, in the order of `classes`."""
         return tuple(c.name for c in self.classes)
 
     @property
-    def ids(self):
+    def ids(self) -> typing.Tuple[int, ...]:
         """Class ids, in the order of `classes`."""
         return tuple(c.id for c in self.classes)
 
@@ -47,7 +50,7 @@ class LabelSet(typing.NamedTuple):
         """Names of the classes that have no Cityscapes category."""
         return tuple(c.name for c in self.classes if c.category == 0)
 
-    def palette(self):
+    def palette(self) -> 'np.ndarray':
         """RGB color of every id: uint8 [256, 3], black where the id has no class."""
         import numpy as np  # here and below, so that commands which only list labels start fast
         table = np.zeros((256, 3), np.uint8)
@@ -55,7 +58,7 @@ class LabelSet(typing.NamedTuple):
             table[c.id] = c.color
         return table
 
-    def category_table(self):
+    def category_table(self) -> 'np.ndarray':
         """Cityscapes categoryId of every id: uint8 [256], 0 (void) where the id has no class."""
         import numpy as np
         table = np.zeros(256, np.uint8)
@@ -64,7 +67,7 @@ class LabelSet(typing.NamedTuple):
         return table
 
 
-def load_label_set(path):
+def load_label_set(path: str) -> LabelSet:
     """Read a label set from a YAML file. Raises LabelError.
 
     The file holds `name` and `classes`, a list of `{id, name, category, color}`; `category` is the name of a
@@ -74,7 +77,7 @@ def load_label_set(path):
     return label_set_from_dict(data, str(path))
 
 
-def label_set_from_dict(data, where='label set'):
+def label_set_from_dict(data: typing.Any, where: str = 'label set') -> LabelSet:
     """Check a label set given as plain data (see `load_label_set`) and return it. Raises LabelError."""
     if not isinstance(data, dict) or set(data) != {'name', 'classes'}:
         raise LabelError('{}: a label set has exactly the keys name and classes'.format(where))
@@ -91,7 +94,7 @@ def label_set_from_dict(data, where='label set'):
     return LabelSet(data['name'], tuple(sorted(classes, key=lambda c: c.id)))
 
 
-def label_set_to_dict(label_set):
+def label_set_to_dict(label_set: LabelSet) -> typing.Dict[str, typing.Any]:
     """Return the label set as plain data, the inverse of `label_set_from_dict`."""
     return {'name': label_set.name, 'classes': [
         {'id': c.id, 'name': c.name, 'category': CATEGORIES[c.category], 'color': list(c.color)}

@@ -40,7 +40,7 @@ class Entry(typing.NamedTuple):
     weights_path: str
 
 
-def models_directory():
+def models_directory() -> str:
     """Return the folder of the models that come with this package: of the checkout, or of the installation.
 
     An installation is a prefix, a virtual environment's or colcon's, with share/espnet_ros/models somewhere above the
@@ -58,7 +58,7 @@ def models_directory():
     raise ModelError("there is no folder share/espnet_ros/models above '{}'; install espnet_ros again".format(package))
 
 
-def cache_directory():
+def cache_directory() -> str:
     """Return the folder for fetched models: $ESPNET_ROS_CACHE, else espnet_ros in $XDG_CACHE_HOME or ~/.cache.
 
     It need not exist yet. Raises ModelError when this user has no home.
@@ -73,7 +73,7 @@ def cache_directory():
     return os.path.join(base, 'espnet_ros')
 
 
-def added_directory():
+def added_directory() -> str:
     """Return the folder of this user's own models: $ESPNET_ROS_MODELS, else espnet_ros/models in $XDG_DATA_HOME or
     ~/.local/share.
 
@@ -121,7 +121,7 @@ def _added():
                 yield Entry(card, path, ADDED, _beside(card, path))
 
 
-def entry(name):
+def entry(name: str) -> Entry:
     """Return the Entry of that name; ModelError suggests similar names."""
     known = {e.card.name: e for e in available()}
     if name in known:
@@ -132,7 +132,7 @@ def entry(name):
                                    ', '.join(known) or 'none'))
 
 
-def find(name_or_path):
+def find(name_or_path: str) -> Model:
     """Return the Model of a known name, of a model card (.yaml), or of a weights file.
 
     A card's weights lie beside it; those of a known model may be in the cache. A weights file is known by its SHA-256,

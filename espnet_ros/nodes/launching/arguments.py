@@ -25,7 +25,8 @@ class Argument(typing.NamedTuple):
     file: bool = False
 
 
-def of_parameters(rules, defaults, names, file_argument):
+def of_parameters(rules: typing.Mapping[str, typing.Any], defaults: typing.Any, names: typing.Iterable[str],
+                  file_argument: str) -> typing.List[Argument]:
     """Return an Argument for each of a node's parameters that has a launch argument of its name.
 
     rules: parameter name to Rule. defaults: NamedTuple of the parameters. file_argument: name of the argument with the
@@ -42,7 +43,7 @@ def of_parameters(rules, defaults, names, file_argument):
     return arguments
 
 
-def parse(arguments, given):
+def parse(arguments: typing.Sequence[Argument], given: typing.Mapping[str, str]) -> typing.Dict[str, typing.Any]:
     """Return the values of all arguments by name, None for those that leave it to a file.
 
     given: name to text, with the defaults. Raises ParameterError with a sentence for the first wrong one.
@@ -65,7 +66,7 @@ def _value(argument, text):
             argument.name, KIND_NAMES[argument.kind], text))
 
 
-def misspelt(arguments, given):
+def misspelt(arguments: typing.Sequence[Argument], given: typing.Iterable[str]) -> typing.List[str]:
     """Return a sentence for each given name that looks like an argument and is none.
 
     Launch accepts any name, and a launch file that includes this one has names of its own: only near ones are told.

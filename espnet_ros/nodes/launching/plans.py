@@ -12,6 +12,8 @@ from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, Segmentat
 
 PACKAGE = 'espnet_ros'
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+Given = typing.Mapping[str, str]
+Check = typing.Callable[[str], bool]
 RVIZ_MISSING = 'the package rviz2 is not installed'
 
 
@@ -58,7 +60,7 @@ def clock(file_argument):
                     .format(file_argument), bool, empty=True)
 
 
-def camera_arguments(config):
+def camera_arguments(config: str) -> typing.List[Argument]:
     """Return the arguments of camera.launch.py."""
     return of_parameters(CAMERA_RULES, CameraParameters(), (
         'source', 'width', 'height', 'rate', 'loop', 'frame_id', 'camera_info_url'), 'camera_params_file') + [
@@ -68,7 +70,7 @@ def camera_arguments(config):
         clock('camera_params_file')] + common(config)
 
 
-def segment_arguments(config):
+def segment_arguments(config: str) -> typing.List[Argument]:
     """Return the arguments of segment.launch.py."""
     return [
         Argument('image', 'camera/image_raw', 'Image topic; with image_transport:=compressed, the one below it of that '
@@ -93,7 +95,7 @@ def segment_arguments(config):
                       'ground_params_file') + common(config)
 
 
-def ground_arguments(config):
+def ground_arguments(config: str) -> typing.List[Argument]:
     """Return the arguments of ground.launch.py."""
     return [
         Argument('segmentation', 'espnet', 'Name of the segmentation node, whose labels, label map and camera_info are '
@@ -109,7 +111,7 @@ def ground_arguments(config):
         clock('ground_params_file')] + common(config)
 
 
-def demo_arguments(config):
+def demo_arguments(config: str) -> typing.List[Argument]:
     """Return the arguments of demo.launch.py: those of both; the namespace is around camera and segmentation."""
     segment = [argument._replace(default='auto') if argument.name == 'rviz' else argument
                for argument in segment_arguments(config)]
@@ -117,7 +119,7 @@ def demo_arguments(config):
                       if argument.name not in {other.name for other in segment}]
 
 
-def evaluate_arguments(config):
+def evaluate_arguments(config: str) -> typing.List[Argument]:
     """Return the arguments of evaluate.launch.py."""
     defaults = SegmentationParameters()
     return [
@@ -134,7 +136,7 @@ def evaluate_arguments(config):
     ] + common(config)
 
 
-def camera(given, config, has_package):
+def camera(given: Given, config: str, has_package: Check) -> Plan:
     """Return the Plan of camera.launch.py.
 
     given: name to text of all arguments. has_package: tells whether a ROS package is installed. Raises ParameterError.
@@ -144,14 +146,14 @@ def camera(given, config, has_package):
     return _plan([_camera(values, values['namespace'])], values, misspelt(arguments, given))
 
 
-def ground(given, config, has_package):
+def ground(given: Given, config: str, has_package: Check) -> Plan:
     """Return the Plan of ground.launch.py, as `camera` does."""
     arguments = ground_arguments(config)
     values = parse(arguments, given)
     return _plan([_ground(values)], values, misspelt(arguments, given))
 
 
-def segment(given, config, has_package):
+def segment(given: Given, config: str, has_package: Check) -> Plan:
     """Return the Plan of segment.launch.py, as `camera` does."""
     arguments = segment_arguments(config)
     values = parse(arguments, given)
@@ -159,7 +161,7 @@ def segment(given, config, has_package):
     return _plan(_segmentation(values, config, has_package, notes), values, notes)
 
 
-def demo(given, config, has_package):
+def demo(given: Given, config: str, has_package: Check) -> Plan:
     """Return the Plan of demo.launch.py, as `camera` does."""
     arguments = demo_arguments(config)
     values = parse(arguments, given)
@@ -168,7 +170,7 @@ def demo(given, config, has_package):
     return _plan([_camera(values, namespace)] + _segmentation(values, config, has_package, notes), values, notes)
 
 
-def evaluate(given, config, has_package):
+def evaluate(given: Given, config: str, has_package: Check) -> Plan:
     """Return the Plan of evaluate.launch.py, as `camera` does."""
     arguments = evaluate_arguments(config)
     values = parse(arguments, given)
