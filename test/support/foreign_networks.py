@@ -22,7 +22,7 @@ def foreign_network(name):
     torch.manual_seed(0)
     if name == 'segformer':
         _torchvision()
-        transformers = pytest.importorskip('transformers')
+        transformers = pytest.importorskip('transformers', reason='SegFormer needs the package transformers')
         # B0 with half its widths and one block a stage
         inner = transformers.SegformerForSemanticSegmentation(transformers.SegformerConfig(
             num_labels=CLASSES, depths=[1, 1, 1, 1], hidden_sizes=[16, 32, 40, 64], decoder_hidden_size=64))
@@ -61,7 +61,7 @@ def _torchvision():
             import torchvision
             return torchvision
         except ImportError as error:
-            pytest.skip('torchvision is not installed ({})'.format(error))
+            pytest.skip('LR-ASPP and DeepLabV3 need the package torchvision ({})'.format(error))
         except RuntimeError as error:
             missing = re.match(r'operator torchvision::(\w+) does not exist', str(error))
             if not missing:
