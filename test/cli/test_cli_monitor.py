@@ -14,7 +14,8 @@ import termios
 import time
 
 import pytest
-from ros_process import environment, observer, ros_context, wait_until  # noqa: F401
+from ros_process import NodeProcess, environment, observer, ros_context, wait_until  # noqa: F401
+from segmentation_rig import FP32, small_model  # noqa: F401
 
 pytest.importorskip('rclpy', reason='the monitor needs ROS 2')
 
@@ -22,19 +23,42 @@ COMMAND = [sys.executable, '-m', 'espnet_ros.cli', 'monitor']
 NUMBER = r'\d+\.\d+'
 
 
-@pytest.fixture
-def start_segmentation(ros_domain, start_node, tiny):  # noqa: F811
-    return lambda: start_node('espnet_ros.nodes.segmentation.__main__', '--ros-args', '-p', 'model:=' + tiny, '-p',
-                              'backend:=torch', '-r', 'image:=image_raw')
+@pytest.fixture(scope='module')
+def start_process(ros_domain):  # noqa: F811
+    """Function start_process(module, *parameters, remap=) -> NodeProcess; all end with the module."""
+    processes = []
+
+    def start(module, *parameters, remap=()):
+        words = [word for flag, settings in (('-p', parameters), ('-r', remap)) for text in settings
+                 for word in (flag, text)]
+        processes.append(NodeProcess('espnet_ros.nodes.{}.__main__'.format(module), ['--ros-args', *words], ros_domain))
+        return processes[-1]
+    yield start
+    for process in processes:
+        process.kill()
 
 
-@pytest.fixture
-def nodes(start_segmentation, start_node):  # noqa: F811
-    """A segmentation node and the camera in front of it; nobody subscribes to the results."""
-    segmentation = start_segmentation()
-    start_node('espnet_ros.nodes.camera.__main__', '--ros-args', '-p', 'source:=street', '-p', 'width:=96', '-p',
-               'height:=64', '-p', 'rate:=5.0')
+@pytest.fixture(scope='module')
+def nodes(start_process, small_model):  # noqa: F811
+    """The node /pair/espnet and the camera in front of it; nobody subscribes to the results."""
+    segmentation = start_process('segmentation', 'model:={}'.format(small_model), *FP32, remap=['__ns:=/pair'])
+    start_process('camera', 'source:=street', 'width:=96', 'height:=64', 'rate:=5.0',
+                  remap=['__ns:=/pair', 'image_raw:=image'])
     return segmentation
+
+
+@pytest.fixture
+def start_segmentation(start_process, small_model):  # noqa: F811
+    """Function that starts the node /espnet, without a camera; it ends with the test."""
+    started = []
+
+    def start():
+        started.append(start_process('segmentation', 'model:={}'.format(small_model), *FP32,
+                                     remap=['image:=image_raw']))
+        return started[-1]
+    yield start
+    for process in started:
+        process.kill()
 
 
 @pytest.fixture
@@ -61,20 +85,20 @@ def running(ros_domain, *arguments, **options):  # noqa: F811
 
 def test_rates_and_latencies_of_a_running_node(nodes, monitor, observer):  # noqa: F811
     from sensor_msgs.msg import Image
-    labels = observer.collect(Image, '/espnet/labels')
+    labels = observer.collect(Image, '/pair/espnet/labels')
     wait_until(lambda: labels, 90)
-    pattern = (r'espnet OK: in ({0}) Hz, out ({0}) Hz, dropped (\d+), latency p50 ({0}) p95 ({0}) p99 ({0}) ms, '
+    pattern = (r'pair/espnet OK: in ({0}) Hz, out ({0}) Hz, dropped (\d+), latency p50 ({0}) p95 ({0}) p99 ({0}) ms, '
                r'engine ready$').format(NUMBER)
     done = wait_until(lambda: (lambda found: re.match(pattern, found.stdout.strip()) and found)(
-        monitor('--once', '--timeout', '60', '--nodes', '/espnet')), 200)
+        monitor('--once', '--timeout', '60', '--nodes', '/pair/espnet')), 200)
     assert done.returncode == 0 and done.stderr == ''
     into, out, _, p50, p95, p99 = map(float, re.match(pattern, done.stdout.strip()).groups())
     assert 0 < into < 20 and 0 < out < 20 and 0 < p50 <= p95 <= p99 < 60000
 
-    found, = json.loads(monitor('--once', '--json').stdout)
-    assert found['name'] == 'espnet' and 0 <= found['age'] < 60
-    assert found['parts']['Input']['values']['topic'] == '/image_raw'
-    assert found['parts']['Engine']['values']['model'] == 'tiny'
+    found, = json.loads(monitor('--once', '--json', '--nodes', '/pair').stdout)
+    assert found['name'] == 'pair/espnet' and 0 <= found['age'] < 60
+    assert found['parts']['Input']['values']['topic'] == '/pair/image'
+    assert found['parts']['Engine']['values']['model'] == 'small'
     # What the dashboard reads is what the node writes.
     assert re.fullmatch('[0-9a-f]{64}', found['parts']['Engine']['values']['weights SHA-256'])
     assert float(found['parts']['Latency']['values']['stamp to output p50 (ms)']) > 0
@@ -83,7 +107,7 @@ def test_rates_and_latencies_of_a_running_node(nodes, monitor, observer):  # noq
 def test_it_asks_the_node_for_nothing(nodes, monitor):
     nodes.wait_for('engine ready')
     for _ in range(2):
-        done = monitor('--once', '--json', '--timeout', '60')
+        done = monitor('--once', '--json', '--timeout', '60', '--nodes', '/pair')
         output = json.loads(done.stdout)[0]['parts']['Output']
         assert (output['message'], output['values']['subscribers']) == ('idle: nobody subscribes', '0')
 
@@ -110,7 +134,8 @@ def test_a_warning_is_exit_code_3(monitor, observer):  # noqa: F811
 
 
 @pytest.mark.parametrize('arguments, code, sentence', [
-    (['--once', '--timeout', '1'], 1, 'no diagnostics of a segmentation node on /diagnostics; start one with'),
+    (['--once', '--timeout', '1', '--topic', '/nothing'], 1,
+     'no diagnostics of a segmentation node on /nothing; start one with'),
     (['--once', '--timeout', '0'], 1, '--timeout is 0.0; it must be above 0'),
     (['--once', '--timeout', 'nan'], 1, '--timeout is nan; it must be above 0'),
     (['--topic', 'a b'], 1, "'a b' is not a topic name such as")])
@@ -121,7 +146,7 @@ def test_what_cannot_be_is_one_sentence(monitor, arguments, code, sentence):
 
 
 def test_lines_for_a_log_go_on_when_the_node_ends_and_comes_back(start_segmentation, ros_domain):  # noqa: F811
-    with running(ros_domain, stdout=subprocess.PIPE, text=True) as process:
+    with running(ros_domain, '--nodes', 'espnet', stdout=subprocess.PIPE, text=True) as process:
         lines = iter(process.stdout.readline, '')
         assert re.match(r'\d\d:\d\d:\d\d no diagnostics of a segmentation node on /diagnostics; start', next(lines))
         segmentation = start_segmentation()

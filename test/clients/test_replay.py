@@ -20,6 +20,10 @@ pytest.importorskip('rclpy', reason='it needs ROS 2')
 from espnet_ros.clients.replay import REPLAY_GAP  # noqa: E402
 
 STAMPS = [1_000_000_000 * 10**9 + number * 10**8 for number in range(6)]
+SHORT_LEASE = """<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">
+<participant profile_name="short_lease" is_default_profile="true"><rtps><builtin><discovery_config>
+<leaseDuration><sec>3</sec></leaseDuration><leaseAnnouncement><sec>1</sec></leaseAnnouncement>
+</discovery_config></builtin></rtps></participant></profiles>"""
 BLACK = np.zeros((8, 8, 3), np.uint8)
 
 
@@ -156,7 +160,10 @@ def test_labels_that_are_published_elsewhere_are_told(play, start_rig, small_mod
 
 
 @pytest.mark.parametrize('end', ['INT', 'KILL'])
-def test_a_node_that_ends_is_told_and_not_waited_for(play, start_rig, small_model, end):
+def test_a_node_that_ends_is_told_and_not_waited_for(play, start_rig, small_model, end, tmp_path, monkeypatch):
+    # Others notice a killed participant when its lease ends: after 20 s by default.
+    (tmp_path / 'short_lease.xml').write_text(SHORT_LEASE)
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', str(tmp_path / 'short_lease.xml'))
     rig = start_rig('model:=' + str(small_model), *FP32)
     player = play(rig.name)
     player.connect(60.0)
@@ -164,7 +171,7 @@ def test_a_node_that_ends_is_told_and_not_waited_for(play, start_rig, small_mode
     if end == 'INT':
         rig.process.stop()
     else:
-        rig.process.kill()  # the middleware takes seconds to notice
+        rig.process.kill()
     with pytest.raises(SourceError, match="'{}' is gone".format(rig.name)):
         player.ask(STAMPS[1], 'camera', BLACK, 120.0)
 
