@@ -128,7 +128,7 @@ def open_source(address, width=0, height=0, rate=0.0, loop=False):
         return _Files(_images_in(path), width, height, loop)
     if not os.path.isfile(path):
         raise SourceError('there is no file or folder {}; a source is street, street:SEED, a webcam index, a video, an '
-                          'image, a folder of images, or an rtsp:// address'.format(_public(address)))
+                          'image, a folder of images, or an rtsp:// address'.format(public_address(address)))
     if path.lower().endswith(IMAGE_SUFFIXES):
         read_image(path)
         return _Files([path], width, height, loop)
@@ -288,10 +288,10 @@ class _Stream(Source):
         stream = _open_capture(self._address, cv2.CAP_FFMPEG, _TIMEOUTS)
         if stream is None:
             raise SourceError('cannot open the stream {}; check the address and that the camera is on'.format(
-                _public(self._address)))
+                public_address(self._address)))
         for number, image in enumerate(_read_all(stream)):
             yield Capture(image, 'stream_{:06d}'.format(number))
-        raise SourceError('the stream {} delivers no more images'.format(_public(self._address)))
+        raise SourceError('the stream {} delivers no more images'.format(public_address(self._address)))
 
 
 _LIVE_KINDS = (
@@ -390,6 +390,6 @@ def _sane(value, limit):
     return float(value) if 0 < value <= limit else 0.0
 
 
-def _public(address):
+def public_address(address):
     """The address without user, password and query."""
     return printable(re.sub('[?].*', '?...', re.sub('//.*@', '//', address)) if '://' in address else address)

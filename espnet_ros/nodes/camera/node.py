@@ -8,7 +8,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from espnet_ros.images.sources import LARGEST, open_source
+from espnet_ros.images.sources import LARGEST, open_source, public_address
 from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibration
 from espnet_ros.nodes.camera.feed import Feed
 from espnet_ros.nodes.camera.ground_truth import GroundTruth
@@ -114,7 +114,8 @@ class CameraNode(Node):
         self._feed = Feed(source, settings.rate, self)
         warn_without_clock(self)
         self.get_logger().info('active: images of {} on {}{}'.format(
-            settings.source, resolve(self, 'image_raw'), ', waiting for a subscriber' * settings.wait_for_subscriber))
+            public_address(settings.source), resolve(self, 'image_raw'),
+            ', waiting for a subscriber' * settings.wait_for_subscriber))
         self._player = threading.Thread(target=self._play, name='camera', daemon=True)
         self._player.start()
 

@@ -1,5 +1,6 @@
 """Image subscription: newest frame, camera_info, input faults."""
 import collections
+import time
 import typing
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -8,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import SILENCE_SECONDS, InputState
-from espnet_ros.nodes.common.clock import NO_CLOCK, warn_without_clock
+from espnet_ros.nodes.common.clock import NO_CLOCK, PATIENCE
 from espnet_ros.nodes.common.endpoints import create_subscription, expand, resolve
 from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.common.slot import NewestSlot
@@ -50,7 +51,7 @@ class ImageInput:
         self._warned = set()
         self._infos = collections.OrderedDict()
         self._newest_info = None
-        warn_without_clock(node)
+        self._made = time.monotonic()
 
     def open(self):
         """Subscribe."""
@@ -108,6 +109,8 @@ class ImageInput:
         if publishers > 1:
             self._warn_once('several publishers on {}: their images alternate; remap `image` to one camera'.format(
                 self.topic))
+        if now == 0.0 and active and time.monotonic() > self._made + PATIENCE:
+            self._warn_once(NO_CLOCK)
         # Several publishers number their images independently: gaps do not mean losses then.
         lost = None if self._sequence is None or self._several_publishers else self._lost
         return InputState(active, self.topic, publishers, self._rate.rate(now), self._received, lost,

@@ -151,7 +151,7 @@ def test_large_outputs_for_a_best_effort_subscriber_are_told(restart):
     large = array_to_image(picture(640, 480), 'bgr8', Header())  # an overlay of 900 KiB
     rig.ask(large, labels)
     status = rig.wait_for_status('Output', 'observer subscribes to {}/overlay at best effort'.format(rig.name), WARN)
-    assert 'loses messages of 900 KiB; let it ask for reliable, set output_size to network' in status.message
+    assert 'loses messages of 900 KiB; let it request reliable, set output_size to network' in status.message
     assert len(log_lines(rig, 'at best effort, which loses')) == 1
     assert rig.name + '/labels' not in status.message  # reliable
     small = array_to_image(picture(160, 120), 'bgr8', Header())
