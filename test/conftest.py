@@ -5,6 +5,7 @@ import pathlib
 import signal
 import sys
 
+import hypothesis
 import pytest
 
 # With several pytest-xdist workers, each gets its share of the cores; read when PyTorch is loaded.
@@ -20,6 +21,10 @@ tune_process()
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile('any machine', deadline=None)
+hypothesis.settings.load_profile('any machine')
 
 TESTS = pathlib.Path(__file__).parent
 KINDS = ('unit', 'ros', 'slow')
