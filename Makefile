@@ -4,6 +4,8 @@ PYTHON ?= python3
 SOURCE ?=
 SECONDS ?=
 ARGS ?=
+MINUTES ?= 30
+SEED ?= 1
 JOBS ?= $(shell nproc)
 
 VENV := .venv
@@ -29,6 +31,8 @@ make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer w
              ARGS='-k labels'   arguments for pytest
 make test    everything: the same, Python 3.6 at work, nodes over real DDS, trainings, benchmarks
              JOBS=2             how many tests at a time; by default as many as there are cores
+make campaign  mutated inputs of every kind, each with a bound on time and memory; the counts go to docs/reliability.md
+             MINUTES=30 SEED=1  how long, and which cases
 make lint    only what make check does without unit tests
 make docs    the documentation site, built strictly into site/
 make floor   the environment with Python 3.6 that make test uses where it is: 900 MB of downloads, into .floor
@@ -59,7 +63,7 @@ export CHECK_PYTHON
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo check test lint docs floor env clean
+.PHONY: help demo check test campaign lint docs floor env clean
 .DELETE_ON_ERROR:
 
 help:
@@ -73,6 +77,9 @@ check: env
 
 test: env
 	$(PYTEST) $(PARALLEL) $(ARGS)
+
+campaign: env
+	$(BIN)/python test/campaign/run.py --minutes $(MINUTES) --seed $(SEED) --table docs/reliability.md
 
 lint: env
 	$(PYTEST) test/test_rules.py $(ARGS)

@@ -39,6 +39,19 @@ def check_replaceable(path):
         raise OSError(errno.EEXIST, 'it exists and is not a regular file')
 
 
+def open_lock(path):
+    """Open a lock file for fcntl.flock; it is made where it is missing, never truncated, and no link is followed.
+
+    Returns a file object. Raises OSError, also when it is no regular file or belongs to another user.
+    """
+    handle = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        os.close(handle)
+        raise OSError(errno.EPERM, 'it is not a regular file of this user')
+    return os.fdopen(handle, 'r+')
+
+
 def read_bytes(path, limit):
     """Return the content of a regular file. Raises OSError, also when it is no regular file or longer than `limit`."""
     # Without waiting: a named pipe that nobody writes to would hold the caller forever.

@@ -1,10 +1,11 @@
 """Input and output files of commands: images and videos."""
 import contextlib
+import errno
 import glob
 import os
 import pathlib
 
-from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.files import check_replaceable
 from espnet_ros.images.limits import IMAGE_SUFFIXES
 
@@ -42,7 +43,13 @@ def write_image(path, picture):
     Raises ParameterError when it cannot be written.
     """
     import cv2  # here and below, so that commands which only look for files start fast
-    _, content = cv2.imencode(path.suffix, picture)
+    try:
+        done, content = cv2.imencode(path.suffix, picture)
+    except cv2.error:
+        done = False
+    if not done:
+        raise ImageError("cannot write '{}': an image of {}x{} pixels cannot be encoded".format(
+            path, picture.shape[1], picture.shape[0]))
     with replacing(path) as temporary:
         temporary.write_bytes(content.tobytes())
 
@@ -63,7 +70,7 @@ def writing_video(path, rate):
 @contextlib.contextmanager
 def replacing(path):
     """Yield a temporary path that takes the place of `path` when all went well. Raises ParameterError."""
-    temporary = path.with_name('.{}-{}{}'.format(path.stem, os.getpid(), path.suffix))
+    temporary = path.with_name('.{}-{}{}'.format(path.stem[:40], os.getpid(), path.suffix))
     try:
         check_replaceable(path)
         try:
@@ -74,6 +81,8 @@ def replacing(path):
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ImageError("cannot write '{}': its name is too long; give the input a shorter one".format(path))
         raise _unwritable(path, error)
 
 

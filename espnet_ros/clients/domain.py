@@ -5,6 +5,7 @@ import os
 import tempfile
 
 from espnet_ros.errors import ParameterError
+from espnet_ros.files import open_lock
 
 DOMAINS = range(1, 101)
 """Higher domains use ports that Linux assigns to outgoing connections."""
@@ -18,8 +19,11 @@ def private_domain():
     """
     for number in range(len(DOMAINS)):
         domain = DOMAINS[(os.getpid() + number) % len(DOMAINS)]
-        path = os.path.join(tempfile.gettempdir(), 'espnet_ros_domain_{}.{}.lock'.format(domain, os.getuid()))
-        with open(path, 'w') as lock:
+        try:
+            lock = open_lock(os.path.join(_lock_folder(), 'espnet_ros_domain_{}.{}.lock'.format(domain, os.getuid())))
+        except OSError:
+            continue
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -28,6 +32,12 @@ def private_domain():
             return
     raise ParameterError('each of the ROS domains {} to {} is held by another demo or test on this machine'.format(
         DOMAINS[0], DOMAINS[-1]))
+
+
+def _lock_folder():
+    """Return the user's runtime folder where the system has one, which no other user can write to."""
+    runtime = '/run/user/{}'.format(os.getuid())
+    return runtime if os.access(runtime, os.W_OK) else tempfile.gettempdir()
 
 
 def private_environment(domain):

@@ -39,7 +39,8 @@ class InputState(typing.NamedTuple):
     """State of the input. silence: seconds since the last image, or since activation before the first.
 
     lost: images published but never delivered, None where the middleware does not count them. clock_problem,
-    qos_problem, refusal: sentences, empty without a problem. rhythm: of the images' arrival. Times are of the node's
+    qos_problem, refusal: sentences, empty without a problem. damage: what the decoder said about
+    the last image, which was used all the same. rhythm: of the images' arrival. Times are of the node's
     clock.
     """
 
@@ -56,6 +57,7 @@ class InputState(typing.NamedTuple):
     clock_problem: str = ''
     qos_problem: str = ''
     rhythm: Rhythm = Rhythm()
+    damage: str = ''
 
 
 class EngineState(typing.NamedTuple):
@@ -87,6 +89,7 @@ class OutputState(typing.NamedTuple):
     busy: float = 0.0
     usual: typing.Optional[float] = None
     delivery_problem: str = ''
+    doubt: str = ''
 
 
 def input_status(name, state, min_rate=0.0):
@@ -112,6 +115,8 @@ def input_status(name, state, min_rate=0.0):
         problems.append(Problem(WARN, state.qos_problem, logged=True))
     if state.refusal:
         problems.append(Problem(WARN, 'the last image was refused: ' + state.refusal, logged=True))
+    if state.damage:
+        problems.append(Problem(WARN, 'the last image is damaged and was used all the same: ' + state.damage))
     if state.clock_problem:
         problems.append(Problem(WARN, state.clock_problem, logged=True))
     if min_rate > 0 and state.rate < min_rate and not stale and not silent:
@@ -175,6 +180,8 @@ def output_status(name, state):
     problems = []
     if state.failure and state.active:
         problems.append(Problem(ERROR, 'the last image failed: ' + state.failure, logged=True))
+    if state.doubt and state.active:
+        problems.append(Problem(WARN, state.doubt))
     if state.delivery_problem and state.active:
         problems.append(Problem(WARN, state.delivery_problem, logged=True))
     patience = FIRST_SECONDS if state.usual is None else max(STALL_SECONDS, STALL_TIMES * state.usual)

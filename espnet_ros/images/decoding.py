@@ -91,15 +91,17 @@ def image_to_bgr(message, foreign=None):
             message.encoding, message.width, message.height, quoted(error)))
 
 
-def compressed_to_bgr(message):
+def compressed_to_bgr(message, note=None):
     """Return a compressed image message, JPEG or PNG, as BGR uint8 [H, W, 3]. Raises ImageError.
 
     The bytes decide which of the two it is, and their colors are taken as the file means them. Alpha is dropped,
     16 bits become 8, and an EXIF orientation is ignored, because camera_info describes the picture as it was taken.
     Depth and files that stop before their end are refused.
+
+    note: called with what the decoder says about a file that is damaged and yet decoded, '' for one that is whole.
     """
     name = _compressed_name(message)
-    return _decode(bytes(message.data), name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return _decode(bytes(message.data), name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, note)
 
 
 def image_to_label_pixels(message):
@@ -160,15 +162,17 @@ def _compressed_name(message):
     return name
 
 
-def _decode(data, name, flags):
+def _decode(data, name, flags, note=None):
     size_of = next((reader for magic, reader in _FILE_SIZES if data.startswith(magic)), None)
     if size_of is None:
         raise ImageError('{} ({} bytes) is neither JPEG nor PNG; publish one of these'.format(name, len(data)))
     width, height = size_of(data)
-    image, _ = decode(data, (width, height), flags, 'the image')
+    image, warning = decode(data, (width, height), flags, 'the image')
     if image is None or image.shape[:2] != (height, width):
         raise ImageError('{} ({} bytes, {}x{} pixels) is damaged and cannot be decoded'.format(
             name, len(data), width, height))
+    if note is not None:
+        note(warning)
     return image
 
 

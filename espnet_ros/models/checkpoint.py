@@ -84,6 +84,8 @@ def read_weights(path, limit=MAX_BYTES):
         # As float32, in which the network will see it: a double beyond its range is infinite there.
         if not bool(torch.isfinite(value.float()).all()):
             raise ModelError("the weights '{}' hold NaN or infinity in {}".format(path, key))
+        if key.endswith('running_var') and bool((value < 0).any()):
+            raise ModelError("the weights '{}' hold a negative variance in {}".format(path, key))
     return state
 
 
@@ -118,7 +120,20 @@ def load_network(config, path):
     network = build(config)
     doubles = 8 * sum(tensor.numel() for tensor in network.state_dict().values())
     fill(network, rename_authors_keys(read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))), path)
-    return network.eval()
+    network.eval()
+    _check_outputs(network, path)
+    return network
+
+
+def _check_outputs(network, path):
+    """Raise ModelError when the network computes NaN or infinity for usual inputs: its weights are of no use."""
+    import torch
+    pixels = torch.linspace(-2.5, 2.5, 3 * 64 * 64).reshape(1, 3, 64, 64)  # normalized images lie in this range
+    with torch.no_grad():
+        outputs = network(pixels)
+    for output in outputs if isinstance(outputs, (tuple, list)) else (outputs,):
+        if not bool(torch.isfinite(output).all()):
+            raise ModelError("the weights '{}' compute NaN or infinity; fetch or train them again".format(path))
 
 
 def fill(network, state, where):

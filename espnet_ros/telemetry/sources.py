@@ -1,4 +1,5 @@
 """The available sources of the machine state, combined."""
+import os
 import shutil
 
 from espnet_ros.telemetry.host import Host
@@ -36,7 +37,8 @@ def open_machine(tegrastats='tegrastats', interval=1.0, root='/'):
     tegrastats: the program's path, or its name on the PATH; empty for none. interval: seconds between readings. root:
     folder that holds `sys`.
     """
-    program = shutil.which(tegrastats) if tegrastats else None
+    # A path that is missing is tried all the same: its source then says so.
+    program = tegrastats if os.sep in tegrastats else shutil.which(tegrastats) if tegrastats else None
     pollers = [Poller(name, make, interval) for name, make in (
         ('sysfs', lambda: Sysfs(root)), ('NVML', Nvml), ('psutil', Host))]
     return Machine(([TegrastatsProcess(program, interval)] if program else []) + pollers)

@@ -9,9 +9,10 @@ import torch
 
 from espnet_ros import labels, models
 from espnet_ros.cli import main
+from espnet_ros.cli.files import write_image
 from espnet_ros.cli.predict import IMAGE_ENDINGS, jobs_for
 from espnet_ros.engine import build_engine
-from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.images.render import overlay
 from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.segmenter import Segmenter
@@ -293,3 +294,22 @@ def test_a_weights_file_is_known_by_its_content(shared, tmp_path, capsys):
     write(pathlib.Path('x.png'), picture())
     assert main(['predict', 'x.png', '--model', str(tmp_path / 'net.pth'), '--width', '128', '--height', '64']) == 0
     assert 'model cityscapes-espnet-c-q3 at 128x64' in capsys.readouterr().out
+
+
+def test_a_name_that_is_too_long_leaves_out_only_its_own_results(tiny, capsys):
+    long, longest = 'l' * 240, 'm' * 250
+    for stem in ('a', long, longest, 'z'):
+        write(pathlib.Path(stem + '.png'), picture())
+    assert main(['predict', '.', '--model', tiny]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith('3 of 4 inputs, ')
+    assert err.count('\n') == 1 and 'its name is too long; give the input a shorter one' in err
+    assert names_in('predictions') == sorted(stem + ending for stem in ('a', long, 'z') for ending in IMAGE_ENDINGS)
+
+
+def test_an_image_that_cannot_be_encoded_is_an_image_error(tmp_path):
+    folder = tmp_path / 'out'
+    folder.mkdir()
+    with pytest.raises(ImageError, match='an image of 70000x1 pixels cannot be encoded'):
+        write_image(folder / 'a.jpg', np.zeros((1, 70000, 3), np.uint8))
+    assert not list(folder.iterdir())

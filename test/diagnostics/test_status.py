@@ -93,6 +93,7 @@ def test_engine(state, level, message):
     ({}, OK, '10.0 Hz'), ({'subscribers': 0}, OK, 'idle: nobody subscribes'),
     ({'enabled': False}, OK, 'disabled by ~/enable'), ({'active': False, 'failure': 'boom'}, OK, 'not active'),
     ({'failure': 'boom'}, ERROR, 'the last image failed: boom'),
+    ({'doubt': 'confidence is 0'}, WARN, 'confidence is 0'),
     ({'delivery_problem': 'rviz loses them'}, WARN, 'rviz loses them'),
     ({'busy': 0.8, 'usual': 0.02}, OK, '10.0 Hz'), ({'busy': 4.0, 'usual': 1.0}, OK, '10.0 Hz'),
     ({'busy': 9.0}, OK, '10.0 Hz'), ({'busy': 60.0, 'active': False}, OK, 'not active')])
@@ -156,3 +157,9 @@ def test_what_was_logged_before_is_not_logged_again():
     log = LevelLog(hold=5.0)
     assert told(log, 0.0, WARN, unlogged=False) == []
     assert told(log, 9.0, OK, 'good') == [(OK, 'espnet: Input: recovered: good')]
+
+
+def test_a_damaged_image_that_was_used_is_told():
+    status = input_status('x', INPUT._replace(damage='Corrupt JPEG data: 3 extraneous bytes'))
+    assert status.level == WARN
+    assert 'the last image is damaged and was used all the same: Corrupt JPEG' in status.message

@@ -184,3 +184,10 @@ def test_reading_takes_no_time_and_leaves_no_thread(machine, tmp_path):
     wait_until(lambda: set(threading.enumerate()) <= before)
 
 
+
+
+@pytest.mark.unit
+def test_a_tegrastats_that_was_named_and_is_missing_is_told(machine, tmp_path):
+    source = machine(tegrastats=str(tmp_path / 'tegrastats'), interval=0.05, root=str(tmp_path))
+    wait_until(lambda: source.state().problems)
+    assert any('tegrastats does not start (No such file or directory)' in text for text in source.state().problems)

@@ -8,7 +8,7 @@ import tempfile
 import typing
 
 from espnet_ros.errors import EngineError, ModelError
-from espnet_ros.files import write_file
+from espnet_ros.files import open_lock, write_file
 from espnet_ros.models import cache_directory
 
 MAX_BYTES = 1 << 30
@@ -91,7 +91,7 @@ class EngineCache:
         waiting: called once when another process is in it. Raises EngineError.
         """
         with self._writing():
-            stream = open(os.path.join(self.folder, name + '.lock'), 'a')
+            stream = open_lock(os.path.join(self.folder, name + '.lock'))
         with stream:  # closing it gives the lock back, even when the process is killed
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

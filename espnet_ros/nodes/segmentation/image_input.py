@@ -31,7 +31,7 @@ class ImageInput:
     def __init__(self, node, transport, reliability):
         """transport: 'raw' or 'compressed'. reliability: 'auto' or a key of RELIABILITY."""
         self.slot = NewestSlot()
-        self.to_bgr = _TRANSPORTS[transport].to_bgr
+        self._to_bgr = _TRANSPORTS[transport].to_bgr
         self.topic = _TRANSPORTS[transport].topic(node)
         self._node = node
         self._kind = _TRANSPORTS[transport].kind
@@ -45,7 +45,7 @@ class ImageInput:
         self._gap = 0
         self._several_publishers = False
         self._counted = (0, 0)
-        self._refusal = self._clock_problem = self._qos_problem = ''
+        self._refusal = self._clock_problem = self._qos_problem = self._damage = ''
         self._last_stamp = None
         self._clock_problem_at = 0.0
         self._warned = set()
@@ -85,6 +85,15 @@ class ImageInput:
         self._node.get_logger().warning('refused an image on {}: {}'.format(self.topic, reason),
                                         throttle_duration_sec=5.0)
 
+    def to_bgr(self, message):
+        """Return the message's image, BGR uint8 [H, W, 3]. Raises ImageError."""
+        if self._kind is Image:
+            return self._to_bgr(message)
+        return self._to_bgr(message, self._note_damage)
+
+    def _note_damage(self, warning):
+        self._damage = warning
+
     def accept(self):
         """Note that the newest image was decoded."""
         self._refusal = ''
@@ -117,7 +126,7 @@ class ImageInput:
                           self.slot.dropped, self._refused, silence, self._refusal,
                           NO_CLOCK if now == 0.0 else self._clock_problem,
                           self._qos_problem or ('' if lost is None else self._transport_problem()),
-                          self._rate.rhythm())
+                          self._rate.rhythm(), self._damage)
 
     def _transport_problem(self):
         """Return a sentence when best effort lost many images since the last call, else ''."""

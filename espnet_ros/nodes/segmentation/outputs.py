@@ -10,7 +10,7 @@ try:
 except ImportError:  # vision_msgs is optional: ~/label_map has the same content
     LabelInfo = None
 
-from espnet_ros.errors import ImageError
+from espnet_ros.errors import ImageError, quoted
 from espnet_ros.images import render
 from espnet_ros.labels import CATEGORIES, CATEGORY_SET
 from espnet_ros.labels.label_map import set_to_label_map
@@ -125,10 +125,17 @@ class Outputs:
         self.publish_camera_info(header, labels.shape, camera_info)
         self._send(self._color, lambda: render.colorize(labels, self._rgb), 'rgb8', header)
         if _wanted(self._overlay) or _wanted(self._overlay_compressed):
-            overlay = render.overlay(picture(), render.colorize(labels, self._bgr), alpha, labels)
-            self._send(self._overlay, lambda: cv2.cvtColor(overlay, cv2.COLOR_BGR2RGB), 'rgb8', header)
-            if _wanted(self._overlay_compressed):
-                self._overlay_compressed.publish(bgr_to_compressed(overlay, jpeg_quality, header))
+            try:
+                self._publish_overlay(header, picture, labels, alpha, jpeg_quality)
+            except (ImageError, cv2.error) as error:  # the labels are out: the frame was segmented
+                self._node.get_logger().warning('no overlay is published: {}'.format(quoted(error)),
+                                                throttle_duration_sec=5.0)
+
+    def _publish_overlay(self, header, picture, labels, alpha, jpeg_quality):
+        overlay = render.overlay(picture(), render.colorize(labels, self._bgr), alpha, labels)
+        self._send(self._overlay, lambda: cv2.cvtColor(overlay, cv2.COLOR_BGR2RGB), 'rgb8', header)
+        if _wanted(self._overlay_compressed):
+            self._overlay_compressed.publish(bgr_to_compressed(overlay, jpeg_quality, header))
 
     def publish_camera_info(self, header, shape, camera_info):
         """Publish a CameraInfo (or None), scaled to outputs of `shape` (height, width), if it has subscribers."""

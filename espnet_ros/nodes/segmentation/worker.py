@@ -10,6 +10,7 @@ from espnet_ros.errors import EspnetError, ImageError
 from espnet_ros.nodes.common.messages import stamp_to_seconds
 from espnet_ros.nodes.segmentation.image_input import OLD_SECONDS
 
+NO_CONFIDENCE = 'the confidence of the last image is 0 everywhere; the weights are of no use or the engine is'
 _ONE_BUILD = threading.Lock()
 """An abandoned build ends before the next one begins: a small board has no memory for two."""
 
@@ -39,7 +40,7 @@ class Worker(threading.Thread):
         self._engine = EngineState(keys.BUILDING)
         self._rate = RateMeter()
         self._published = self._skipped = self._failed = 0
-        self._failure = ''
+        self._failure = self._doubt = ''
         self._busy_since = None
 
     @property
@@ -126,7 +127,7 @@ class Worker(threading.Thread):
         return OutputState(self._active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
                            self._published, self._skipped, self._failed, self._failure, self._rate.rhythm(),
                            0.0 if since is None else time.monotonic() - since, total and total.p50,
-                           self._outputs.delivery_problem() if self._active else '')
+                           self._outputs.delivery_problem() if self._active else '', self._doubt)
 
     def _handle(self, message):
         if not self.enabled or not self._active or not self._outputs.subscribers:
@@ -158,6 +159,8 @@ class Worker(threading.Thread):
         converted = time.perf_counter()
         result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
         segmented = time.perf_counter()
+        if result.confidence is not None:
+            self._doubt = '' if result.confidence.any() else NO_CONFIDENCE
         with self._publishing:
             if not self._active:
                 self._skipped += 1
