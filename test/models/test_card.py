@@ -8,6 +8,7 @@ import yaml
 from small_models import CARD, LABELS
 
 from espnet_ros import models
+from espnet_ros.engine.companion import read_companion
 from espnet_ros.errors import ModelError
 from espnet_ros.labels import CITYSCAPES
 from espnet_ros.models.card import Companion, card_from_dict, card_to_dict, read_card, write_card
@@ -42,10 +43,12 @@ def test_another_set_of_a_built_in_name_is_written_out(tmp_path):
 
 
 def test_the_cards_that_come_along_are_right():
-    cards = [entry.card for entry in models.available()]
-    assert len(cards) >= 7
-    for card in cards:
-        assert card_from_dict(card_to_dict(card), card.name) == card
+    entries = models.available()
+    assert len(entries) >= 7
+    for entry in entries:
+        card = entry.card
+        assert card_from_dict(card_to_dict(card), entry.card_path) == card
+        assert card.int8 is None or read_companion(card)
         assert card.parameters == parameter_count(build(card.architecture))
 
 
