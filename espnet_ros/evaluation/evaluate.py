@@ -2,6 +2,7 @@
 import contextlib
 import heapq
 import importlib.metadata
+import os
 import platform
 import time
 import typing
@@ -11,9 +12,11 @@ from espnet_ros.evaluation.journal import Journal, read_frames
 from espnet_ros.evaluation.offline import FrameReference
 from espnet_ros.evaluation.report import WorstFrame, write_report
 from espnet_ros.evaluation.statistics import Statistics, frame_score
+from espnet_ros.telemetry.host import cpu_kind, cpu_name
 
 WORST = 6
 """Frames that a report shows."""
+SCENE_SECONDS = 1.0
 _PACKAGES = ('numpy', 'torch', 'opencv-python-headless', 'opencv-python', 'rosbags')
 
 
@@ -90,11 +93,16 @@ def _run(setup, journal, workers, lengths, on_progress):
             journal.add_session({
                 'frames': frames, 'seconds': seconds, 'engine_share': inference / seconds / workers.count,
                 'where': workers.where, 'images': dict(workers.images),
-                'engines': [engine._asdict() for engine in sorted(workers.engines)], 'versions': _versions()})
+                'engines': [engine._asdict() for engine in sorted(workers.engines)], 'versions': _versions(),
+                'date': time.strftime('%Y-%m-%d'), 'cpu': '{} ({}, {} cores)'.format(
+                    cpu_name(), cpu_kind(), os.cpu_count())})
 
 
 def _add_all(statistics, folder):
-    """Add all records; return (score, record, number in evaluation and in source) of the worst, worst first."""
+    """Add all records; return (score, record, number in evaluation and in source) of the worst, worst first.
+
+    Frames of one scene look alike: where there are enough others, one of SCENE_SECONDS is shown.
+    """
     in_source: dict[int, int] = {}
 
     def scored():
@@ -106,7 +114,19 @@ def _add_all(statistics, folder):
             if score is not None:
                 yield score, record, number, index
 
-    return heapq.nsmallest(WORST, scored(), key=lambda found: (found[0], found[2]))
+    candidates = heapq.nsmallest(20 * WORST, scored(), key=lambda found: (found[0], found[2]))
+    scenes: list = []
+    for found in candidates:
+        if not any(_is_same_scene(found[1], other[1]) for other in scenes):
+            scenes.append(found)
+    worst = scenes[:WORST]
+    return sorted(worst + [found for found in candidates if found not in worst][:WORST - len(worst)],
+                  key=lambda found: (found[0], found[2]))
+
+
+def _is_same_scene(record, other):
+    return (record['bag'], record['topic']) == (other['bag'], other['topic']) and abs(
+        record['stamp'] - other['stamp']) < SCENE_SECONDS * 1e9
 
 
 def _reference(setup, record, _, index):

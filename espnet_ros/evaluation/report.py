@@ -161,7 +161,8 @@ def _facts(metrics):
             ', ground truth of ' + bag['label_set'] if bag['label_set'] else '')
     for session in sessions:
         share = session['engine_share']
-        yield 'session', '{frames} frames in {seconds:.1f} s, {where}'.format(**session) + (
+        yield 'session', '{date}: {frames} frames in {seconds:.1f} s, {where}, on {cpu}'.format(
+            **dict({'date': 'unknown date', 'cpu': 'an unknown CPU'}, **session)) + (
             ', {:.0f} % of the time in the engine'.format(100 * share) if share else '')
     for versions in unique(session['versions'] for session in sessions):
         yield 'versions', ', '.join('{} {}'.format(*item) for item in versions.items())

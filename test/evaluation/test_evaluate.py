@@ -14,6 +14,7 @@ from evaluation_rig import setup_for, without_times
 from espnet_ros import models
 from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import open_dataset
+from espnet_ros.evaluation import evaluate as module
 from espnet_ros.evaluation import workers
 from espnet_ros.evaluation.evaluate import configuration_of, evaluate
 from espnet_ros.evaluation.frames import DatasetFrames
@@ -252,3 +253,21 @@ def test_camvid_val_gives_the_golden_confusion(shared, camvid_val, protocol, exp
         without = CAMVID._replace(classes=CAMVID.classes[:10])
         assert round(100 * mean_iou(category_confusion(statistics.counted, without)), 2) == 76.96
         assert round(100 * statistics.category_miou, 2) == 79.27
+
+
+def test_the_worst_frames_are_of_different_scenes(monkeypatch):
+    def record(number, seconds):
+        return {'bag': 0, 'topic': '/i', 'stamp': int(seconds * 1e9), 'score': number / 100}
+    monkeypatch.setattr(module, 'frame_score', lambda found: found['score'])
+
+    def worst(records):
+        class Counter:
+            def add(self, found):
+                pass
+        monkeypatch.setattr(module, 'read_frames', lambda folder: iter(records))
+        return [found[0] for found in module._add_all(Counter(), None)]
+    # Ten scenes of ten frames, the first scene the worst throughout.
+    records = [record(number, 10 * (number // 10) + 0.05 * (number % 10)) for number in range(100)]
+    assert worst(records) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert worst(records[:20]) == [0.0, 0.01, 0.02, 0.03, 0.04, 0.1]  # too few scenes: filled with the next worst
+    assert worst([]) == []

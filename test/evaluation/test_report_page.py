@@ -22,6 +22,7 @@ DETAILS = {
         'bags': [{'paths': ['/a/long/path/' + 40 * 'x' + '/drive.mcap'], 'bytes': 12345678, 'frames': 30,
                   'labeled': 32, 'label_set': 'camvid'}]},
     'sessions': [{'frames': 30, 'seconds': 1.5, 'engine_share': 0.95, 'where': 'in one process', 'versions': {'a': '1'},
+                  'date': '2026-11-24', 'cpu': 'AMD EPYC (AVX2, 2 cores)',
                   'engines': [{'backend': 'torch', 'precision': 'fp32', 'device': 'CPU', 'fallback': 'no GPU'}]}],
     'problems': ['2 images on <script>alert(1)</script> cannot be decoded']}
 
