@@ -18,7 +18,7 @@ def found(limits=Limits(), **change):
 
 
 def test_a_calm_machine():
-    assert {name: (s.level, s.message, s.untold) for name, s in found().items()} == {
+    assert {name: (s.level, s.message, s.unlogged) for name, s in found().items()} == {
         'CPU': (OK, '20%', ''), 'Memory': (OK, '25% of 8.0 GiB', ''), 'GPU': (OK, '47% at 1300 MHz', ''),
         'Power': (OK, '3.1 W', ''), 'Temperature': (OK, '60 C at gpu', '')}
 
@@ -67,7 +67,7 @@ def test_the_values_have_all_numbers():
 def test_problems_and_remedies(change, name, level, text):
     status = found(**change)[name]
     assert status.level == level and text in status.message
-    assert status.untold == (status.message if level > OK else '')
+    assert status.unlogged == (status.message if level > OK else '')
     assert all(other.level == OK for other_name, other in found(**change).items() if other_name != name)
 
 
