@@ -47,7 +47,8 @@ def test_the_policy_names_what_the_nodes_create(start_node, observer, small_mode
     allowed = policy()
     assert {name for name, _ in allowed} == set(NODES)
     assert {'/' + name for name in (*INPUTS, 'labels', 'label_map')} < allowed['ground', 'subscribe']
-    arguments = {'ground': ['-p', 'camera_height:=1.0'], 'segmentation': ['-p', 'model:={}'.format(small_model)], 'camera': ['-p', 'source:=street:3']}
+    arguments = {'ground': ['-p', 'camera_height:=1.0'], 'camera': ['-p', 'source:=street:3'],
+                 'segmentation': ['-p', 'model:={}'.format(small_model)]}
     for folder in NODES.values():
         start_node('espnet_ros.nodes.{}.__main__'.format(folder), '--ros-args', *arguments.get(folder, ()))
 
