@@ -31,7 +31,8 @@ make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer i
              ARGS='-k labels'   arguments for pytest
 make test    everything: the same, Python 3.6 at work, nodes over real DDS, trainings, benchmarks
              JOBS=2             how many tests at a time; by default as many as there are cores
-make campaign  mutated inputs of every kind, each with a bound on time and memory; the counts go to docs/reliability.md
+make campaign  mutated inputs of every kind, each with a bound on time and memory, then images over DDS to a node; the
+             counts go to docs/reliability.md
              MINUTES=30 SEED=1  how long, and which cases
 make lint    only what make check does without unit tests
 make docs    the documentation site, built strictly into site/
@@ -80,6 +81,8 @@ test: env
 
 campaign: env
 	$(BIN)/python test/campaign/run.py --minutes $(MINUTES) --seed $(SEED) --table docs/reliability.md
+	$(BIN)/python test/campaign/over_dds.py --minutes 2 --seed $(SEED) --transport raw
+	$(BIN)/python test/campaign/over_dds.py --minutes 2 --seed $(SEED) --transport compressed
 
 lint: env
 	$(PYTEST) test/test_rules.py $(ARGS)

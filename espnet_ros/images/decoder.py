@@ -68,7 +68,7 @@ class _Warnings:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._file = None
+        self._file = self._process = None
         self._printed = float('-inf')
 
     @contextlib.contextmanager
@@ -82,7 +82,8 @@ class _Warnings:
         try:
             stderr = None
             with contextlib.suppress(OSError):  # no descriptor or no temporary folder: then they are printed
-                self._file = self._file or tempfile.TemporaryFile()
+                if self._process != os.getpid():  # a forked process would share its parent's
+                    self._file, self._process = tempfile.TemporaryFile(), os.getpid()
                 stderr = os.dup(2)
                 os.dup2(self._file.fileno(), 2)
             try:

@@ -92,3 +92,20 @@ def test_images_are_not_resized_beyond_the_limits(tmp_path):
     cv2.imwrite(str(tmp_path / 'tall.png'), np.zeros((400, 2, 3), np.uint8))
     with pytest.raises(SourceError, match='the resized image is 8192x1638400 pixels'):
         list(open_source(tmp_path, width=8192))
+
+
+def test_a_folder_goes_on_after_an_image_over_the_limits(tmp_path):
+    (tmp_path / 'a.png').write_bytes(png_of_zeros(20000, 2))
+    (tmp_path / 'b.png').write_bytes(encoded('.png'))
+    source = open_source(tmp_path)
+    assert [capture.name for capture in source] == ['b.png']
+    assert len(source.problems) == 1 and 'a.png is 20000x2 pixels, more than the' in source.problems[0]
+
+
+def test_a_video_over_the_limits_is_refused(tmp_path):
+    path = str(tmp_path / 'wide.avi')
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (MAX_SIDE + 16, 16))
+    writer.write(np.zeros((16, MAX_SIDE + 16, 3), np.uint8))
+    writer.release()
+    with pytest.raises(SourceError, match='a video frame is 16400x16 pixels, more than the'):
+        list(open_source(path))
