@@ -5,7 +5,7 @@ import io
 import os
 import re
 
-from espnet_ros.errors import ModelError
+from espnet_ros.errors import ModelError, one_line
 from espnet_ros.files import write_file
 from espnet_ros.models.onnx_file import FAMILY as ONNX
 from espnet_ros.models.onnx_file import load_onnx
@@ -83,9 +83,9 @@ def read_weights(path, limit=MAX_BYTES):
     for key, value in state.items():
         # As float32, in which the network will see it: a double beyond its range is infinite there.
         if not bool(torch.isfinite(value.float()).all()):
-            raise ModelError("the weights '{}' hold NaN or infinity in {}".format(path, key))
+            raise ModelError("the weights '{}' hold NaN or infinity in {}".format(path, one_line(key)))
         if key.endswith('running_var') and bool((value < 0).any()):
-            raise ModelError("the weights '{}' hold a negative variance in {}".format(path, key))
+            raise ModelError("the weights '{}' hold a negative variance in {}".format(path, one_line(key)))
     return state
 
 
@@ -166,10 +166,10 @@ def _unreadable(path, error):
 
 
 def _listed(kind, items):
-    return '{} {} ({}{})'.format(len(items), kind, items[0], ', ...' if len(items) > 1 else '')
+    return '{} {} ({}{})'.format(len(items), kind, one_line(items[0]), ', ...' if len(items) > 1 else '')
 
 
 def _first_line(error):
     text = str(error).strip().splitlines()
-    return '{}: {}'.format(type(error).__name__, text[0][:120]) if text else type(error).__name__
+    return '{}: {}'.format(type(error).__name__, one_line(text[0])[:120]) if text else type(error).__name__
 

@@ -16,3 +16,11 @@ def test_weights_that_compute_nonsense_are_refused(tmp_path, change, words):
     write_weights(net, tmp_path / 'x.pth')
     with pytest.raises(ModelError, match="the weights '.*x.pth' " + words):
         load_network(CONFIG, tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize('value', [torch.zeros(2), torch.full((2,), float('nan'))])
+def test_names_in_a_weights_file_reach_no_terminal_as_they_are(tmp_path, value):
+    torch.save({'a\nb\x1b[2J': value}, str(tmp_path / 'x.pth'))
+    with pytest.raises(ModelError) as caught:
+        load_network(CONFIG, tmp_path / 'x.pth')
+    assert str(caught.value).isprintable() and 'a b?[2J' in str(caught.value)
