@@ -1,6 +1,7 @@
 """sensor_msgs/CameraInfo from a calibration file or a pinhole model."""
 import math
 import os
+import reprlib
 
 from sensor_msgs.msg import CameraInfo
 
@@ -54,7 +55,7 @@ def _info(content):
     info.width, info.height = (_side(content, name) for name in ('image_width', 'image_height'))
     model = content.get('distortion_model', '')
     if not isinstance(model, str):
-        raise ValueError('distortion_model must be a name, not {!r}'.format(model))
+        raise ValueError('distortion_model must be a name, not {}'.format(reprlib.repr(model)))
     info.distortion_model = model
     info.k = _numbers(content, 'camera_matrix', 9)
     info.d = _numbers(content, 'distortion_coefficients')
@@ -68,7 +69,7 @@ def _info(content):
 def _side(content, name):
     value = content.get(name)
     if type(value) is not int or not 1 <= value <= MAX_SIDE:
-        raise ValueError('{} must be a number of pixels, not {!r}'.format(name, value))
+        raise ValueError('{} must be a number of pixels, not {}'.format(name, reprlib.repr(value)))
     return value
 
 
