@@ -259,6 +259,25 @@ def test_a_misspelt_argument_is_told(launch, given, log):
     assert found.log == log and found.error is None and found.started
 
 
+def test_several_cameras(launch):
+    found = launch('segment', cameras='front, left', rviz='true')
+    node = found.nodes['segmentation_node']
+    assert node.parameters == [str(CONFIG / 'segment.yaml'), {'cameras': ['front', 'left']}]
+    assert 'remappings' not in node.given or node.given['remappings'] == []
+    assert ('/espnet/overlay', 'espnet/front/overlay') in found.nodes['rviz2'].given['remappings']
+    assert ('/camera/image_raw', 'front/image_raw') in found.nodes['rviz2'].given['remappings']
+    assert launch('segment', cameras='[rear]').nodes['segmentation_node'].parameters[1] == {'cameras': ['rear']}
+
+
+@pytest.mark.parametrize('given, sentence', [
+    ({'cameras': 'front,,left'}, "parameter cameras has the name ''; a name begins with a letter"),
+    ({'cameras': 'front,front'}, 'parameter cameras names front twice'),
+    ({'cameras': 'front,left', 'ground': 'true'}, 'segmentation:=espnet/front camera:=front for each camera')])
+def test_several_cameras_that_do_not_work(launch, given, sentence):
+    found = launch('segment', **given)
+    assert isinstance(found.error, ParameterError) and sentence in str(found.error) and found.started == []
+
+
 def test_an_evaluation_plays_its_bags_into_a_node_with_sim_time(launch):
     found = launch('evaluate', bags="day 'rainy night'", rate='2.0', options='--min-coverage 0.9')
     node, command = found.started
@@ -336,7 +355,8 @@ def test_configuration_holds_every_parameter_with_its_default(name):
     defaults = getattr(importlib.import_module(module), kind)()._asdict()
     written = yaml.safe_load((CONFIG / name).read_text())
     assert list(written) == ['/**'] and list(written['/**']) == ['ros__parameters']
-    values = written['/**']['ros__parameters']
+    values = {key: tuple(value) if isinstance(value, list) else value
+              for key, value in written['/**']['ros__parameters'].items()}
     assert values == defaults
     assert {key: type(value) for key, value in values.items()} == {
         key: type(value) for key, value in defaults.items()}

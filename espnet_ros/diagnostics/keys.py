@@ -1,7 +1,8 @@
 """Names, keys and phases in diagnostics that programs read; messages are for people and may be reworded."""
 import collections
 
-# Status names are NODE: PART for a segmentation node and HOST: PART for a machine.
+# Status names are NODE: PART for a segmentation node and HOST: PART for a machine. A node with several cameras has one
+# NODE: Engine, and NODE/CAMERA: PART for all else.
 INPUT, OUTPUT, ENGINE, LATENCY = 'Input', 'Output', 'Engine', 'Latency'
 CPU, MEMORY, GPU, POWER, TEMPERATURE = 'CPU', 'Memory', 'GPU', 'Power', 'Temperature'
 NODE_PARTS = (INPUT, OUTPUT, ENGINE, LATENCY)
@@ -64,10 +65,21 @@ def split_name(name):
 
 
 def parts_of(statuses, owner):
-    """Return a dict from part to Status of those statuses that belong to `owner` (as in status_name)."""
-    wanted = owner.lstrip('/')
-    named = ((split_name(status.name), status) for status in statuses)
-    return {part: status for (found, part), status in named if found == wanted}
+    """Return a dict from part to Status of the statuses of `owner` (as in status_name), the statuses of one message.
+
+    owner: a node, a machine, or NODE/CAMERA, which shares its node's Engine.
+    """
+    named = [split_name(status.name) + (status,) for status in statuses]
+    owner = owner.lstrip('/')
+    parts = {part: status for found, part, status in named if found == owner}
+    if parts and ENGINE not in parts:
+        parts.update((part, status) for found, part, status in named if part == ENGINE and found == node_of(owner))
+    return parts
+
+
+def node_of(owner):
+    """Return the name of the node that a camera of several belongs to, which is its name's first part."""
+    return owner.rpartition('/')[0]
 
 
 def value_of(parts, part, key, default=''):

@@ -58,6 +58,7 @@ class InputState(typing.NamedTuple):
     qos_problem: str = ''
     rhythm: Rhythm = Rhythm()
     damage: str = ''
+    remap: str = 'image'
 
 
 class EngineState(typing.NamedTuple):
@@ -107,7 +108,7 @@ def input_status(name, state, min_rate=0.0):
     stale = interval is not None and state.silence > max(STALE_SECONDS, expected)
     silent = state.silence > max(SILENCE_SECONDS, expected)
     if stale or silent:
-        remedy = ('nothing publishes it; start the camera or remap `image`' if state.publishers == 0
+        remedy = ('nothing publishes it; start the camera or remap `{}`'.format(state.remap) if state.publishers == 0
                   else state.qos_problem or 'its publisher is silent; look at the camera driver and its connection')
         problems.append(Problem(ERROR if silent else WARN, 'no image on {} for {:.0f} s: {}'
                                 .format(state.topic, state.silence, remedy)))

@@ -101,7 +101,7 @@ class Board:
         with self._lock:
             for status in map(_clean, statuses):
                 name, part = keys.split_name(status.name)
-                if part in keys.MACHINE_PARTS or part in keys.NODE_PARTS and self._is_wanted(name):
+                if part in keys.MACHINE_PARTS or part in keys.NODE_PARTS and self._is_wanted(name, part):
                     parts = self._parts.setdefault(name, {})
                     gap = part in parts and now - self._heard[name] > SILENT_SECONDS
                     parts[part] = status
@@ -115,7 +115,7 @@ class Board:
         """Return the Groups: nodes first, those requested and not seen yet among them, then machines."""
         with self._lock:
             # Other nodes may have an Input or Output, but no Engine.
-            found = [Group(name, dict(parts), now - self._heard[name]) for name, parts in self._parts.items()
+            found = [Group(name, parts, now - self._heard[name]) for name, parts in self._with_engines().items()
                      if keys.ENGINE in parts or any(part in keys.MACHINE_PARTS for part in parts)]
         found += [Group(name, {}) for name in self._nodes
                   if not any(group.is_node and _is_within(group.name, name) for group in found)]
@@ -126,8 +126,19 @@ class Board:
         with self._lock:
             return [number for when, number in self._history.get((group.name, series), ()) if now - when < HISTORY]
 
-    def _is_wanted(self, name):
-        return not self._nodes or any(_is_within(name, wanted) for wanted in self._nodes)
+    def _with_engines(self):
+        """Return the parts by name; several cameras of a node share its Engine, which then has no group of its own."""
+        found = {name: dict(parts) for name, parts in self._parts.items()}
+        for name, parts in self._parts.items():
+            node = keys.node_of(name)
+            if keys.ENGINE not in parts and set(self._parts.get(node, ())) == {keys.ENGINE}:
+                found[name][keys.ENGINE] = self._parts[node][keys.ENGINE]
+                found.pop(node, None)
+        return found
+
+    def _is_wanted(self, name, part):
+        return not self._nodes or any(_is_within(name, wanted) or part == keys.ENGINE and name == keys.node_of(wanted)
+                                      for wanted in self._nodes)
 
 
 def _is_within(name, wanted):

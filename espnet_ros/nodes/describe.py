@@ -31,6 +31,7 @@ def describe(name):
             if rules[parameter].fixed == is_fixed:
                 text = ' '.join(filter(None, [rules[parameter].description, constraint_text(rules[parameter])]))
                 lines += textwrap.wrap(text, 118, initial_indent='    # ', subsequent_indent='    # ')
+                value = list(value) if isinstance(value, tuple) else value
                 lines.append('    ' + yaml.safe_dump({parameter: value}, default_flow_style=False).rstrip())
     return '\n'.join(lines) + '\n'
 

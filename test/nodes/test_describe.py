@@ -23,7 +23,9 @@ def test_the_configuration_file_is_what_the_rules_say(name):
 
 def test_it_holds_the_defaults():
     content = yaml.safe_load(describe.describe('segment'))
-    assert content == {'/**': {'ros__parameters': dict(SegmentationParameters()._asdict())}}
+    defaults = {name: list(value) if isinstance(value, tuple) else value
+                for name, value in SegmentationParameters()._asdict().items()}
+    assert content == {'/**': {'ros__parameters': defaults}}
 
 
 def test_the_readme_names_no_parameter_that_is_not_there():

@@ -1,7 +1,8 @@
 """Publish one picture again and again on `image`: the camera of the tests under load.
 
-Usage: python flood_publisher.py WIDTH HEIGHT RATE SECONDS. Waits for the node to listen, prints `begin`, publishes,
-rests a second, publishes one last image with the frame_id `last`, and prints how many images that were together.
+Usage: python flood_publisher.py WIDTH HEIGHT RATE SECONDS. Waits for the node to listen, publishes one image, rests a
+second, prints `begin`, publishes, rests a second, publishes one last image with the frame_id `last`, and prints how
+many images that were together.
 """
 import sys
 import time
@@ -24,6 +25,9 @@ def main():
     time.sleep(1.0)  # the other side's half of the discovery
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     message = array_to_image(picture, 'bgr8', Header(frame_id='camera'))
+    message.header.stamp = node.get_clock().now().to_msg()
+    publisher.publish(message)
+    time.sleep(1.0)  # until it is delivered: of those lost before the first that arrives, the node cannot know
     print('begin', flush=True)
     began = time.monotonic()
     count = 0
@@ -36,7 +40,7 @@ def main():
     message.header.frame_id = 'last'
     message.header.stamp = node.get_clock().now().to_msg()
     publisher.publish(message)
-    print('published', count + 1, flush=True)
+    print('published', count + 2, flush=True)
     time.sleep(1.0)  # until it is delivered
 
 

@@ -4,6 +4,7 @@ Like the real one it visits entities in order, so what was started before an err
 """
 import os
 import types
+import typing
 
 
 class PackageNotFoundError(KeyError):
@@ -109,7 +110,10 @@ class Node(Process):
 
 class ParameterValue:
     def __init__(self, value, *, value_type):
-        assert type(value) is value_type and value_type in (str, bool, int, float)
+        if value_type == typing.List[str]:
+            assert type(value) is list and all(type(item) is str for item in value)
+        else:
+            assert type(value) is value_type and value_type in (str, bool, int, float)
         self.value = value
 
 

@@ -13,8 +13,8 @@ from espnet_ros.errors import ParameterError
 class Rule(typing.NamedTuple):
     """Description and limits of a parameter.
 
-    low, high: inclusive range of a number. choices: allowed strings; N at the end of one, as in cuda:N, is any index.
-    fixed: cannot change while the node is configured.
+    low, high: inclusive range of a number, or of each number in an array. choices: allowed strings; N at the end of
+    one, as in cuda:N, is any index. fixed: cannot change while the node is configured. items: type of an array's items.
     """
 
     description: str
@@ -22,6 +22,7 @@ class Rule(typing.NamedTuple):
     high: typing.Optional[float] = None
     choices: typing.Tuple[str, ...] = ()
     fixed: bool = False
+    items: typing.Optional[type] = None
 
 
 class ParameterSet:
@@ -35,9 +36,9 @@ class ParameterSet:
                  check=lambda values: None):
         """Declare everything on `node`.
 
-        defaults: a NamedTuple with str, bool, int and float fields. rules: field name to Rule. is_configured: tells
-        whether fixed parameters are locked. unlock: what a user does to change them. check: called with all values
-        together; raises ParameterError when they contradict each other.
+        defaults: a NamedTuple with str, bool, int and float fields, or tuples (arrays) of these. rules: field name to
+        Rule. is_configured: tells whether fixed parameters are locked. unlock: what a user does to change them.
+        check: called with all values together; raises ParameterError when they contradict each other.
         """
         self.value = defaults
         self.problems = {}
@@ -50,6 +51,7 @@ class ParameterSet:
         self._check = check
         node.add_on_set_parameters_callback(self._on_set)
         for name, default in defaults._asdict().items():
+            default = list(default) if self._kinds[name] is tuple else default
             descriptor = _descriptor(name, rules[name], self._kinds[name])
             self._reason = ''
             try:
@@ -102,8 +104,20 @@ class ParameterSet:
 
     def _checked(self, name, value):
         rule, kind = self._rules[name], self._kinds[name]
+        value = self._checked_array(name, value) if kind is tuple else value
         if rule.fixed and self._declared and self._is_configured() and value != getattr(self.value, name):
             raise ParameterError('parameter {} cannot change now; {}'.format(name, self._unlock))
+        return value if kind is tuple else self._checked_one(name, value, kind)
+
+    def _checked_array(self, name, value):
+        # An empty array has no type: in a file or on the command line it arrives as None.
+        value = [] if value is None else value
+        if isinstance(value, (str, bytes)) or not hasattr(value, '__iter__'):
+            raise ParameterError('parameter {} must be an array, as in [a, b], not {!r}'.format(name, value))
+        return tuple(self._checked_one(name, item, self._rules[name].items) for item in value)
+
+    def _checked_one(self, name, value, kind):
+        rule = self._rules[name]
         if type(value) is int and kind in (float, str):  # `rate: 10` and `source: 0` are plain YAML for these
             value = kind(value)
         if type(value) is not kind:
@@ -143,7 +157,7 @@ def _descriptor(name, rule, kind):
     # A whole number is a fine value for a real one (`max_rate: 10`): types are checked in _checked, with a sentence.
     if hasattr(descriptor, 'dynamic_typing'):
         descriptor.dynamic_typing = True
-    if rule.low is not None and rule.high is not None:
+    if kind is not tuple and rule.low is not None and rule.high is not None:
         if kind is int:
             descriptor.integer_range = [IntegerRange(from_value=int(rule.low), to_value=int(rule.high), step=0)]
         else:

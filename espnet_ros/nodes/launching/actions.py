@@ -1,5 +1,6 @@
 """A Plan as actions of ROS 2 launch."""
 import os
+import typing
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchDescription
@@ -66,4 +67,5 @@ def _typed(parameters):
     """Keep strings strings: launch takes '007' for a number otherwise."""
     if not isinstance(parameters, dict):
         return parameters
-    return {name: ParameterValue(value, value_type=type(value)) for name, value in parameters.items()}
+    return {name: ParameterValue(list(value), value_type=typing.List[str]) if isinstance(value, tuple)
+            else ParameterValue(value, value_type=type(value)) for name, value in parameters.items()}

@@ -12,8 +12,8 @@ KIND_NAMES = {bool: 'true or false', int: 'a whole number', float: 'a number'}
 class Argument(typing.NamedTuple):
     """An argument of a launch file.
 
-    kind: str, bool, int or float. choices: allowed texts; N at the end of one is any index. empty: whether '' is
-    allowed, which gives None. file: whether it names a file that must exist.
+    kind: str, bool, int, float, or tuple for strings with commas between them. choices: allowed texts; N at the end of
+    one is any index. empty: whether '' is allowed, which gives None. file: whether it names a file that must exist.
     """
 
     name: str
@@ -59,6 +59,8 @@ def _value(argument, text):
     if argument.choices and (text.endswith(':N') or re.sub(r':[0-9]{1,3}\Z', ':N', text) not in argument.choices):
         raise ParameterError("launch argument {} must be one of {}, not '{}'".format(
             argument.name, ', '.join(argument.choices), text))
+    if argument.kind is tuple:
+        return tuple(word.strip() for word in text.strip('[]').split(','))
     try:
         return {'true': True, 'false': False}[text.lower()] if argument.kind is bool else argument.kind(text)
     except (KeyError, ValueError):

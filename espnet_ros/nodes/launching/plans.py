@@ -8,7 +8,7 @@ from espnet_ros.errors import ParameterError
 from espnet_ros.nodes.camera.node import CAMERA_RULES, CameraParameters
 from espnet_ros.nodes.ground.settings import GROUND_RULES, GroundParameters
 from espnet_ros.nodes.launching.arguments import Argument, misspelt, of_parameters, parse
-from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters
+from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters, check_cameras
 
 PACKAGE = 'espnet_ros'
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
@@ -81,7 +81,7 @@ def segment_arguments(config: str) -> typing.List[Argument]:
         Argument('params_file', os.path.join(config, 'segment.yaml'),
                  'YAML file with the parameters; a copy of this default, edited.', file=True),
     ] + of_parameters(SEGMENTATION_RULES, SegmentationParameters(), (
-        'model', 'backend', 'precision', 'output_size', 'image_transport', 'autostart'), 'params_file') + [
+        'model', 'backend', 'precision', 'output_size', 'cameras', 'image_transport', 'autostart'), 'params_file') + [
         clock('params_file'),
         Argument('respawn', 'false', 'true starts the node again, after 2 s, when it has died.', bool),
         Argument('rviz', 'false', 'true shows image, overlay and colors in RViz (package rviz2); auto does so where it '
@@ -219,6 +219,14 @@ def _ground(values):
 def _segmentation(values, config, has_package, notes):
     """Return the segmentation node and, as wanted, diagnostics and RViz; adds sentences to `notes`."""
     name, namespace, image = values['name'], values['namespace'], values['image']
+    cameras, shown = values['cameras'], name
+    if cameras:
+        check_cameras(SegmentationParameters(cameras=cameras))
+        if values['ground']:
+            raise ParameterError('launch argument ground works with one camera; leave it out, and start '
+                                 'ground.launch.py segmentation:={}/{} camera:={} for each camera'.format(
+                                     name, cameras[0], cameras[0]))
+        image, shown = cameras[0] + '/image_raw', '{}/{}'.format(name, cameras[0])
     show = values['rviz'] != 'false'
     if show and not has_package('rviz2'):
         if values['rviz'] == 'true':
@@ -227,9 +235,10 @@ def _segmentation(values, config, has_package, notes):
         show = False
     chosen = {name: values[name] for name in SegmentationParameters._fields if values.get(name) is not None}
     info = values['camera_info'] or '/'.join(image.split('/')[:-1] + ['camera_info'])
+    remappings = () if cameras else (
+        ('image', image), ('image/compressed', image + '/compressed'), ('camera_info', info))
     nodes = [Start(PACKAGE, 'segmentation_node', name, namespace, _parameters(values['params_file'], chosen, values),
-                   (('image', image), ('image/compressed', image + '/compressed'), ('camera_info', info)),
-                   _log_level(name, namespace, values), values['respawn'])]
+                   remappings, _log_level(name, namespace, values), values['respawn'])]
     if values['diagnostics']:
         nodes.append(Start(PACKAGE, 'diagnostics_node', 'diagnostics', namespace, _parameters(
             os.path.join(config, 'diagnostics.yaml'), {}, values),
@@ -239,7 +248,7 @@ def _segmentation(values, config, has_package, notes):
     if show:
         # RViz's file names absolute topics; these remappings move them to where they are.
         nodes.append(Start('rviz2', 'rviz2', 'rviz', namespace, _parameters(None, {}, values), (
-            ('/camera/image_raw', image), ('/espnet/overlay', name + '/overlay'), ('/espnet/color', name + '/color')),
+            ('/camera/image_raw', image), ('/espnet/overlay', shown + '/overlay'), ('/espnet/color', shown + '/color')),
             ('-d', os.path.join(config, 'segment.rviz'))))
     return nodes
 

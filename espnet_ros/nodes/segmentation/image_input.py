@@ -28,12 +28,16 @@ _LOSS_REMEDY = ('best effort loses what does not fit the shared memory of the mi
 class ImageInput:
     """Subscribes to images and camera_info; `slot` holds the newest image message."""
 
-    def __init__(self, node, transport, reliability):
-        """transport: 'raw' or 'compressed'. reliability: 'auto' or a key of RELIABILITY."""
+    def __init__(self, node, transport, reliability, image='image', camera_info='camera_info'):
+        """transport: 'raw' or 'compressed'. reliability: 'auto' or a key of RELIABILITY.
+
+        image, camera_info: topics before remapping; compressed images are on `compressed` below `image`.
+        """
         self.slot = NewestSlot()
         self._to_bgr = _TRANSPORTS[transport].to_bgr
-        self.topic = _TRANSPORTS[transport].topic(node)
+        self.topic = _TRANSPORTS[transport].topic(node, image)
         self._node = node
+        self._image, self._camera_info = image, camera_info
         self._kind = _TRANSPORTS[transport].kind
         self._wanted = RELIABILITY.get(reliability)
         self._reliability = None
@@ -60,7 +64,7 @@ class ImageInput:
         self._refusal = self._clock_problem = self._qos_problem = ''
         self._reliability = self._suited()
         self._subscriptions = [self._subscribe(), self._node.create_subscription(
-            CameraInfo, 'camera_info', self._on_camera_info, qos_profile_sensor_data)]
+            CameraInfo, self._camera_info, self._on_camera_info, qos_profile_sensor_data)]
 
     def close(self):
         """Unsubscribe; an image that waits is dropped."""
@@ -116,8 +120,8 @@ class ImageInput:
             self._several_publishers = publishers > 1
             self._sequence = None
         if publishers > 1:
-            self._warn_once('several publishers on {}: their images alternate; remap `image` to one camera'.format(
-                self.topic))
+            self._warn_once('several publishers on {}: their images alternate; remap `{}` to one camera'.format(
+                self.topic, self._image))
         if now == 0.0 and active and time.monotonic() > self._made + PATIENCE:
             self._warn_once(NO_CLOCK)
         # Several publishers number their images independently: gaps do not mean losses then.
@@ -126,7 +130,7 @@ class ImageInput:
                           self.slot.dropped, self._refused, silence, self._refusal,
                           NO_CLOCK if now == 0.0 else self._clock_problem,
                           self._qos_problem or ('' if lost is None else self._transport_problem()),
-                          self._rate.rhythm(), self._damage)
+                          self._rate.rhythm(), self._damage, self._image)
 
     def _transport_problem(self):
         """Return a sentence when best effort lost many images since the last call, else ''."""
@@ -227,16 +231,13 @@ class _Transport(typing.NamedTuple):
     topic: typing.Callable
 
 
-def _raw_topic(node):
-    return resolve(node, 'image')
-
-
-def _compressed_topic(node):
-    """Return `image/compressed`, following a remapping of it or of `image`."""
-    own = resolve(node, 'image/compressed')
-    return own if own != expand(node, 'image/compressed') else _raw_topic(node) + '/compressed'
+def _compressed_topic(node, image):
+    """Return the topic `compressed` below `image`, following a remapping of either."""
+    topic = image + '/compressed'
+    own = resolve(node, topic)
+    return own if own != expand(node, topic) else resolve(node, image) + '/compressed'
 
 
 _TRANSPORTS = {
-    'raw': _Transport(Image, image_to_bgr, _raw_topic),
+    'raw': _Transport(Image, image_to_bgr, resolve),
     'compressed': _Transport(CompressedImage, compressed_to_bgr, _compressed_topic)}

@@ -27,7 +27,8 @@ from espnet_ros.nodes.common.parameters import ParameterSet
 from espnet_ros.nodes.common.plots import latency_message
 from espnet_ros.nodes.segmentation.image_input import ImageInput
 from espnet_ros.nodes.segmentation.outputs import Outputs
-from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters
+from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters, check_cameras
+from espnet_ros.nodes.segmentation.stream import Stream
 from espnet_ros.nodes.segmentation.worker import Worker
 from espnet_ros.segmenter import Segmenter, input_size
 
@@ -42,17 +43,16 @@ class SegmentationNode(LifecycleNode):
     def __init__(self, **options):
         super().__init__('espnet', **options)
         self._worker = None
-        self._input = None
-        self._outputs = None
+        self._streams = []
         self._bond = None
         self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
         self._announced = None  # the confidence threshold in ~/label_map
         self._level_log = LevelLog()
-        self._latency = None
+        self._latencies = []  # a publisher for each stream
         self._enabled = True
         self._settings = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
                                      lambda: self._worker is not None,
-                                     self.unlock.replace('NODE', self.get_fully_qualified_name()))
+                                     self.unlock.replace('NODE', self.get_fully_qualified_name()), check_cameras)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(SetBool, '~/enable', self._on_enable)
         # On the steady clock: diagnostics go on while a simulation is paused.
@@ -74,10 +74,8 @@ class SegmentationNode(LifecycleNode):
             engine = build_engine(card, network, width, height, settings.backend, settings.device, settings.precision,
                                   settings.engine_cache_dir, progress)
             return Segmenter(engine, settings.output_size)
-        self._outputs = Outputs(self, PALETTES[settings.palette](card.label_set))
-        self._latency = self.create_publisher(Float64MultiArray, '~/latency', 1)
-        self._input = ImageInput(self, settings.image_transport, settings.image_reliability)
-        self._worker = Worker(self, build, self._input, self._outputs, lambda: self._settings.value)
+        self._open_streams(settings, PALETTES[settings.palette](card.label_set))
+        self._worker = Worker(self, build, self._streams, lambda: self._settings.value)
         self._worker.enabled = self._enabled
         self._worker.start()
         self._model_values = (
@@ -89,22 +87,37 @@ class SegmentationNode(LifecycleNode):
             self.get_logger().warning('no Cityscapes category for {}: they are void in ~/categories; give them a '
                                       'category in the model card'.format(', '.join(card.label_set.without_category)))
 
+    def _open_streams(self, settings, label_set):
+        """Advertise the outputs of each camera, of one without a name where none are given."""
+        for number, camera in enumerate(settings.cameras or ('',)):
+            topics = (camera + '/image_raw', camera + '/camera_info') if camera else ()
+            self._latencies.append(self.create_publisher(
+                Float64MultiArray, '/'.join(filter(None, ['~', camera, 'latency'])), 1))
+            self._streams.append(Stream(
+                ImageInput(self, settings.image_transport, settings.image_reliability, *topics),
+                Outputs(self, label_set, camera), camera, *(
+                    values[number] if values else default for values, default in (
+                        (settings.camera_priorities, 1), (settings.camera_rates, 0.0)))))
+
     @transition
     def on_activate(self, _state):
         """Publish the label map and subscribe."""
         self._announce()
-        self._input.open()
+        for stream in self._streams:
+            stream.input.open()
         self._worker.activate()
         self._bond = start_bond(self)
         settings = self._settings.value
-        self.get_logger().info('active: {} images from {} (reliability {}), outputs on {}/...'.format(
-            settings.image_transport, self._input.topic, settings.image_reliability, self.get_fully_qualified_name()))
+        self.get_logger().info('active: {} images from {} (reliability {}), outputs on {}'.format(
+            settings.image_transport, ', '.join(stream.input.topic for stream in self._streams),
+            settings.image_reliability, ', '.join(self._owner(stream) + '/...' for stream in self._streams)))
 
     @transition
     def on_deactivate(self, _state):
         """Unsubscribe; model and engine stay."""
         self._worker.deactivate()
-        self._input.close()
+        for stream in self._streams:
+            stream.input.close()
         self._end_bond()
 
     @transition
@@ -135,14 +148,15 @@ class SegmentationNode(LifecycleNode):
     def _release(self):
         self._end_bond()
         worker, self._worker = self._worker, None
-        if self._input is not None:
-            self._input.close()
+        for stream in self._streams:
+            stream.input.close()
         if worker is not None:
             worker.stop()
-        if self._outputs is not None:
-            self._outputs.close()
-            self.destroy_publisher(self._latency)
-        self._input = self._outputs = self._announced = None
+        for stream in self._streams:
+            stream.outputs.close()
+        for publisher in self._latencies:
+            self.destroy_publisher(publisher)
+        self._streams, self._latencies, self._announced = [], [], None
         self._model_values = ()
         self._level_log = LevelLog()
 
@@ -166,12 +180,13 @@ class SegmentationNode(LifecycleNode):
 
     def _announce(self):
         self._announced = self._settings.value.confidence_threshold
-        self._outputs.announce(self._announced)
+        for stream in self._streams:
+            stream.outputs.announce(self._announced)
 
     def _on_second(self):
         settings = self._settings.value
-        if self._input is not None:
-            self._input.adapt()
+        for stream in self._streams:
+            stream.input.adapt()
         if self._worker is not None and self._worker.active and self._announced != settings.confidence_threshold:
             self._announce()
         # With the namespace, so that nodes of one name are told apart.
@@ -180,16 +195,25 @@ class SegmentationNode(LifecycleNode):
         self._diagnostics.publish(statuses_to_message(
             statuses, self.get_clock().now().to_msg(), socket.gethostname()))
         log_levels(self, self._level_log.update(statuses, time.monotonic()), prefix)
-        if self._worker is not None:
-            self._latency.publish(latency_message(self._worker.times.percentiles()))
+        for stream, publisher in zip(self._streams, self._latencies):
+            publisher.publish(latency_message(stream.times.percentiles()))
 
     def _statuses(self, prefix, settings):
         if self._worker is None:
             problem = self.problem or '; '.join(self._settings.problems.values())
             return [engine_status(prefix + keys.ENGINE, EngineState(keys.UNCONFIGURED, problem=problem))]
         engine = self._worker.engine_state()
-        return [
-            input_status(prefix + keys.INPUT, self._input.state(self._worker.active), settings.min_input_rate),
-            latency_status(prefix + keys.LATENCY, self._worker.times.percentiles(), settings.max_latency),
-            engine_status(prefix + keys.ENGINE, engine._replace(values=self._model_values + engine.values)),
-            output_status(prefix + keys.OUTPUT, self._worker.output_state())]
+        statuses = [engine_status(prefix + keys.ENGINE, engine._replace(values=self._model_values + engine.values))]
+        active, now = self._worker.active, self.get_clock().now().nanoseconds * 1e-9
+        for stream in self._streams:
+            name, times = self._owner(stream), stream.times.percentiles()
+            statuses += [
+                input_status(keys.status_name(name, keys.INPUT), stream.input.state(active), settings.min_input_rate),
+                latency_status(keys.status_name(name, keys.LATENCY), times, settings.max_latency),
+                output_status(keys.status_name(name, keys.OUTPUT),
+                              stream.output_state(active, self._worker.enabled, now))]
+        return statuses
+
+    def _owner(self, stream):
+        """Return what the names of a stream's outputs and diagnostics begin with."""
+        return '/'.join(filter(None, [self.get_fully_qualified_name(), stream.camera]))

@@ -26,10 +26,12 @@ LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durabi
 
 
 class Outputs:
-    """The publishers of one model's outputs."""
+    """The publishers of one model's outputs for one camera."""
 
-    def __init__(self, node, label_set):
+    def __init__(self, node, label_set, camera=''):
+        """camera: name of the camera in the topics, ~/CAMERA/labels and so on; '' leaves it out."""
         self._node = node
+        self._prefix = '~/{}/'.format(camera) if camera else '~/'
         self._label_set = label_set
         self._categories = label_set.category_table()
         self._topics = {}
@@ -51,9 +53,10 @@ class Outputs:
         self._camera_infos = [self._publisher(CameraInfo, name) for name in ('camera_info', 'mask/camera_info')]
         self._inferred = [self._labels, self._labels_compressed, self._category_ids, self._confidence, self._color,
                           self._overlay, self._overlay_compressed] + [mask for _, mask in self._masks]
-        self._label_map = node.create_publisher(String, '~/label_map', LATCHED_QOS)
+        self._label_map = node.create_publisher(String, self._prefix + 'label_map', LATCHED_QOS)
         self._label_infos = [] if LabelInfo is None else [
-            node.create_publisher(LabelInfo, name, LATCHED_QOS) for name in ('~/label_info', '~/categories/label_info')]
+            node.create_publisher(LabelInfo, self._prefix + name, LATCHED_QOS)
+            for name in ('label_info', 'categories/label_info')]
 
     @property
     def subscribers(self):
@@ -161,11 +164,11 @@ class Outputs:
 
     def _image(self, name):
         publisher = self._publisher(Image, name)
-        self._topics[publisher] = resolve(self._node, '~/' + name)
+        self._topics[publisher] = resolve(self._node, self._prefix + name)
         return publisher
 
     def _publisher(self, kind, name):
-        topic = '~/' + name
+        topic = self._prefix + name
         logged = []
 
         def on_incompatible():

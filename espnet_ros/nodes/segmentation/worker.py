@@ -1,14 +1,13 @@
 """Worker thread of the segmentation node: builds the engine, then segments images."""
-import math
 import threading
 import time
 
 from espnet_ros.diagnostics import keys
-from espnet_ros.diagnostics.latency import RateMeter, StageTimes
-from espnet_ros.diagnostics.status import EngineState, OutputState
+from espnet_ros.diagnostics.status import EngineState
 from espnet_ros.errors import EspnetError, ImageError
 from espnet_ros.nodes.common.messages import stamp_to_seconds
 from espnet_ros.nodes.segmentation.image_input import OLD_SECONDS
+from espnet_ros.nodes.segmentation.schedule import choose
 
 NO_CONFIDENCE = 'the confidence of the last image is 0 everywhere; the weights are of no use or the engine is'
 _ONE_BUILD = threading.Lock()
@@ -16,32 +15,29 @@ _ONE_BUILD = threading.Lock()
 
 
 class Worker(threading.Thread):
-    """Builds the engine, then takes the newest image, segments it and publishes, until told to stop.
+    """Builds the engine, then takes a camera's newest image, segments it and publishes, until told to stop.
 
     build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes and reports its progress
-    to the function it gets. image_input, outputs: where images come from and results go. settings: returns the current
-    SegmentationParameters.
+    to the function it gets. streams: a Stream for each camera; schedule.choose tells whose turn it is. settings:
+    returns the current SegmentationParameters.
     """
 
-    def __init__(self, node, build, image_input, outputs, settings):
+    def __init__(self, node, build, streams, settings):
         super().__init__(name='segmentation', daemon=True)
         self.enabled = True
-        self.times = StageTimes()
         self._active = False
         self._publishing = threading.Lock()
         self._node = node
         self._build = build
-        self._input = image_input
-        self._outputs = outputs
+        self._streams = streams
         self._settings = settings
         self._stopped = threading.Event()
+        self._arrived = threading.Event()
         self._began = time.monotonic()
         self._segmenter = None
         self._engine = EngineState(keys.BUILDING)
-        self._rate = RateMeter()
-        self._published = self._skipped = self._failed = 0
-        self._failure = self._doubt = ''
-        self._busy_since = None
+        for stream in streams:
+            stream.input.slot.on_put = self._arrived.set
 
     @property
     def active(self):
@@ -69,17 +65,18 @@ class Worker(threading.Thread):
         self._segmenter = self._built()
         if self._segmenter is None:
             return
-        started = -math.inf
         while not self._stopped.is_set():
-            max_rate = self._settings().max_rate
-            pause = started + 1.0 / max_rate - time.monotonic() if max_rate > 0 else 0.0
-            if pause > 0:
-                self._stopped.wait(min(pause, 0.1))  # max_rate may change meanwhile
+            self._arrived.clear()  # before the look, so that no image comes unnoticed between the two
+            max_rate, now = self._settings().max_rate, time.monotonic()
+            index, pause = choose([stream.turn(max_rate) for stream in self._streams], now)
+            if index is None:
+                self._arrived.wait(0.1 if pause is None else min(pause, 0.1))  # max_rate may change meanwhile
                 continue
-            message = self._input.slot.take(timeout=0.1)
+            stream = self._streams[index]
+            message = stream.input.slot.take(timeout=0)
             if message is not None:
-                started = time.monotonic()
-                self._handle(message)
+                stream.started = now
+                self._handle(stream, message)
 
     def engine_state(self):
         """Return the EngineState for diagnostics."""
@@ -120,75 +117,66 @@ class Worker(threading.Thread):
             ' ({})'.format(info.choice) if info.choice else ''))
         return segmenter
 
-    def output_state(self):
-        """Return the OutputState for diagnostics."""
-        since = self._busy_since
-        total = self.times.percentiles().get('total')
-        return OutputState(self._active, self.enabled, self._outputs.subscribers, self._rate.rate(self._now()),
-                           self._published, self._skipped, self._failed, self._failure, self._rate.rhythm(),
-                           0.0 if since is None else time.monotonic() - since, total and total.p50,
-                           self._outputs.delivery_problem() if self._active else '', self._doubt)
-
-    def _handle(self, message):
-        if not self.enabled or not self._active or not self._outputs.subscribers:
-            self._skipped += 1
+    def _handle(self, stream, message):
+        if not self.enabled or not self._active or not stream.outputs.subscribers:
+            stream.skipped += 1
             return
-        self._busy_since = time.monotonic()
+        stream.busy_since = time.monotonic()
         try:
-            if self._outputs.wants_inference:
-                self._segment(message)
+            if stream.outputs.wants_inference:
+                self._segment(stream, message)
             else:
-                self._publish_camera_info(message)
+                self._publish_camera_info(stream, message)
         except ImageError as error:
-            self._input.refuse(str(error))
+            stream.input.refuse(str(error))
         except Exception as error:  # one bad frame must not end the node
             if self._stopped.is_set():
                 return  # the node is being destroyed
-            self._failed += 1
-            self._failure = repr(error)
+            stream.failed += 1
+            stream.failure = repr(error)
             self._node.get_logger().error('cannot segment an image: {!r}'.format(error),
                                           throttle_duration_sec=5.0)
         finally:
-            self._busy_since = None
+            stream.busy_since = None
 
-    def _segment(self, message):
+    def _segment(self, stream, message):
         settings = self._settings()
         header = message.header
         began = time.perf_counter()
-        image = self._input.to_bgr(message)
+        image = stream.input.to_bgr(message)
         converted = time.perf_counter()
-        result = self._segmenter.segment(image, self._outputs.wants_confidence, settings.confidence_threshold)
+        result = self._segmenter.segment(image, stream.outputs.wants_confidence, settings.confidence_threshold)
         segmented = time.perf_counter()
         if result.confidence is not None:
-            self._doubt = '' if result.confidence.any() else NO_CONFIDENCE
+            stream.doubt = '' if result.confidence.any() else NO_CONFIDENCE
         with self._publishing:
             if not self._active:
-                self._skipped += 1
+                stream.skipped += 1
                 return
-            self._outputs.publish(
+            stream.outputs.publish(
                 header, lambda: self._segmenter.at_output_size(image), result, settings.overlay_alpha,
-                settings.jpeg_quality, self._input.camera_info_of(header))
+                settings.jpeg_quality, stream.input.camera_info_of(header))
         done = time.perf_counter()
-        self._input.accept()
-        self._failure = ''
-        self._published += 1
+        stream.input.accept()
+        stream.failure = ''
+        stream.published += 1
         now = self._now()
-        self._rate.add(now)
-        self.times.add(convert=converted - began, preprocess=result.timings.preprocess,
-                       inference=result.timings.inference, postprocess=result.timings.postprocess,
-                       publish=done - segmented, total=done - began)
+        stream.rate.add(now)
+        stream.times.add(convert=converted - began, preprocess=result.timings.preprocess,
+                         inference=result.timings.inference, postprocess=result.timings.postprocess,
+                         publish=done - segmented, total=done - began)
         age = now - stamp_to_seconds(header.stamp)
         if abs(age) < OLD_SECONDS:  # else stamp and clock are unrelated, which the input reports
-            self.times.add(**{keys.STAMP_TO_OUTPUT: age})
+            stream.times.add(**{keys.STAMP_TO_OUTPUT: age})
 
-    def _publish_camera_info(self, message):
+    def _publish_camera_info(self, stream, message):
         """Publish the camera_info alone, which needs no inference."""
-        shape = self._segmenter.at_output_size(self._input.to_bgr(message)).shape[:2]
-        self._skipped += 1
+        shape = self._segmenter.at_output_size(stream.input.to_bgr(message)).shape[:2]
+        stream.skipped += 1
         with self._publishing:
             if self._active:
-                self._outputs.publish_camera_info(message.header, shape, self._input.camera_info_of(message.header))
-        self._input.accept()
+                stream.outputs.publish_camera_info(message.header, shape, stream.input.camera_info_of(message.header))
+        stream.input.accept()
 
     def _now(self):
         return self._node.get_clock().now().nanoseconds * 1e-9

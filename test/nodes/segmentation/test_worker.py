@@ -10,6 +10,7 @@ pytest.importorskip('rclpy', reason='it needs ROS 2')
 
 from espnet_ros.engine import EngineInfo  # noqa: E402
 from espnet_ros.nodes.segmentation.settings import SegmentationParameters  # noqa: E402
+from espnet_ros.nodes.segmentation.stream import Stream  # noqa: E402
 from espnet_ros.nodes.segmentation.worker import Worker  # noqa: E402
 from espnet_ros.segmenter import Segmentation, Timings  # noqa: E402
 
@@ -80,8 +81,13 @@ def parts():
 
 
 @pytest.fixture
-def worker(parts):
-    found = Worker(parts, lambda progress: parts, parts, parts, SegmentationParameters)
+def stream(parts):
+    return Stream(parts, parts)
+
+
+@pytest.fixture
+def worker(parts, stream):
+    found = Worker(parts, lambda progress: parts, [stream], SegmentationParameters)
     found.start()
     found.activate()
     yield found
@@ -99,13 +105,13 @@ def test_deactivate_returns_after_what_is_being_published(worker, parts):
     assert len(parts.published) == 1
 
 
-def test_nothing_is_published_once_deactivate_has_returned(worker, parts):
+def test_nothing_is_published_once_deactivate_has_returned(worker, stream, parts):
     parts.infer.clear()
     parts.slot.put(MESSAGE)
     assert parts.inferring.wait(30.0)
     worker.deactivate()
     parts.infer.set()
-    wait_until(lambda: worker.output_state().skipped == 1)
+    wait_until(lambda: stream.skipped == 1)
     assert parts.published == []
 
 
@@ -117,16 +123,16 @@ def test_a_publisher_that_hangs_does_not_hold_up_deactivate_for_ever(worker, par
     assert not worker.active
 
 
-def test_a_lone_subscriber_of_camera_info_starts_no_inference(worker, parts):
+def test_a_lone_subscriber_of_camera_info_starts_no_inference(worker, stream, parts):
     parts.wants_inference = False
     parts.slot.put(MESSAGE)
     wait_until(lambda: parts.infos)
     assert parts.infos == [(HEADER, (6, 8), 'info')] and parts.segmented == 0
-    assert worker.output_state().skipped == 1
+    assert stream.skipped == 1
 
 
-def test_without_subscribers_nothing_is_done(worker, parts):
+def test_without_subscribers_nothing_is_done(worker, stream, parts):
     parts.subscribers = 0
     parts.slot.put(MESSAGE)
-    wait_until(lambda: worker.output_state().skipped == 1)
+    wait_until(lambda: stream.skipped == 1)
     assert parts.segmented == 0 and parts.infos == parts.published == []
