@@ -13,6 +13,7 @@ from espnet_ros.cli.progress import Steps
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
 from espnet_ros.performance.benchmark import results
+from espnet_ros.performance.benchmark.cameras import measure_cameras
 from espnet_ros.performance.benchmark.measure import Candidate, measure
 from espnet_ros.performance.environment import environment
 
@@ -27,7 +28,9 @@ Times are medians. "faster" is the median over the turns of the published pipeli
 divided by this one's, "95%" its confidence interval. A row is marked with "?" if other
 programs or the hypervisor took more than 5% of the CPU, or the interval is wider than 25%.
 Models without weights on this machine are measured with random ones, which take as long.
-Give several values to measure every combination."""
+Give several values to measure every combination. --cameras N
+compares one process that serves N cameras in turn with N processes, too: labels per second of
+all cameras, age of the labels when all images come at the same time, and memory."""
 
 
 def add_arguments(parser):
@@ -42,7 +45,7 @@ def add_arguments(parser):
         type=size_or('card'), default=['card'])
     add('--camera', 'size of the camera image, WIDTHxHEIGHT, or `network`', metavar='S', type=size_or('network'),
         default='network')
-    add('--cameras', 'numbers of cameras at the same time, each with its own process', metavar='N', nargs='+', type=int,
+    add('--cameras', 'numbers of cameras at the same time', metavar='N', nargs='+', type=int,
         default=[1])
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
     add('--repeats', 'turns that count, 6 or more for an interval of 95%%', type=int, default=10)
@@ -64,16 +67,21 @@ def run(options):
     machine = environment()
     for name, text in machine:
         console.print('{:<12}{}'.format(name, text), soft_wrap=True)
-    measurements = []
-    with Steps(len(candidates) * (options.warmup + options.repeats), 'turns') as steps:
+    measurements, several = [], []
+    count = len(candidates) + sum(candidate.cameras > 1 for candidate in candidates)
+    with Steps(count * (options.warmup + options.repeats), 'turns') as steps:
         for candidate in candidates:
             steps.describe('{} {} {}x{}'.format(candidate.model, candidate.backend, candidate.width, candidate.height))
             measurements.append(measure(candidate, options.warmup, options.repeats, images, steps.advance))
-            _write(options.out, machine, measurements)  # each time, so that an interruption loses only one
+            if candidate.cameras > 1:
+                several.append(measure_cameras(candidate, options.warmup, options.repeats, images, steps.advance))
+            _write(options.out, machine, measurements, several)  # each time: an interruption loses only one
     console.print()
     console.print(results.tables([results.row(m) for m in measurements]))
+    if several:
+        console.print(results.cameras_table(several))
     console.print('\n{} in {}'.format(_plotted(options.out, measurements), options.out), soft_wrap=True)
-    return 1 if any(m.problem for m in measurements) else 0
+    return 1 if any(m.problem for m in measurements + several) else 0
 
 
 def _candidates(options):
@@ -90,10 +98,11 @@ def _candidates(options):
     return found
 
 
-def _write(folder, machine, measurements):
+def _write(folder, machine, measurements, several):
     with replacing(folder / 'benchmark.json') as path:
         path.write_text(json.dumps({'machine': dict(machine), 'measurements': [
-            results.as_data(m) for m in measurements]}, indent=1))
+            results.as_data(m) for m in measurements], 'cameras': [results.cameras_as_data(m) for m in several]},
+            indent=1))
     with replacing(folder / 'benchmark.csv') as path, path.open('w', newline='') as stream:
         writer = csv.DictWriter(stream, results.COLUMNS)
         writer.writeheader()

@@ -20,7 +20,8 @@ class Candidate(typing.NamedTuple):
     """What to measure: a model at an input size with an engine's settings, for images of a camera.
 
     model: name or path. backend, device, precision: as build_engine takes them; backend 'baseline' is the published
-    pipeline. cameras: how many work at the same time, each in its own process.
+    pipeline. cameras: how many work at the same time. shared: whether one process serves all of them in turn; else
+    each has its own.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Candidate(typing.NamedTuple):
     device: str = 'auto'
     precision: str = 'auto'
     cameras: int = 1
+    shared: bool = False
 
 
 class Measurement(typing.NamedTuple):

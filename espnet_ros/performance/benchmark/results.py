@@ -45,6 +45,22 @@ def row(measurement):
     return cells
 
 
+def cameras_table(measurements):
+    """Return CamerasMeasurements as a rich renderable: one process for all cameras above a process for each."""
+    rows, notes = [], []
+    for number, m in enumerate(measurements, 1):
+        for name, way in (('one process', m.shared), ('{} processes'.format(m.candidate.cameras), m.separate)):
+            if way is not None:
+                rows.append([str(number), name, '{:.1f}'.format(way.rate),
+                             _milliseconds(way.age.median), _milliseconds(way.age.p95), '{:.0f}'.format(way.memory),
+                             factor(way.memory / m.alone)])
+        found = m.problem or 'one process is {} times as fast ({}-{})'.format(*map(factor, m.ratio[:3]))
+        notes.append('{}: {} cameras with {}: {}'.format(number, m.candidate.cameras, m.candidate.model, found))
+        notes += ['{}: {}'.format(number, m.contention.problem)] if m.contention.problem else []
+    headings = ['', 'in', 'fps', 'age p50 (ms)', 'p95 (ms)', 'MiB', 'times one camera']
+    return Group('', table(headings, rows, 2, title='Several cameras'), *notes)
+
+
 def factor(value):
     """Return a speedup with two digits: benchmarks on the same machine on another day do not agree on more."""
     return '{:.0f}'.format(value) if value >= 9.95 else '{:.1f}'.format(value) if value >= 0.995 else \
@@ -75,6 +91,15 @@ def _table(columns, rows, left):
 def _short(text):
     """Return a number of more than four characters without its decimals."""
     return text.partition('.')[0] if re.match(r'[0-9]{3,}\.[0-9]+\Z', text) else text
+
+
+def cameras_as_data(m):
+    """Return a CamerasMeasurement as plain data for JSON, in the units of `as_data`."""
+    def way(found):
+        return found and dict(found._asdict(), age=dict(found.age._asdict()))
+    return {'candidate': dict(m.candidate._asdict()), 'shared': way(m.shared), 'separate': way(m.separate),
+            'alone': m.alone, 'ratio': m.ratio and dict(m.ratio._asdict()),
+            'contention': dict(m.contention._asdict()), 'problem': m.problem}
 
 
 def as_data(measurement):

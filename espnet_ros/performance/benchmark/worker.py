@@ -29,12 +29,14 @@ def main():
         answers.write(json.dumps(values) + '\n')
         answers.flush()
     try:
-        pipeline, frames, about = configure(json.loads(sys.stdin.readline()))
+        settings = json.loads(sys.stdin.readline())
+        pipeline, frames, about = configure(settings)
     except EspnetError as error:
         answer(error=str(error))
         return
     answer(**about)
     count = 0
+    cameras = settings['cameras'] if settings['shared'] else 1
     for request in sys.stdin:
         if request == 'labels\n':
             labels = pipeline.segment(frames[0]).labels
@@ -42,11 +44,13 @@ def main():
         elif request == 'memory\n':
             answer(memory=peak_memory())
         else:
-            frame = frames[count % len(frames)]
-            count += 1
+            ages = []
             began, worked = time.perf_counter(), time.process_time()
-            timings = pipeline.segment(frame).timings
-            answer(total=time.perf_counter() - began, cpu=time.process_time() - worked, **timings._asdict())
+            for _ in range(cameras):
+                timings = pipeline.segment(frames[count % len(frames)]).timings
+                count += 1
+                ages.append(time.perf_counter() - began)
+            answer(total=ages[-1], ages=ages, cpu=time.process_time() - worked, **timings._asdict())
 
 
 def configure(settings):

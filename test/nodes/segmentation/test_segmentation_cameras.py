@@ -50,7 +50,7 @@ def key_of(message):
 
 def change(before, after):
     """Return by how much the counts have grown, once it is asserted that each image received is accounted for."""
-    found = {name: after[name] - before[name] for name in after}
+    found = {name: after[name] - before.get(name, 0) for name in after}  # the first image makes `lost` known
     assert found['received'] == sum(found[name] for name in SETTLED)
     return found
 

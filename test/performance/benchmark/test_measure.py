@@ -7,6 +7,7 @@ from small_models import CARD, network
 from espnet_ros.models.card import write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
 from espnet_ros.performance.benchmark import processes, results
+from espnet_ros.performance.benchmark.cameras import measure_cameras
 from espnet_ros.performance.benchmark.measure import STAGES, Candidate, measure
 from espnet_ros.performance.benchmark.processes import FRAMES, alternate
 from espnet_ros.telemetry.machine import MachineState, readings
@@ -15,13 +16,18 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope='module')
-def measured(tmp_path_factory):
+def two_cameras(tmp_path_factory):
     folder = tmp_path_factory.mktemp('model')
     write_weights(network(), folder / 'small.pth')
     path = folder / 'small.yaml'
     write_card(CARD._replace(sha256=sha256_of(folder / 'small.pth')), path)
+    return Candidate(str(path), 160, 120, 320, 240, 'torch', 'cpu', 'fp32', cameras=2)
+
+
+@pytest.fixture(scope='module')
+def measured(two_cameras):
     turns = []
-    return measure(Candidate(str(path), 160, 120, 320, 240, 'torch', 'cpu', 'fp32', cameras=2), 1, 3,
+    return measure(two_cameras, 1, 3,
                    on_turn=lambda: turns.append(1), open_machine=lambda interval: Sensors()), len(turns)
 
 
@@ -62,7 +68,27 @@ def test_a_row_and_the_data_say_the_same(measured):
     assert data['candidate']['model'] == m.candidate.model and data['agreement'] == m.agreement
 
 
+def test_two_cameras_in_one_process_and_in_two(two_cameras):
+    turns = []
+    m = measure_cameras(two_cameras, 1, 2, on_turn=lambda: turns.append(1))
+    assert m.problem == '' and len(turns) == 3 and m.candidate is two_cameras
+    for way in (m.shared, m.separate):
+        assert 0 < way.age.median <= way.age.p95 and way.rate > 0 and 50 < way.memory < 5000
+    assert 50 < m.alone <= m.separate.memory <= 2 * m.alone and m.shared.memory < m.separate.memory
+    assert m.ratio.low <= m.ratio.median <= m.ratio.high and len(m.ratio.turns) == 2
+    assert json.loads(json.dumps(results.cameras_as_data(m)))['alone'] == m.alone
+
+
+def test_a_round_lasts_until_all_have_answered():
+    from espnet_ros.performance.benchmark import cameras
+    turns = [[{'total': 1.0, 'ages': [1.0]}, {'total': 3.0, 'ages': [3.0]}] * 2]
+    assert cameras._seconds(turns, 2) == [[3.0, 3.0]] and cameras._seconds(turns, 1) == [[1.0, 3.0, 1.0, 3.0]]
+    assert cameras._ages(turns) == [1.0, 3.0, 1.0, 3.0]
+
+
 def test_what_cannot_be_measured_says_why():
+    assert "no model is called 'no such model'" in measure_cameras(
+        Candidate('no such model', 160, 120, 160, 120, cameras=2), 0, 1).problem
     m = measure(Candidate('no such model', 160, 120, 160, 120), 0, 1)
     assert "no model is called 'no such model'" in m.problem and not m.stages
     assert results.row(m)['note'] == m.problem and results.row(m)['total (ms)'] == ''
