@@ -133,7 +133,8 @@ class Board:
             node = keys.node_of(name)
             if keys.ENGINE not in parts and set(self._parts.get(node, ())) == {keys.ENGINE}:
                 found[name][keys.ENGINE] = self._parts[node][keys.ENGINE]
-                found.pop(node, None)
+                if self._heard[name] > self._heard[node] - SILENT_SECONDS:  # else it has been configured without it
+                    found.pop(node, None)
         return found
 
     def _is_wanted(self, name, part):

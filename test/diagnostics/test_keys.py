@@ -44,6 +44,14 @@ def test_counters_phases_and_the_fallback_are_values(words):
     assert keys.stages_of(key for key, _ in parts[keys.LATENCY].values) == [keys.STAMP_TO_OUTPUT]
 
 
+def test_a_camera_of_several_has_the_engine_of_its_node():
+    statuses = [status.Status(name, 0, '', ()) for name in (
+        'robot/espnet: Engine', 'robot/espnet/front: Input', 'robot/espnet/front: Output', 'robot/espnet/left: Input')]
+    assert list(keys.parts_of(statuses, '/robot/espnet/front')) == ['Input', 'Output', 'Engine']
+    assert list(keys.parts_of(statuses, 'robot/espnet')) == ['Engine']
+    assert keys.parts_of(statuses[:1], 'robot/espnet/front') == keys.parts_of(statuses, 'espnet/front') == {}
+
+
 @pytest.mark.parametrize('change, phase', [
     ({'active': False}, keys.INACTIVE), ({'enabled': False}, keys.DISABLED), ({'subscribers': 0}, keys.IDLE)])
 def test_phases_of_the_output(change, phase):

@@ -104,3 +104,30 @@ def test_what_is_no_finite_number_has_no_line(text):
     board = Board()
     rates(board, (0, text))
     assert history(board, 'Output') == []
+
+
+CAMERAS = [('robot/espnet: Engine', WARN, 'no TensorRT', ()), ('robot/espnet/front: Input', OK, '9 Hz', ()),
+           ('robot/espnet/left: Input', ERROR, 'no image', ())]
+
+
+@pytest.mark.parametrize('nodes, names', [
+    ((), ['robot/espnet/front', 'robot/espnet/left']),
+    (('/robot/espnet',), ['robot/espnet/front', 'robot/espnet/left']),
+    (('/robot/espnet/left',), ['robot/espnet/left'])])
+def test_cameras_of_a_node_share_its_engine(nodes, names):
+    groups = board_of(*CAMERAS, nodes=nodes).groups(0)
+    assert [group.name for group in groups] == names and all(group.is_node for group in groups)
+    assert [group.level for group in groups] == [{'f': WARN, 'l': ERROR}[name[13]] for name in names]
+    assert all(group.parts['Engine'].message == 'no TensorRT' for group in groups)
+
+
+def test_a_node_is_shown_again_when_it_has_no_cameras_any_more():
+    board = board_of(*CAMERAS)
+    board.add([Status('robot/espnet: Engine', OK, 'not configured', ())], 10)
+    shown = {group.name: group.level for group in board.groups(10)}
+    assert shown == {'robot/espnet': OK, 'robot/espnet/front': ERROR, 'robot/espnet/left': ERROR}
+
+
+def test_an_engine_in_a_namespace_of_the_same_name_is_its_own():
+    board = board_of(READY, ('espnet: Input', OK, '9 Hz', ()), ('espnet/front: Input', OK, '9 Hz', ()))
+    assert [group.name for group in board.groups(0)] == ['espnet']
