@@ -27,7 +27,7 @@ def read_calibration(url):
     content = read_yaml(_path_of(url), 'camera_info_url', ParameterError)
     try:
         return _info(content)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # OverflowError: a whole number beyond all floats
         raise ParameterError('camera_info_url {} is not a calibration file of camera_calibration: {}'.format(
             url, ' '.join(str(error).split())))
 

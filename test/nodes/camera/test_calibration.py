@@ -66,6 +66,7 @@ def changed(**keys):
     (changed(image_height='x'), "image_height must be a number of pixels, not 'x'"),
     (changed(image_height='9' * 5000), "not '9999999"),
     (changed(distortion_model=[0] * 5000), 'must be a name, not [0, 0'),
+    (changed(camera_matrix={'data': [10**400] * 9}), 'int too large'),
     (changed(camera_matrix=None), 'camera_matrix must have data, a list of numbers'),
     (changed(camera_matrix={'data': [1.0] * 8}), 'camera_matrix has 8 numbers, not 9'),
     (changed(camera_matrix={'data': [0.0] * 9}), 'camera_matrix has no focal length'),
