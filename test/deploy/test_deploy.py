@@ -21,7 +21,7 @@ def plain_logits(net, card, pixels):
 
 
 @pytest.mark.parametrize('variant', ['espnet', 'espnet-c', 'espnet-a'])
-def test_deployed_equals_normalising_running_and_taking_the_best(variant):
+def test_deployed_equals_normalizing_running_and_taking_the_best(variant):
     net, pixels = network(CONFIG._replace(variant=variant)), image()
     deployed = Deployed(net, CARD).eval()
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_confidence_is_none_unless_asked_for():
         assert Deployed(Fixed(torch.zeros(1, 4, 8, 8)), CARD)(image(8, 8))[1] is None
 
 
-def test_normalisation_is_per_channel_in_blue_green_red_order():
+def test_normalization_is_per_channel_in_blue_green_red_order():
     fixed = Fixed(torch.zeros(1, 4, 8, 8))
     with torch.no_grad():
         Deployed(fixed, CARD)(torch.tensor([72, 83, 255], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 8, 8))
@@ -94,7 +94,7 @@ def test_answers_at_an_eighth_are_upsampled_bilinearly():
     assert np.allclose(up[0, 0].numpy(), expected, atol=1e-6)
 
 
-def test_a_network_in_half_precision_gets_an_image_normalised_in_float32():
+def test_a_network_in_half_precision_gets_an_image_normalized_in_float32():
     fixed = Fixed(torch.zeros(1, 4, 8, 8).bfloat16())
     with torch.no_grad():
         Deployed(fixed, CARD)(torch.full((1, 3, 8, 8), 73.5))

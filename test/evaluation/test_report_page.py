@@ -2,11 +2,11 @@
 import base64
 import json
 import re
-import shutil
 
 import cv2
 import numpy as np
 import pytest
+from browser import browser  # noqa: F401
 
 from espnet_ros.evaluation.charts import BINS, histogram, summarized, timeline
 from espnet_ros.evaluation.pictures import frame_pictures
@@ -45,21 +45,8 @@ def write(folder, label_set=CAMVID, frames=30):
     return folder / 'report.html'
 
 
-@pytest.fixture(scope='module')
-def browser():
-    api = pytest.importorskip('playwright.sync_api')
-    program = next(filter(None, map(shutil.which, (
-        'chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'))), None)
-    if program is None:
-        pytest.skip('there is no Chromium on this machine')
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=['--no-sandbox'])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def look(browser):
+def look(browser):  # noqa: F811
     """Open a page offline in a window of some width; what it asks for or complains about is in `seen`."""
     contexts, seen = [], []
 

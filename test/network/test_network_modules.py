@@ -90,7 +90,7 @@ def test_activations():
     assert activation('prelu', 7).weight.shape == (7,)
 
 
-def test_norm_act_normalises_with_the_authors_epsilon():
+def test_norm_act_normalizes_with_the_authors_epsilon():
     module = NormAct(1).eval()
     module.norm.running_mean.fill_(3.0)
     module.norm.running_var.fill_(0.015)
