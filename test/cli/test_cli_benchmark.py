@@ -13,8 +13,8 @@ from espnet_ros.performance.statistics import Ratio, Summary
 
 
 def cameras_measurement(candidate):
-    return CamerasMeasurement(candidate, Way(20.0, Summary(0.08, 0.1), 300.0), Way(15.0, Summary(0.1, 0.13), 500.0),
-                              250.0, Ratio(1.3, 1.2, 1.4, 0.95, (1.3,)))
+    return CamerasMeasurement(candidate, Way(20.0, Summary(0.08, 0.1), 300.0, 0.1),
+                              Way(15.0, Summary(0.1, 0.13), 500.0, 0.11), 250.0, Ratio(1.3, 1.2, 1.4, 0.95, (1.3,)))
 
 
 @pytest.fixture
@@ -44,14 +44,15 @@ def test_it_measures_the_grid_and_writes_what_it_found(asked, tiny, tmp_path, ca
     data = json.loads((tmp_path / 'out' / 'benchmark.json').read_text())
     assert len(data['measurements']) == 8 and data['machine']['torch']
     assert [found['candidate']['cameras'] for found in data['cameras']] == [2] * 4
-    assert data['cameras'][0]['shared'] == {'rate': 20.0, 'age': {'median': 0.08, 'p95': 0.1}, 'memory': 300.0}
+    assert data['cameras'][0]['shared'] == {'rate': 20.0, 'age': {'median': 0.08, 'p95': 0.1}, 'memory': 300.0,
+                                           'cpu': 0.1}
     rows = list(csv.DictReader((tmp_path / 'out' / 'benchmark.csv').open()))
     assert [row['note'] for row in rows] == ['', 'it broke'] * 4 and rows[0]['total (ms)'] == '10.0'
     out = capsys.readouterr().out
     assert 'it broke' in out and '128x64' in out and 'benchmark.json' in out
     assert 'one process is 1.3 times as fast (1.2-1.4)' in out
     assert [line.split() for line in out.splitlines() if ' one process ' in line and '20.0' in line][0] == [
-        '1', 'one', 'process', '20.0', '80.0', '100.0', '300', '1.2']
+        '1', 'one', 'process', '20.0', '100.0', '80.0', '100.0', '300', '1.2']
 
 
 def test_images_may_be_given(asked, tiny, tmp_path):

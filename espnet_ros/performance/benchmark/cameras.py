@@ -11,12 +11,14 @@ class Way(typing.NamedTuple):
     """What was measured of one way to serve all cameras.
 
     rate: labels per second of all cameras together. age: Summary of the seconds until an image has its labels, when one
-    of each camera comes at the same time. memory: MiB, the peaks of all its processes together.
+    of each camera comes at the same time. memory: MiB, the peaks of all its processes together. cpu: seconds of CPU
+    time for an image, which other programs hardly change.
     """
 
     rate: float
     age: Summary
     memory: float
+    cpu: float
 
 
 class CamerasMeasurement(typing.NamedTuple):
@@ -48,9 +50,7 @@ def measure_cameras(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: 
         rounds = alternate([workers[:1], workers[1:]], warmup, repeats, on_turn)
         contention = meter.stop()
         memory = [worker.memory() for worker in workers]
-        ways = [Way(candidate.cameras * sum(map(len, turns)) / sum(map(sum, turns)), summarize(ages), peak)
-                for turns, ages, peak in zip(map(_seconds, rounds, (1, candidate.cameras)), map(_ages, rounds),
-                                             (memory[0], sum(memory[1:])))]
+        ways = [_way(*each) for each in zip(rounds, (1, candidate.cameras), (memory[0], sum(memory[1:])))]
         medians = [[summarize(turn).median for turn in _seconds(turns, count)]
                    for turns, count in zip(rounds, (1, candidate.cameras))]
         return CamerasMeasurement(candidate, ways[0], ways[1], max(memory[1:]),
@@ -60,6 +60,12 @@ def measure_cameras(candidate, warmup=2, repeats=10, images=(), on_turn=lambda: 
     finally:
         for worker in workers:
             worker.close()
+
+
+def _way(turns, processes, memory):
+    ages = _ages(turns)
+    cpu = sum(answer['cpu'] for turn in turns for answer in turn)
+    return Way(len(ages) / sum(map(sum, _seconds(turns, processes))), summarize(ages), memory, cpu / len(ages))
 
 
 def _seconds(turns, processes):

@@ -51,13 +51,13 @@ def cameras_table(measurements):
     for number, m in enumerate(measurements, 1):
         for name, way in (('one process', m.shared), ('{} processes'.format(m.candidate.cameras), m.separate)):
             if way is not None:
-                rows.append([str(number), name, '{:.1f}'.format(way.rate),
+                rows.append([str(number), name, '{:.1f}'.format(way.rate), _milliseconds(way.cpu),
                              _milliseconds(way.age.median), _milliseconds(way.age.p95), '{:.0f}'.format(way.memory),
                              factor(way.memory / m.alone)])
         found = m.problem or 'one process is {} times as fast ({}-{})'.format(*map(factor, m.ratio[:3]))
         notes.append('{}: {} cameras with {}: {}'.format(number, m.candidate.cameras, m.candidate.model, found))
         notes += ['{}: {}'.format(number, m.contention.problem)] if m.contention.problem else []
-    headings = ['', 'in', 'fps', 'age p50 (ms)', 'p95 (ms)', 'MiB', 'times one camera']
+    headings = ['', 'in', 'fps', 'CPU (ms)', 'age (ms)', 'p95', 'MiB', 'times one']
     return Group('', table(headings, rows, 2, title='Several cameras'), *notes)
 
 
