@@ -62,7 +62,7 @@ export CHECK_PYTHON
 
 # A file's tests stay together, since they share its nodes and models; files with slow tests come first.
 PYTEST := $(BIN)/python -m pytest
-PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help demo check test campaign lint docs floor env clean
 .DELETE_ON_ERROR:

@@ -142,7 +142,9 @@ def test_ctrl_c_keeps_what_was_done_ends_the_node_and_the_same_command_resumes(l
     assert done.returncode == 0, done.stdout
     lines = evaluation.kept()
     assert lines[:len(kept)] == kept and len(lines) == 200
-    assert '200 images sent, 200 answered' in done.stdout
+    # The image in work at Ctrl-C may have been answered without being kept: it is sent once more.
+    sent, answered = map(int, re.search(r'(\d+) images sent, (\d+) answered', done.stdout).groups())
+    assert sent == answered and 200 <= sent <= 201
 
 
 def test_a_node_that_dies_is_told_and_what_was_done_is_kept(long_bag, tiny, tmp_path):

@@ -47,7 +47,7 @@ class GroundRig:
         self.process = NodeProcess(MODULE, words, domain)
 
     def close(self):
-        self.process.kill()
+        self.process.end()
         self.observer.close()
 
     def collect(self, kind, name):

@@ -91,6 +91,16 @@ class NodeProcess:
         assert 'Traceback' not in output and 'rcl_shutdown' not in output, output
         return output
 
+    def end(self):
+        """End the process, by SIGTERM where that helps: a killed one leaves its part of the middleware's shared memory."""
+        if self.is_running():
+            self._process.terminate()
+            try:
+                self._process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
     def kill(self):
         """End the process and what it started, whatever they do."""
         try:
@@ -126,7 +136,7 @@ def start_node(ros_domain):
 
     yield start
     for process in processes:
-        process.kill()
+        process.end()
 
 
 @pytest.fixture(scope='session')

@@ -69,7 +69,7 @@ class Rig:
             self.process.wait_for(wait)
 
     def close(self):
-        self.process.kill()
+        self.process.end()
         if self.observer:
             self.observer.close()
             self.observer = None
