@@ -90,6 +90,7 @@ def test_many_readers_at_once_all_get_everything(exporter):
     assert found == [4] * 80
 
 
+@pytest.mark.slow
 def test_readers_that_never_ask_take_few_threads_and_not_for_long(exporter, monkeypatch):
     monkeypatch.setattr(prometheus, '_DEADLINE', 1.0)
     before = threading.active_count()

@@ -177,6 +177,7 @@ def test_a_missing_file_is_not_asked_for_again(server, cache):
     assert server.asked == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('plan, reason', [
     ('silent', 'timed out'), ('cut', r'(the connection broke|IncompleteRead.0 bytes read, 1 more).*')])
 def test_dead_servers_end_in_a_sentence(server, plan, reason):

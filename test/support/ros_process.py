@@ -92,7 +92,7 @@ class NodeProcess:
         return output
 
     def end(self):
-        """End the process, by SIGTERM where that helps: a killed one leaves its part of the middleware's shared memory."""
+        """End the process, by SIGTERM where that helps: a killed one leaves its shared memory to the others."""
         if self.is_running():
             self._process.terminate()
             try:
