@@ -3,6 +3,8 @@ import enum
 import functools
 import traceback
 
+from rclpy.clock import Clock, ClockType
+
 from espnet_ros.errors import EspnetError
 
 try:
@@ -87,4 +89,45 @@ def transition(callback):
     return guarded
 
 
-__all__ = ['LifecycleNode', 'TransitionCallbackReturn', 'transition']
+class SelfStartingNode(LifecycleNode):
+    """A lifecycle node that can configure and activate itself, and releases everything in one method.
+
+    Subclasses have on_configure, on_activate, on_deactivate, is_configured, and release, which may come at any time.
+    """
+
+    def start_soon(self):
+        """Configure and activate as soon as the executor spins, unless a lifecycle manager was faster."""
+        self._autostart = self.create_timer(0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _on_autostart(self):
+        self.destroy_timer(self._autostart)
+        if self.is_configured:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+        else:
+            self.get_logger().error('not started; fix the above, then: {}'.format(
+                self.retry.replace('NODE', self.get_fully_qualified_name())))
+
+    @transition
+    def on_cleanup(self, _state):
+        """Release everything that on_configure acquired."""
+        self.release()
+
+    @transition
+    def on_shutdown(self, _state):
+        """As on_cleanup, from any state."""
+        self.release()
+
+    def on_error(self, _state):
+        """Return to unconfigured after an unexpected error."""
+        self.release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self):
+        """Release everything before the node is destroyed."""
+        self.release()
+        return super().destroy_node()
+
+
+__all__ = ['LifecycleNode', 'SelfStartingNode', 'TransitionCallbackReturn', 'transition']

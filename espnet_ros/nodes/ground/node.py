@@ -18,7 +18,7 @@ from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, WARN, LevelLog, Problem, compose
 from espnet_ros.models.catalog import models_directory
 from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_message
-from espnet_ros.nodes.common.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
+from espnet_ros.nodes.common.lifecycle import SelfStartingNode, transition
 from espnet_ros.nodes.common.parameters import ParameterSet
 from espnet_ros.nodes.ground.frames import Poses
 from espnet_ros.nodes.ground.inputs import LATCHED_QOS
@@ -33,7 +33,7 @@ _LOOK = 0.25
 """Seconds between looks at who subscribes."""
 
 
-class GroundNode(LifecycleNode):
+class GroundNode(SelfStartingNode):
     """Wires parameters, lifecycle, processing and diagnostics together.
 
     Configured: outputs are advertised. Active: it listens to what its subscribers need.
@@ -49,13 +49,12 @@ class GroundNode(LifecycleNode):
         self._since = 0.0
         self._due = 0.0
         self._level_log = LevelLog()
-        self._settings = ParameterSet(self, GroundParameters(), GROUND_RULES, lambda: self._processing is not None,
+        self._settings = ParameterSet(self, GroundParameters(), GROUND_RULES, lambda: self.is_configured,
                                       self.unlock.replace('NODE', self.get_fully_qualified_name()))
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(_LOOK, self._on_look, clock=steady)
+        self.create_timer(_LOOK, self._on_look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if self._settings.value.autostart or not self.is_managed:
-            self._autostart = self.create_timer(0.0, self._on_autostart, clock=steady)
+            self.start_soon()
 
     @transition
     def on_configure(self, _state):
@@ -70,7 +69,7 @@ class GroundNode(LifecycleNode):
                                 for name, kind in OUTPUTS.items()}
             self._processing = Processing(self, lambda: self._settings.value, self._poses, self._outputs, path)
         except Exception:
-            self._release()
+            self.release()
             raise
 
     @transition
@@ -86,38 +85,19 @@ class GroundNode(LifecycleNode):
         self._active = False
         self._processing.close()
 
-    @transition
-    def on_cleanup(self, _state):
-        """Give everything back that on_configure took."""
-        self._release()
+    @property
+    def is_configured(self):
+        """Return whether outputs are advertised."""
+        return self._processing is not None
 
-    @transition
-    def on_shutdown(self, _state):
-        """As on_cleanup, from any state."""
-        self._release()
-
-    def on_error(self, _state):
-        """Go back to unconfigured after an error nobody foresaw."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def _release(self):
+    def release(self):
+        """Stop and release everything that on_configure acquired."""
         self._active = False
         if self._processing is not None:
             self._processing.close()
         for publisher in self._outputs.values():
             self.destroy_publisher(publisher)
         self._processing, self._poses, self._outputs = None, None, {}
-
-    def _on_autostart(self):
-        self.destroy_timer(self._autostart)
-        if self._processing is not None:
-            return  # a lifecycle manager was faster
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
-        else:
-            self.get_logger().error('not started; mend the above, then: {}'.format(
-                self.retry.replace('NODE', self.get_fully_qualified_name())))
 
     def _tell_foot(self):
         """Publish the scan's frame, where the pose is fixed and tf2_msgs is installed."""

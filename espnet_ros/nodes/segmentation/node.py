@@ -22,7 +22,7 @@ from espnet_ros.engine import build_engine
 from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.nodes.common.bond import start_bond
 from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_message
-from espnet_ros.nodes.common.lifecycle import LifecycleNode, TransitionCallbackReturn, transition
+from espnet_ros.nodes.common.lifecycle import SelfStartingNode, transition
 from espnet_ros.nodes.common.parameters import ParameterSet
 from espnet_ros.nodes.common.plots import latency_message
 from espnet_ros.nodes.segmentation.image_input import ImageInput
@@ -33,7 +33,7 @@ from espnet_ros.nodes.segmentation.worker import Worker
 from espnet_ros.segmenter import Segmenter, input_size
 
 
-class SegmentationNode(LifecycleNode):
+class SegmentationNode(SelfStartingNode):
     """Wires parameters, lifecycle, input, worker, outputs and diagnostics together.
 
     Configured: the model is loaded, outputs are advertised and the worker builds the engine. Active: it subscribes and
@@ -51,14 +51,14 @@ class SegmentationNode(LifecycleNode):
         self._latencies = []  # a publisher for each stream
         self._enabled = True
         self._settings = ParameterSet(self, SegmentationParameters(), SEGMENTATION_RULES,
-                                     lambda: self._worker is not None,
+                                     lambda: self.is_configured,
                                      self.unlock.replace('NODE', self.get_fully_qualified_name()), check_cameras)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(SetBool, '~/enable', self._on_enable)
         # On the steady clock: diagnostics go on while a simulation is paused.
         self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if self._settings.value.autostart or not self.is_managed:
-            self._autostart = self.create_timer(0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self.start_soon()
 
     @transition
     def on_configure(self, _state):
@@ -120,32 +120,18 @@ class SegmentationNode(LifecycleNode):
             stream.input.close()
         self._end_bond()
 
-    @transition
-    def on_cleanup(self, _state):
-        """Release everything that on_configure acquired."""
-        self._release()
-
-    @transition
-    def on_shutdown(self, _state):
-        """As on_cleanup, from any state."""
-        self._release()
-
-    def on_error(self, _state):
-        """Return to unconfigured after an unexpected error."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def destroy_node(self):
-        """Stop the worker before the node is destroyed."""
-        self._release()
-        return super().destroy_node()
-
     def _end_bond(self):
         bond, self._bond = self._bond, None
         if bond is not None:
             bond.shutdown()
 
-    def _release(self):
+    @property
+    def is_configured(self):
+        """Return whether there is a model."""
+        return self._worker is not None
+
+    def release(self):
+        """Stop and release everything that on_configure acquired."""
         self._end_bond()
         worker, self._worker = self._worker, None
         for stream in self._streams:
@@ -159,16 +145,6 @@ class SegmentationNode(LifecycleNode):
         self._streams, self._latencies, self._announced = [], [], None
         self._model_values = ()
         self._level_log = LevelLog()
-
-    def _on_autostart(self):
-        self.destroy_timer(self._autostart)
-        if self._worker is not None:
-            return  # a lifecycle manager has configured it
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
-        else:
-            self.get_logger().error('not started; fix the above, then: {}'.format(
-                self.retry.replace('NODE', self.get_fully_qualified_name())))
 
     def _on_enable(self, request, response):
         self._enabled = request.data
