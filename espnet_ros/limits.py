@@ -6,6 +6,13 @@ MAX_SIDE = 16384
 """Pixels of width or height. Buffers for rows and columns grow with a side, however few pixels the image has."""
 MAX_SCANNED_PIXELS = 8 * MAX_PIXELS
 """Pixels times scans of a JPEG: a scan takes 3 ns a pixel however few bytes it has. Usual progressive ones have 10."""
+MAX_SEGMENTS = 1 << 16
+"""Segments of a JPEG or chunks of a PNG, of 4 or 12 bytes at least: each is looked at. Usual ones have up to some
+thousands."""
+DECODE_SECONDS = 2.0
+"""What a node gives its decoder for one compressed image, unless its parameter max_decode_time says otherwise."""
+STUCK_DECODERS = 2
+"""Decoders that took longer may go on beside the next image, as many as these; each holds an image's memory."""
 MAX_IMAGE_BYTES = 8 * MAX_PIXELS + (1 << 20)
 """Bytes of an image file: uncompressed, four channels of 16 bits."""
 
@@ -24,6 +31,9 @@ UNPACKED_BYTES = 1 << 30
 """What it may always unpack to, however small it is."""
 SALVAGE_RATIO = 4
 """Messages salvaged from an SQLite file may have this many times its bytes in all: damaged pages may be named twice."""
+
+SALVAGE_SECONDS = 300.0
+"""Processor time for each GiB of a damaged bag, and at least for one: whole ones take a tenth of it."""
 
 COMPLAINT_SECONDS = 5.0
 """An image decoder's warnings are printed no more often than this."""

@@ -7,7 +7,7 @@ import tempfile
 import typing
 
 from espnet_ros.bags.library import SerdeError, Stores, get_typestore, rosbag1, rosbag2, zstd
-from espnet_ros.bags.salvage.base import Message
+from espnet_ros.bags.salvage.base import Budget, Message
 from espnet_ros.bags.salvage.mcap import mcap
 from espnet_ros.bags.salvage.ros1 import ros1
 from espnet_ros.bags.salvage.sqlite import sqlite3
@@ -84,7 +84,9 @@ class BagFile:
         try:
             path = self._unpacked(notes)
             if self._salvages:
-                messages = (m for m in self.format.salvage(path, notes)
+                budget = Budget(path.stat().st_size)
+                salvaged = budget.messages(self.format.salvage(path, notes, budget), path, notes)
+                messages = (m for m in salvaged
                             if (topics is None or m.topic in topics) and _is_within(m.time, start, stop))
             else:
                 messages = self._indexed(path, topics, start, stop)

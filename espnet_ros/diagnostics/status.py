@@ -114,6 +114,9 @@ def input_status(name, state, min_rate=0.0):
                                 .format(state.topic, state.silence, remedy)))
     elif state.qos_problem:
         problems.append(Problem(WARN, state.qos_problem, logged=True))
+    if state.publishers > 1:
+        problems.append(Problem(WARN, '{} programs publish {}: their images alternate; remap `{}` to one camera'.format(
+            state.publishers, state.topic, state.remap), logged=True))
     if state.refusal:
         problems.append(Problem(WARN, 'the last image was refused: ' + state.refusal, logged=True))
     if state.damage:

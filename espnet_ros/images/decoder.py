@@ -2,7 +2,6 @@
 import contextlib
 import os
 import re
-import struct
 import tempfile
 import threading
 import time
@@ -10,9 +9,11 @@ import time
 import cv2
 import numpy as np
 
-from espnet_ros.images.headers import JPEG_MAGIC, JPEG_SCAN, PNG_MAGIC, jpeg_segments
+from espnet_ros.errors import ImageError
+from espnet_ros.images.headers import JPEG_MAGIC, JPEG_SCAN, PNG_MAGIC, jpeg_segments, png_chunks
 from espnet_ros.images.limits import check_scans, check_size
-from espnet_ros.limits import COMPLAINT_SECONDS
+from espnet_ros.images.watchdog import Watchdog
+from espnet_ros.limits import COMPLAINT_SECONDS, STUCK_DECODERS
 
 # Texts and profiles beside the pixels may unpack to 8 MB each, thousands of times; nothing here reads them.
 _PNG_KEPT = (b'IHDR', b'PLTE', b'IDAT', b'IEND', b'tRNS', b'gAMA', b'cHRM', b'sRGB', b'sBIT')
@@ -22,12 +23,12 @@ _WARNING = re.compile(rb'(?:Corrupt JPEG|Premature end of JPEG|Invalid SOS|Incon
                       rb'libpng (?:warning|error)|TIFF\w*: |\[ *(?:WARN|ERROR):)[^\n]*')
 
 
-def decode(data, size, flags, name):
+def decode(data, size, flags, name, seconds=0.0):
     """Return (pixels, warning): an image file's pixels as cv2.imdecode gives them, None where it is damaged.
 
     data: the file's bytes. size: (width, height) that its header says. warning: what the decoder said about a damaged
     file of which it made a picture nevertheless, '' when it said nothing. Raises ImageError when the image is too
-    large or takes too long; name: what sentences call it.
+    large or takes too long; name: what sentences call it. seconds: the decoder is given up after these; 0: never.
     """
     check_size(size[0], size[1], name)
     if data.startswith(JPEG_MAGIC):
@@ -36,28 +37,28 @@ def decode(data, size, flags, name):
         data = pixels_of_png(data)
     with _WARNINGS.caught() as warnings:
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except (cv2.error, MemoryError):
+            arguments = cv2.imdecode, np.frombuffer(data, np.uint8), flags
+            image = _WATCHDOG.call(seconds, *arguments) if seconds else arguments[0](*arguments[1:])
+        except TimeoutError as error:
+            raise ImageError('{} is not decoded: {}; publish smaller ones without progression, or raise the parameter '
+                             'max_decode_time'.format(name, error))
+        except (cv2.error, MemoryError, RuntimeError):  # RuntimeError: no thread can be started
             image = None
     return image, warnings[0] if warnings else ''
 
 
 def pixels_of_png(data):
     """Return a PNG without the chunks that do not say what its pixels are; one that is damaged keeps its rest."""
-    kept, start = [], len(PNG_MAGIC)
-    while start + 12 <= len(data):
-        end = start + 12 + struct.unpack_from('>I', data, start)[0]
-        if end > len(data):
-            break
-        if data[start + 4:start + 8] in _PNG_KEPT:
+    kept, rest = [], len(PNG_MAGIC)
+    for kind, start, rest in png_chunks(data):
+        if kind in _PNG_KEPT:
             if kept and kept[-1][1] == start:
-                kept[-1][1] = end
+                kept[-1][1] = rest
             else:
-                kept.append([start, end])
-        start = end
+                kept.append([start, rest])
     if len(kept) == 1 and kept[0][0] == len(PNG_MAGIC):
         return data
-    return PNG_MAGIC + b''.join(data[begin:end] for begin, end in kept) + data[start:]
+    return PNG_MAGIC + b''.join(data[begin:end] for begin, end in kept) + data[rest:]
 
 
 class _Warnings:
@@ -117,4 +118,5 @@ class _Warnings:
         return []
 
 
+_WATCHDOG = Watchdog(STUCK_DECODERS)
 _WARNINGS = _Warnings()

@@ -11,7 +11,7 @@ import numpy as np
 
 from espnet_ros.errors import ImageError, quoted
 from espnet_ros.images.decoder import decode
-from espnet_ros.images.headers import JPEG_END, JPEG_MAGIC, PNG_MAGIC, jpeg_frame_size, jpeg_segments
+from espnet_ros.images.headers import JPEG_END, JPEG_MAGIC, PNG_MAGIC, jpeg_frame_size, jpeg_segments, png_chunks
 from espnet_ros.images.limits import check_size
 
 
@@ -91,7 +91,7 @@ def image_to_bgr(message, foreign=None):
             message.encoding, message.width, message.height, quoted(error)))
 
 
-def compressed_to_bgr(message, note=None):
+def compressed_to_bgr(message, note=None, seconds=0.0):
     """Return a compressed image message, JPEG or PNG, as BGR uint8 [H, W, 3]. Raises ImageError.
 
     The bytes decide which of the two it is, and their colors are taken as the file means them. Alpha is dropped,
@@ -99,9 +99,10 @@ def compressed_to_bgr(message, note=None):
     Depth and files that stop before their end are refused.
 
     note: called with what the decoder says about a file that is damaged and yet decoded, '' for one that is whole.
+    seconds: the decoder is given up after these; 0: never.
     """
     name = _compressed_name(message)
-    return _decode(bytes(message.data), name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, note)
+    return _decode(bytes(message.data), name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, note, seconds)
 
 
 def image_to_label_pixels(message):
@@ -162,12 +163,12 @@ def _compressed_name(message):
     return name
 
 
-def _decode(data, name, flags, note=None):
+def _decode(data, name, flags, note=None, seconds=0.0):
     size_of = next((reader for magic, reader in _FILE_SIZES if data.startswith(magic)), None)
     if size_of is None:
         raise ImageError('{} ({} bytes) is neither JPEG nor PNG; publish one of these'.format(name, len(data)))
     width, height = size_of(data)
-    image, warning = decode(data, (width, height), flags, 'the image')
+    image, warning = decode(data, (width, height), flags, 'the image', seconds)
     if image is None or image.shape[:2] != (height, width):
         raise ImageError('{} ({} bytes, {}x{} pixels) is damaged and cannot be decoded'.format(
             name, len(data), width, height))
@@ -214,18 +215,12 @@ def _png_size(data):
     """Return (width, height) of a PNG after checking that all its chunks are there and whole."""
     if data[12:16] != b'IHDR':
         raise ImageError('the PNG image of {} bytes has no header; fix its publisher'.format(len(data)))
-    start = 8
-    while start + 12 <= len(data):
-        end = start + 12 + int.from_bytes(data[start:start + 4], 'big')
-        if end > len(data):
-            break
-        kind = data[start + 4:start + 8]
+    for kind, start, end in png_chunks(data):
         if zlib.crc32(data[start + 4:end - 4]) != int.from_bytes(data[end - 4:end], 'big'):
             raise ImageError('the PNG image of {} bytes is damaged in its chunk {}; a message was corrupted'.format(
                 len(data), quoted(kind.decode('latin-1'))))
         if kind == b'IEND':
             return int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
-        start = end
     raise ImageError('the PNG image stops after {} bytes, before its end; a message was truncated'.format(len(data)))
 
 

@@ -1,6 +1,10 @@
 """The size of an image file from its header, known before memory is taken for its pixels."""
+import itertools
 import re
 import struct
+
+from espnet_ros.errors import ImageError
+from espnet_ros.limits import MAX_SEGMENTS
 
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 JPEG_MAGIC = b'\xff\xd8\xff'
@@ -21,19 +25,40 @@ def image_size(data):
         if data.startswith(magic):
             try:
                 return reader(data)
-            except (struct.error, IndexError):  # the file ends within its header
+            except (struct.error, IndexError, ImageError):  # the file ends within its header
                 return None
     return None
 
 
 def jpeg_segments(data):
-    """Yield (marker, start of what follows it) for each segment of a JPEG."""
+    """Yield (marker, start of what follows it) for each segment of a JPEG. Raises ImageError when they are too many."""
     found = _JPEG_MARKER.search(data, 2)
-    while found:
+    for number in itertools.count():
+        if not found:
+            return
+        _check_number(number, 'JPEG image of {} bytes has more than {} segments', data)
         marker, start = found.group(1)[0], found.end()
         yield marker, start
         length = 0 if marker == JPEG_END else int.from_bytes(data[start:start + 2], 'big')
         found = _JPEG_MARKER.search(data, start + max(2, length))
+
+
+def png_chunks(data):
+    """Yield (kind, start, end) of each whole chunk of a PNG. Raises ImageError when they are too many."""
+    start = len(PNG_MAGIC)
+    for number in itertools.count():
+        end = start + 12 + int.from_bytes(data[start:start + 4], 'big')
+        if start + 12 > len(data) or end > len(data):
+            return
+        _check_number(number, 'PNG image of {} bytes has more than {} chunks', data)
+        yield data[start + 4:start + 8], start, end
+        start = end
+
+
+def _check_number(number, sentence, data):
+    if number >= MAX_SEGMENTS:
+        raise ImageError('the {}, which takes too long to look at; save it anew'.format(
+            sentence.format(len(data), MAX_SEGMENTS)))
 
 
 def jpeg_frame_size(data, marker, start):

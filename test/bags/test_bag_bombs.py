@@ -4,6 +4,7 @@ import os
 import resource
 import sqlite3
 import struct
+import time
 
 import pytest
 from bag_maker import BagMaker, check_frames, make, mcap_with, only_file
@@ -11,6 +12,7 @@ from rosbags.rosbag2.reader import zstd
 
 from espnet_ros.bags import storage
 from espnet_ros.bags.reader import open_bag
+from espnet_ros.bags.salvage import base
 from espnet_ros.bags.salvage import sqlite as salvage_sqlite
 from espnet_ros.bags.unpacking import unpack
 from espnet_ros.errors import SourceError
@@ -67,11 +69,46 @@ def test_a_compressed_file_is_unpacked_up_to_a_limit(tmp_path, monkeypatch):
 def test_an_overflow_chain_that_bites_its_tail_ends():
     """The second page is followed by the third, and that by the second."""
     pages = bytes(512) + struct.pack('>I', 3) + bytes(508) + struct.pack('>I', 2) + bytes(508)
-    database = salvage_sqlite._Pages(io.BytesIO(pages), 512, len(pages), 0)
+    database = salvage_sqlite._Pages(io.BytesIO(pages), 512, len(pages), 0, lambda: None)
     assert database._overflow(b'', 1016, 2) == bytes(1016)
     assert database._overflow(b'', 1 << 60, 2) is None
     database._budget = 100
     assert database._overflow(b'', 1016, 2) is None
+
+
+@pytest.mark.parametrize('kind', ['db3', 'mcap', 'bag'])
+@pytest.mark.parametrize('limit, sentence', [
+    ('SALVAGE_SECONDS', 'is given up here: reading what is left of it takes more than 0 s'),
+    ('UNPACKED_BYTES', 'is given up here: its chunks unpack to more than 0 times its size')])
+def test_what_is_salvaged_from_a_file_is_bounded(tmp_path, monkeypatch, kind, limit, sentence):
+    if kind == 'db3' and limit == 'UNPACKED_BYTES':
+        pytest.skip('nothing in it is packed')
+    path = make(tmp_path / 'a.bag', 5, ros1='BZ2') if kind == 'bag' else only_file(
+        make(tmp_path / 'bag', 5, storage='sqlite3' if kind == 'db3' else 'mcap'))
+    if kind == 'mcap':
+        path = mcap_with(path.parent, tmp_path / 'a.mcap', 'ZSTD', chunk_size=3000)
+    monkeypatch.setattr(base, limit, 0)
+    monkeypatch.setattr(base, 'UNPACKED_RATIO', 0)
+    file, notes = storage.BagFile(path), []
+    file.use_salvage()
+    assert len(list(file.messages(notes=notes))) < 5 and sentence in notes[-1] and path.name in notes[-1]
+
+
+def test_those_who_take_the_messages_spend_no_budget():
+    budget = base.Budget(0)
+    budget._seconds = 0.05
+
+    def salvaged():
+        for number in range(5):
+            budget.spend()
+            yield number
+    notes, found = [], []
+    for number in budget.messages(salvaged(), None, notes):
+        found.append(number)
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+    assert len(found) == 5 and not notes
 
 
 def test_a_topic_whose_name_is_no_text_is_a_sentence_or_skipped(tmp_path):

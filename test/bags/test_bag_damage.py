@@ -21,6 +21,7 @@ from rosbags.rosbag2 import CompressionMode
 
 from espnet_ros.bags.reader import open_bag
 from espnet_ros.bags.salvage import sqlite as salvage_sqlite
+from espnet_ros.bags.salvage.base import Budget
 from espnet_ros.bags.storage import BagFile
 from espnet_ros.datasets import ground_truth
 from espnet_ros.errors import SourceError
@@ -178,7 +179,7 @@ def test_sqlite_salvage_reads_what_sqlite_reads(tmp_path):
     with sqlite3.connect(path) as database:
         expected = database.execute('SELECT timestamp, data FROM messages').fetchall()
     notes = []
-    found = [(m.time, m.data) for m in salvage_sqlite.sqlite3(path, notes)]
+    found = [(m.time, m.data) for m in salvage_sqlite.sqlite3(path, notes, Budget(path.stat().st_size))]
     assert sorted(found) == sorted(expected) and len(found) == 1040 and notes == []
 
 

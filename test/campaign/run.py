@@ -160,15 +160,13 @@ def table(results, seed):
             yield '`--replay {}:{} --seed {}`: {}: {}'.format(name, number, seed, verdict, ascii(text)[:200])
 
 
-MARKS = '<!-- campaign -->', '<!-- end of campaign -->'
-
-
-def write_table(path, lines):
-    """Put the lines between the marks in a document."""
+def write_table(path, lines, name='campaign'):
+    """Put the lines between the marks <!-- name --> and <!-- end of name --> of a document."""
     path = pathlib.Path(path)
-    before, _, rest = path.read_text(encoding='utf-8').partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    path.write_text('\n'.join([before + MARKS[0], *lines, MARKS[1] + after]), encoding='utf-8')
+    first, last = '<!-- {} -->'.format(name), '<!-- end of {} -->'.format(name)
+    before, _, rest = path.read_text(encoding='utf-8').partition(first)
+    after = rest.partition(last)[2]
+    path.write_text('\n'.join([before + first, *lines, last + after]), encoding='utf-8')
 
 
 def main():

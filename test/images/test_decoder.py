@@ -2,18 +2,22 @@
 import os
 import re
 import struct
+import threading
 import types
 import zlib
 
 import cv2
 import numpy as np
 import pytest
+from ros_process import wait_until
 
 from espnet_ros.errors import ImageError, SourceError
 from espnet_ros.images import decoder
 from espnet_ros.images.decoding import compressed_to_bgr
-from espnet_ros.images.headers import JPEG_SCAN, jpeg_segments
+from espnet_ros.images.headers import JPEG_SCAN, image_size, jpeg_segments
 from espnet_ros.images.sources import read_image
+from espnet_ros.images.watchdog import Watchdog
+from espnet_ros.limits import STUCK_DECODERS
 
 IMAGE = np.random.RandomState(0).randint(0, 256, (37, 53, 3)).astype(np.uint8)
 
@@ -59,6 +63,53 @@ def test_texts_in_a_png_are_not_unpacked():
     assert decoder.pixels_of_png(with_texts) == data
     np.testing.assert_array_equal(compressed_to_bgr(compressed(with_texts)), IMAGE)
     assert decoder.pixels_of_png(with_texts[:-20]) + with_texts[-20:-12] + data[-12:] != data  # damage stays damage
+
+
+def test_a_decoder_that_takes_too_long_is_given_up_and_the_next_image_read(monkeypatch, capfd):
+    monkeypatch.setattr(decoder, '_WARNINGS', decoder._Warnings())
+    ends, imdecode = [threading.Event() for _ in range(STUCK_DECODERS)], cv2.imdecode
+    waiting = iter(ends)
+    data = compressed(cv2.imencode('.png', IMAGE)[1].tobytes())
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: next(waiting).wait(60.0))
+    try:
+        for number in range(STUCK_DECODERS):
+            if number:
+                np.testing.assert_array_equal(compressed_to_bgr(data, seconds=60.0), IMAGE)
+                monkeypatch.setattr(cv2, 'imdecode', lambda *_: next(waiting).wait(60.0))
+            with pytest.raises(ImageError, match='not decoded: it took longer than 0.05 s; .* max_decode_time'):
+                compressed_to_bgr(data, seconds=0.05)
+            os.write(2, b'stderr is open\n')
+            monkeypatch.setattr(cv2, 'imdecode', imdecode)
+        with pytest.raises(ImageError, match='not decoded: {} others are still at work'.format(STUCK_DECODERS)):
+            compressed_to_bgr(data, seconds=60.0)
+    finally:
+        for end in ends:
+            end.set()
+    wait_until(lambda: not any(thread.name == 'watched' for thread in threading.enumerate()))
+    np.testing.assert_array_equal(compressed_to_bgr(data, seconds=60.0), IMAGE)
+    assert capfd.readouterr().err == STUCK_DECODERS * 'stderr is open\n'
+
+
+def test_what_a_watched_call_raises_is_raised(monkeypatch):
+    def fail(*_):
+        raise KeyError('x')
+    with pytest.raises(KeyError):
+        Watchdog(1).call(60.0, fail)
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: cv2.cvtColor(np.zeros(0, np.uint8), 0))
+    with pytest.raises(ImageError, match='is damaged and cannot be decoded'):
+        compressed_to_bgr(compressed(cv2.imencode('.png', IMAGE)[1].tobytes()), seconds=60.0)
+
+
+@pytest.mark.parametrize('data, what', [
+    (b'\xff\xd8' + 100000 * b'\xff\xe1\0\2', 'JPEG image of 400002 bytes has more than 65536 segments'),
+    (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', bytes(13)) + 100000 * chunk(b'tEXt', b''),
+     'PNG image of 1200033 bytes has more than 65536 chunks')])
+def test_segments_are_bounded(data, what):
+    with pytest.raises(ImageError, match=what):
+        compressed_to_bgr(compressed(data))
+    with pytest.raises(ImageError):
+        decoder.decode(data, (5, 5), cv2.IMREAD_COLOR, 'it')
+    assert image_size(data) in (None, (0, 0))
 
 
 def damaged_jpeg():

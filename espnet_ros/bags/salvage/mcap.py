@@ -10,8 +10,9 @@ from espnet_ros.errors import SourceError, quoted
 from espnet_ros.limits import CHUNK_BYTES
 
 
-def mcap(path, notes):
-    """Yield the Messages of an MCAP file. notes: list to which a sentence for each damaged part is appended.
+def mcap(path, notes, budget):
+    """Yield the Messages of an MCAP file. notes: list to which a sentence for each damaged part is appended; budget: a
+    Budget, which raises BudgetError.
 
     Raises SourceError if it is not an MCAP file.
     """
@@ -26,6 +27,7 @@ def mcap(path, notes):
         stream.seek(8)
         time = None
         for at, code, content, missing in _records(stream, size):
+            budget.spend()
             if missing and code != _CHUNK:
                 break
             if code in (_DATA_END, _FOOTER):
@@ -40,9 +42,11 @@ def mcap(path, notes):
                     notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are skipped".format(
                         path.name, at, quoted(error)))
                     continue
+                budget.spend(len(data))
                 inner = io.BytesIO(data)
                 records = ((c, r) for _, c, r, cut in _records(inner, len(data)) if not cut)
             for kind, record in records:
+                budget.spend()
                 message = _record(kind, record, schemas, channels)
                 if message is not None:
                     time = message.time

@@ -9,8 +9,8 @@ from espnet_ros.errors import SourceError, quoted
 from espnet_ros.limits import CHUNK_BYTES
 
 
-def ros1(path, notes):
-    """Yield the Messages of a ROS 1 bag; notes: as for salvage.mcap.mcap. Raises SourceError."""
+def ros1(path, notes, budget):
+    """Yield the Messages of a ROS 1 bag; notes, budget: as for salvage.mcap.mcap. Raises SourceError."""
     size = path.stat().st_size
     with open(path, 'rb') as stream:
         if stream.readline(32) != b'#ROSBAG V2.0\n':
@@ -18,14 +18,16 @@ def ros1(path, notes):
         connections: dict[bytes, tuple[str, str]] = {}
         time, at = None, stream.tell()
         while True:
+            budget.spend()
             at = stream.tell()
             header, content, missing = _record(stream, size)
             if header is None or (missing and header.get(b'op') != b'\x05'):
                 break
             records: typing.Iterable = [(header, content)]
             if header.get(b'op') == b'\x05':
-                records = _chunk(header, content, path, at, notes if not missing else [])
+                records = _chunk(header, content, path, at, notes if not missing else [], budget)
             for fields, record in records:
+                budget.spend()
                 message = _message(fields, record, connections)
                 if message is not None:
                     time = message.time
@@ -54,7 +56,7 @@ def _record(stream, size):
     return fields, content, wanted - len(content)
 
 
-def _chunk(header, content, path, at, notes):
+def _chunk(header, content, path, at, notes, budget):
     name = header.get(b'compression', b'none').decode('ascii', 'replace')
     try:
         data = content if name == 'none' else unpack(name, content, CHUNK_BYTES, complete=False)
@@ -62,6 +64,7 @@ def _chunk(header, content, path, at, notes):
         notes.append("'{}': the chunk at byte {} is damaged ({}); its messages are skipped".format(
             path.name, at, quoted(error)))
         return
+    budget.spend(len(data))
     inner = io.BytesIO(data)
     while True:
         fields, record, missing = _record(inner, len(data))

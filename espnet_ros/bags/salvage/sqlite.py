@@ -7,9 +7,10 @@ from espnet_ros.errors import SourceError
 from espnet_ros.limits import MESSAGE_BYTES, SALVAGE_RATIO
 
 
-def sqlite3(path, notes):
-    """Yield the Messages of an SQLite file (.db3), page by page; notes: as for salvage.mcap.mcap. Raises SourceError.
+def sqlite3(path, notes, budget):
+    """Yield the Messages of an SQLite file (.db3), page by page. Raises SourceError.
 
+    notes, budget: as for salvage.mcap.mcap.
     The file format is that of sqlite.org/fileformat2.html; the tables are those of rosbag2.
     """
     size = path.stat().st_size
@@ -18,7 +19,7 @@ def sqlite3(path, notes):
         if len(head) < 100 or head[:16] != b'SQLite format 3\0':
             raise SourceError('it is not an SQLite file, or its beginning is damaged')
         page_size = struct.unpack_from('>H', head, 16)[0]
-        database = _Pages(stream, 65536 if page_size == 1 else page_size, size, head[20])
+        database = _Pages(stream, 65536 if page_size == 1 else page_size, size, head[20], budget.spend)
         topics: dict[int, tuple[str, str]] = {}
         for _, row in database.rows(lambda row: len(row) in (4, 5, 6) and _is_topic(row)):
             topics[row[0]] = row[1], row[2]
@@ -48,12 +49,13 @@ def _is_message(row):
 class _Pages:
     """The pages of an SQLite file."""
 
-    def __init__(self, stream, page_size, size, reserved):
+    def __init__(self, stream, page_size, size, reserved, spend):
         if page_size < 512 or page_size & (page_size - 1):
             raise SourceError('an SQLite file cannot have pages of {} bytes'.format(page_size))
         self.page_size = page_size
         self._stream, self._count, self._usable = stream, size // page_size, page_size - reserved
         self._budget = SALVAGE_RATIO * size
+        self._spend = spend
 
     def rows(self, is_wanted):
         """Yield (is complete, row) of the wanted rows, in file order; an incomplete blob is None.
@@ -75,6 +77,7 @@ class _Pages:
                     yield row
 
     def _page(self, number):
+        self._spend()
         self._stream.seek((number - 1) * self.page_size)
         return self._stream.read(self.page_size)
 

@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import SILENCE_SECONDS, InputState
+from espnet_ros.errors import ImageError
 from espnet_ros.nodes.common.clock import NO_CLOCK, PATIENCE
 from espnet_ros.nodes.common.endpoints import create_subscription, expand, resolve
 from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr, stamp_to_seconds
@@ -89,14 +90,17 @@ class ImageInput:
         self._node.get_logger().warning('refused an image on {}: {}'.format(self.topic, reason),
                                         throttle_duration_sec=5.0)
 
-    def to_bgr(self, message):
-        """Return the message's image, BGR uint8 [H, W, 3]. Raises ImageError."""
+    def to_bgr(self, message, max_decode_time=0.0, refuse_damaged=False):
+        """Return the message's image, BGR uint8 [H, W, 3]. Raises ImageError. For the rest see the parameters."""
         if self._kind is Image:
             return self._to_bgr(message)
-        return self._to_bgr(message, self._note_damage)
-
-    def _note_damage(self, warning):
-        self._damage = warning
+        found = []
+        image = self._to_bgr(message, found.append, max_decode_time)
+        self._damage, = found
+        if self._damage and refuse_damaged:
+            damage, self._damage = self._damage, ''
+            raise ImageError('it is damaged: {}; look at the camera and its connection'.format(damage))
+        return image
 
     def accept(self):
         """Note that the newest image was decoded."""
@@ -189,6 +193,9 @@ class ImageInput:
         elif self._last_stamp is not None and stamp < self._last_stamp:
             problem = 'stamps jumped {:.3f} s backwards; is a recording looping, or do two cameras share {}?'.format(
                 self._last_stamp - stamp, self.topic)
+        elif stamp == self._last_stamp:
+            problem = 'two images have the stamp {:.3f} s; is the camera driver publishing an image twice?'.format(
+                stamp)
         elif stamp > now + FUTURE_SECONDS:
             problem = ('stamps lie {:.3f} s in the future; synchronize the clocks (chrony, PTP), or set use_sim_time '
                        'for recordings'.format(stamp - now))

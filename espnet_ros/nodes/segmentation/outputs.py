@@ -38,6 +38,7 @@ class Outputs:
         self._sizes = {}
         self._is_limited = get_rmw_implementation_identifier().startswith('rmw_fastrtps')
         self._warned = set()
+        self._info_problem = ''
         self._rgb = label_set.palette()
         self._bgr = self._rgb[:, ::-1].copy()
         self._labels = self._image('labels')
@@ -74,8 +75,11 @@ class Outputs:
         return _wanted(self._confidence)
 
     def delivery_problem(self):
-        """Return a sentence when a best-effort subscriber loses large outputs, else ''; each is logged once."""
-        problems = []
+        """Return a sentence when a subscriber does not get what it asked for, else ''; each is logged where it begins.
+
+        That is a best-effort subscriber of large outputs, or one of camera_info without any from the camera.
+        """
+        problems = [self._info_problem] if self._info_problem else []
         for topic, size in sorted(self._sizes.items()):
             if size <= LARGEST_BEST_EFFORT:
                 continue
@@ -143,12 +147,17 @@ class Outputs:
     def publish_camera_info(self, header, shape, camera_info):
         """Publish a CameraInfo (or None), scaled to outputs of `shape` (height, width), if it has subscribers."""
         wanted = [publisher for publisher in self._camera_infos if _wanted(publisher)]
-        if camera_info is None or not wanted:
+        problem, self._info_problem = self._info_problem, ''
+        if not wanted:
             return
         try:
+            if camera_info is None:
+                raise ImageError('none has come from the camera; remap `camera_info` to its topic')
             info = scale_camera_info(camera_info, shape[1], shape[0])
         except ImageError as error:
-            self._node.get_logger().warning('no camera_info is published: {}'.format(error), throttle_duration_sec=5.0)
+            self._info_problem = 'no camera_info is published: {}'.format(error)
+            if self._info_problem != problem:
+                self._node.get_logger().warning(self._info_problem, throttle_duration_sec=5.0)
             return
         info.header.stamp = header.stamp
         info.header.frame_id = header.frame_id

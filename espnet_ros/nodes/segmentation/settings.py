@@ -5,6 +5,7 @@ import typing
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
 from espnet_ros.labels.palettes import PALETTES
+from espnet_ros.limits import DECODE_SECONDS
 from espnet_ros.models import DEFAULT
 from espnet_ros.nodes.common.parameters import Rule
 from espnet_ros.segmenter import OUTPUT_SIZES
@@ -29,6 +30,8 @@ class SegmentationParameters(typing.NamedTuple):
     camera_rates: typing.Tuple[float, ...] = ()
     image_transport: str = 'raw'
     image_reliability: str = 'auto'
+    refuse_damaged: bool = False
+    max_decode_time: float = DECODE_SECONDS
     autostart: bool = True
     overlay_alpha: float = 0.5
     confidence_threshold: float = 0.0
@@ -64,6 +67,10 @@ SEGMENTATION_RULES = {
                             choices=('raw', 'compressed'), fixed=True),
     'image_reliability': Rule('Reliability of the image subscription; auto: reliable where the camera offers it.',
                               choices=('auto', 'best_effort', 'reliable'), fixed=True),
+    'refuse_damaged': Rule('Refuse compressed images that are damaged and can be decoded in part; false: use them and '
+                           'warn.'),
+    'max_decode_time': Rule('A compressed image that takes its decoder longer, in seconds, is refused, and the next '
+                            'one is taken; 0: never. Bounds of size and memory are in espnet_ros/limits.py.', 0, 60),
     'autostart': Rule('Configure and activate at start; false: a lifecycle manager does that.', fixed=True),
     'overlay_alpha': Rule('Opacity of the colors in the overlay; 0: the image alone, 1: the colors alone.', 0, 1),
     'confidence_threshold': Rule('Pixels with a lower confidence become unlabeled (255); 0: none.', 0, 1),

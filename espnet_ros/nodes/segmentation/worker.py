@@ -143,7 +143,7 @@ class Worker(threading.Thread):
         settings = self._settings()
         header = message.header
         began = time.perf_counter()
-        image = stream.input.to_bgr(message)
+        image = stream.input.to_bgr(message, settings.max_decode_time, settings.refuse_damaged)
         converted = time.perf_counter()
         result = self._segmenter.segment(image, stream.outputs.wants_confidence, settings.confidence_threshold)
         segmented = time.perf_counter()
@@ -171,7 +171,9 @@ class Worker(threading.Thread):
 
     def _publish_camera_info(self, stream, message):
         """Publish the camera_info alone, which needs no inference."""
-        shape = self._segmenter.at_output_size(stream.input.to_bgr(message)).shape[:2]
+        settings = self._settings()
+        image = stream.input.to_bgr(message, settings.max_decode_time, settings.refuse_damaged)
+        shape = self._segmenter.at_output_size(image).shape[:2]
         stream.skipped += 1
         with self._publishing:
             if self._active:

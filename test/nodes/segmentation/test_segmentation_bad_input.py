@@ -108,3 +108,23 @@ def test_compressed_images_that_are_none(restart):
         show_until_refused(rig, CompressedImage(format='jpeg', data=data), sentence, topic)
     answer = rig.ask(message, labels, topic)
     assert pixels_of(answer).shape == (120, 160) and len(np.unique(pixels_of(answer))) > 1
+    damaged = bytearray(cv2.imencode('.jpg', picture(640, 480))[1].tobytes())
+    damaged[3000:3040] = bytes(40)
+    damaged = CompressedImage(format='jpeg', data=damaged)
+    rig.ask(damaged, labels, topic)
+    rig.wait_for_status('Input', 'the last image is damaged and was used all the same: Corrupt JPEG', 1)
+    assert rig.set(refuse_damaged=True) == {}
+    show_until_refused(rig, damaged, 'it is damaged: Corrupt JPEG', topic)
+    rig.ask(message, labels, topic)
+    rig.wait_for_status('Input', ' Hz', 0)
+
+
+def test_an_image_that_takes_its_decoder_too_long(restart):
+    from sensor_msgs.msg import CompressedImage, Image
+    rig = restart(image_transport='compressed', max_decode_time=0.01)
+    labels = rig.collect(Image, 'labels')
+    noise = np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8)
+    slow = CompressedImage(format='png', data=cv2.imencode('.png', noise)[1].tobytes())
+    show_until_refused(rig, slow, 'not decoded: it took longer than 0.01 s', 'image/compressed')
+    rig.ask(CompressedImage(format='jpeg', data=cv2.imencode('.jpg', picture())[1].tobytes()), labels,
+            'image/compressed')

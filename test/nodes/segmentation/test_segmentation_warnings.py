@@ -66,6 +66,15 @@ def test_zero_stamps_and_stamps_that_jump_back(restart, image):
     rig.wait_for_status('Input', 'backwards', WARN)
 
 
+def test_stamps_that_come_twice(restart, image):
+    rig = restart()
+    rig.show(image)
+    for _ in range(3):  # one may get lost
+        time.sleep(0.1)
+        rig.camera(type(image)).publish(image)
+    assert 'publishing an image twice?' in rig.wait_for_status('Input', 'two images have the stamp', WARN).message
+
+
 def test_a_camera_that_offers_less_than_is_asked_for(restart, image):
     from rclpy.qos import qos_profile_sensor_data
     rig = restart(image_reliability='reliable')
@@ -132,6 +141,25 @@ def test_slow_camera_slow_output_and_two_cameras(restart, image):
     rig.node.create_publisher(Image, rig.namespace + '/image', 1)
     wait_until(lambda: len(log_lines(rig, 'several publishers')) == 1)
     wait_until(lambda: rig.fresh('Input')['lost'] == 'unknown')
+    rig.wait_for_status('Input', '2 programs publish {}/image: their images alternate'.format(rig.namespace), WARN)
+
+
+def test_a_camera_info_that_is_missing_or_empty_is_told(restart, image):
+    from sensor_msgs.msg import CameraInfo
+    rig = restart()
+    infos = rig.collect(CameraInfo, 'camera_info')
+
+    def told(sentence, level):
+        rig.show(image)
+        status = rig.status('Output')
+        return status and sentence in status.message and status.level[0] == level
+    wait_until(lambda: told('none has come from the camera; remap `camera_info` to its topic', WARN))
+    camera = rig.camera(CameraInfo, 'camera_info')
+    camera.publish(CameraInfo())
+    wait_until(lambda: told('the camera driver must fill in width and height', WARN))
+    camera.publish(CameraInfo(width=160, height=120))
+    rig.ask(image, infos)
+    wait_until(lambda: told(' Hz', 0))
 
 
 def test_classes_without_a_category_are_named(restart, tmp_path):

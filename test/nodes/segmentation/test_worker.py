@@ -40,7 +40,7 @@ class StandIns:
         return types.SimpleNamespace(now=lambda: types.SimpleNamespace(nanoseconds=0))
 
     # The input
-    def to_bgr(self, message):
+    def to_bgr(self, message, max_decode_time, refuse_damaged):
         return np.zeros((6, 8, 3), np.uint8)
 
     def camera_info_of(self, header):
