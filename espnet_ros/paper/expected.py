@@ -87,10 +87,11 @@ class Item(typing.NamedTuple):
 
 
 class Expected(typing.NamedTuple):
-    """All that the paper says: items by name, and the networks that this package builds by name."""
+    """All that the paper says: items, the networks that this package builds, and quantities, each by name."""
 
     items: dict[str, Item]
     networks: dict[str, Network]
+    quantities: dict[str, Quantity]
 
     def choose(self, names):
         """Return the Items of those names, all for none. Raises ParameterError."""
@@ -123,7 +124,7 @@ def read_expected(path=FILE):
                     name, subject, networks.get(subject), column, quantity, number, relation, fields['source'],
                     kind.get('other', ''), tuple(kind.get('size', SIZE)), needs, fields.get('fixed', False)))
         items[name] = Item(name, fields['title'], fields['source'], tuple(rows))
-    return Expected(items, networks)
+    return Expected(items, networks, quantities)
 
 
 def _parse(value):

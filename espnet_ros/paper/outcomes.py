@@ -1,4 +1,5 @@
 """The paper's numbers beside ours."""
+import statistics
 import typing
 
 from espnet_ros.paper import counts, speed, training
@@ -6,10 +7,13 @@ from espnet_ros.paper.expected import LEVELS, Row
 
 REPRODUCED, DIFFERS, OTHER_HARDWARE, STAND_IN, NOT_RUN = (
     'reproduced', 'differs', 'other hardware', 'stand-in data', 'not run')
+SAME_ORDER, OPPOSITE_ORDER, NOT_TOLD_APART = 'same order', 'opposite order', 'not told apart'
+"""Of two rows, on stand-in data: what the 95% interval of their difference says."""
+ORDER = 'order'
 
 
 class Outcome(typing.NamedTuple):
-    """A Row with what we have for it. ours: None when it was not run; status: of the five above; note: why, or how."""
+    """A Row with what we have for it. ours: None when it was not run; status: one of those above; note: why, or how."""
 
     row: Row
     ours: float | None
@@ -18,20 +22,43 @@ class Outcome(typing.NamedTuple):
 
     @property
     def difference(self):
-        """Ours over the paper's, minus one; None without ours."""
-        return None if self.ours is None or not self.row.value else self.ours / self.row.value - 1
+        """Ours over the paper's, minus one; None without ours, and of an order."""
+        if self.ours is None or not self.row.value or self.row.quantity.name == ORDER:
+            return None
+        return self.ours / self.row.value - 1
 
 
-def outcomes(items, networks, results, level, engine):
-    """Return an Outcome for each Row of the Items.
+def outcomes(items, expected, results, level, engine, trainings=None):
+    """Return an Outcome for each Row of the Items, and for each pair of trained rows that the paper orders.
 
-    results: what was measured, by key, as `speed.measure` and `training.measure` return it. level: of LEVELS. engine:
-    whose speed counts.
+    results: what was measured, by key, as `speed.measure` returns it. level: of LEVELS. engine: whose speed counts.
+    trainings: training.Trainings.
     """
-    return [_outcome(row, networks, results, level, engine) for item in items for row in item.rows]
+    found = []
+    for item in items:
+        found += [_outcome(row, expected.networks, results, level, engine, trainings) for row in item.rows]
+        found += [ordered(order, expected.quantities[ORDER], trainings)
+                  for order in training.orders(item, expected.networks, trainings)]
+    return found
 
 
-def _outcome(row, networks, results, level, engine):
+def ordered(order, quantity, trainings):
+    """Return the Outcome of a training.Order; quantity: the one called ORDER."""
+    better, worse = order.better, order.worse
+    row = better._replace(
+        subject='{} above {}'.format(better.subject, worse.subject), network=None, column='difference of ' +
+        better.column, quantity=quantity, value=better.value - worse.value,
+        relation='~' if '~' in (better.relation, worse.relation) else '=')
+    count = len(order.differences)
+    note = '{}, {} of {} seed{} in the paper\'s order'.format(
+        trainings.data, order.agreeing, count, '' if count == 1 else 's')
+    if order.low is None:
+        return Outcome(row, order.mean, NOT_TOLD_APART, note + ', one seed tells nothing of chance')
+    return Outcome(row, order.mean, SAME_ORDER if order.low > 0 else OPPOSITE_ORDER if order.high < 0 else
+                   NOT_TOLD_APART, '{}, 95% interval {:+.2f} to {:+.2f}'.format(note, order.low, order.high))
+
+
+def _outcome(row, networks, results, level, engine, trainings):
     if row.quantity.level == 'counts':
         ours = counts.counted(row, networks)
         if ours is None:
@@ -40,9 +67,12 @@ def _outcome(row, networks, results, level, engine):
         return Outcome(row, ours, REPRODUCED if row.fits(ours) else DIFFERS)
     if row.quantity.level == 'speed':
         return _speed(row, networks, results, level, engine)
-    stand_in = training.found(row, results)
-    if stand_in is not None:
-        return Outcome(row, stand_in.value, STAND_IN, stand_in.note)
+    if trainings and training.trains(row):
+        scores = list(trainings.of(row.network, networks).values())
+        if scores:
+            return Outcome(row, statistics.mean(scores), STAND_IN, '{}, {} seed{}'.format(
+                trainings.data, len(scores), 's, {:.2f} to {:.2f}'.format(min(scores), max(scores))
+                if len(scores) > 1 else ''))
     if row.network is None and row.quantity.name != 'specification':
         return Outcome(row, None, NOT_RUN, 'this package has no such network')
     return Outcome(row, None, NOT_RUN, _needs(row))
@@ -53,13 +83,6 @@ def _needs(row):
         return 'needs {}; on other data: espnet-ros reproduce {} --level train --data DATASET --val DATASET'.format(
             row.needs, row.item)
     return 'needs ' + row.needs
-
-
-def _ratio(name, result, kind='ratio'):
-    """Return ESPNet's time over a network's: median and the interval's ends, or that of the CPU time alone."""
-    if name == speed.REFERENCE:
-        return (1.0, 1.0, 1.0) if kind == 'ratio' else 1.0
-    return result[kind]
 
 
 def _speed(row, networks, results, level, engine):
@@ -84,12 +107,11 @@ def _speed(row, networks, results, level, engine):
         if result['energy'] is None:
             return Outcome(row, None, NOT_RUN, 'this machine has no power sensor that can be read')
         ours = result['energy'] / result['seconds']
-    else:  # each was measured in turns with ESPNet, and so the ratio to it is the steadiest number
-        own, others = _ratio(row.subject, result), _ratio(row.other, other)
-        ours = own[0] / others[0]
-        turns = max(each['turns'] for name, each in ((row.subject, result), (row.other, other))
-                    if name != speed.REFERENCE)
-        cpu = _ratio(row.subject, result, 'cpu ratio') / _ratio(row.other, other, 'cpu ratio')
+    else:
+        found = speed.faster(results, row.subject, row.other, row.size, engine)
+        ours = found.median
         note += ', {:.3g} to {:.3g} in {} turns; {:.3g} by CPU time'.format(
-            own[1] / others[2], own[2] / others[1], turns, cpu)
+            found.low, found.high, found.turns, found.cpu)
+    if result.get('busy') or other.get('busy'):
+        note += '; ' + (result.get('busy') or other['busy'])
     return Outcome(row, ours, OTHER_HARDWARE, note)

@@ -1,4 +1,4 @@
-"""Outcomes as files: report.html, report.json, report.csv."""
+"""Outcomes as files."""
 import collections
 import csv
 import io
@@ -7,8 +7,9 @@ import pathlib
 
 from espnet_ros.files import write_file
 from espnet_ros.paper import plots
+from espnet_ros.paper.outcomes import ORDER
 
-PAGE, DATA, TABLE = 'report.html', 'report.json', 'report.csv'
+PAGE, DATA, TABLE, TABLES = 'report.html', 'report.json', 'report.csv', 'report.md'
 COLUMNS = ('item', 'network', 'quantity', 'unit', 'paper', 'ours', 'difference', 'status', 'note')
 
 
@@ -18,13 +19,14 @@ def cells(outcome):
     difference = outcome.difference
     return {
         'item': row.item, 'network': row.subject, 'quantity': row.column, 'unit': row.quantity.unit,
-        'paper': row.printed, 'ours': '' if outcome.ours is None else '{:.4g}'.format(outcome.ours),
+        'paper': row.printed, 'ours': '' if outcome.ours is None else ('{:+.2f}' if row.quantity.name == ORDER else
+                                                                       '{:.4g}').format(outcome.ours),
         'difference': '' if difference is None or row.relation in '<>' else '{:+.1%}'.format(difference),
         'status': outcome.status, 'note': outcome.note}
 
 
 def write(folder, items, outcomes, wrong, machine):
-    """Write the three files; older ones stay whole until the new ones are complete. Raises ModelError.
+    """Write PAGE, DATA and TABLE; older ones stay whole until the new ones are complete. Raises ModelError.
 
     items: expected.Item; wrong: sentences about counts that are off; machine: (name, text) pairs.
     """
@@ -43,7 +45,7 @@ def write(folder, items, outcomes, wrong, machine):
     template = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(
         pathlib.Path(__file__).parent)).get_template(PAGE)
     try:
-        drawn = plots.draw(outcomes)
+        drawn = plots.draw([outcome for outcome in outcomes if outcome.row.quantity.name != ORDER])
     except ImportError:
         drawn = []
     totals = collections.Counter(outcome.status for outcome in outcomes).most_common()

@@ -18,17 +18,9 @@ class Results:
         self._values = {}
         if not self._path.exists():
             return
-        try:
-            with self._path.open('rb') as stream:
-                content = stream.read(BYTES + 1)
-            values = json.loads(content)
-            if len(content) > BYTES or not isinstance(values, dict) or not all(
-                    isinstance(value, dict) for value in values.values()):
-                raise ValueError('it is no mapping of measurements')
-        except (OSError, ValueError, RecursionError) as error:
-            raise ParameterError("cannot read the results '{}': {}; remove the file to measure anew".format(
-                self._path, getattr(error, 'strerror', None) or error))
-        self._values = values
+        self._values = read_mapping(self._path)
+        if not all(isinstance(value, dict) for value in self._values.values()):
+            raise _unreadable(self._path, 'it is no mapping of measurements')
 
     def get(self, key, default=None):
         """Return the measurement of that key."""
@@ -45,3 +37,20 @@ class Results:
         """Keep a measurement at once."""
         self._values[key] = value
         write_file(self._path, json.dumps(self._values, indent=1).encode())
+
+
+def read_mapping(path):
+    """Return the JSON object in a file of at most BYTES. Raises ParameterError."""
+    try:
+        with open(path, 'rb') as stream:
+            content = stream.read(BYTES + 1)
+        values = json.loads(content)
+        if len(content) > BYTES or not isinstance(values, dict):
+            raise ValueError('it is no mapping of measurements')
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, getattr(error, 'strerror', None) or error)
+    return values
+
+
+def _unreadable(path, reason):
+    return ParameterError("cannot read the results '{}': {}; remove the file to measure anew".format(path, reason))

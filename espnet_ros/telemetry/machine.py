@@ -69,7 +69,7 @@ def combine(states):
 def total_power(state):
     """Return the power of the machine in watts: of its input rail, else the sum of what is measured; None without."""
     inputs = [watts for name, watts in state.rails if name in _INPUTS]
-    known = inputs[:1] or [watts for _, watts in state.rails] or [
+    known = inputs[:1] or [watts for _, watts in state.rails] + [
         gpu.power for gpu in state.gpus if gpu.power is not None]
     return sum(known) if known else None
 

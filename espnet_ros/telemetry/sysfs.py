@@ -1,7 +1,8 @@
-"""GPU, power rails, temperatures and throttling through Linux' sysfs, as a Jetson has them."""
+"""GPU, power rails, temperatures and throttling through Linux' sysfs, as a Jetson has them, and RAPL of a PC's CPU."""
 import glob
 import os
 import re
+import time
 
 from espnet_ros.telemetry.machine import GpuState, MachineState
 from espnet_ros.telemetry.poller import Absent
@@ -12,6 +13,8 @@ _RAILS = (
     ('sys/bus/i2c/drivers/ina3221x/*/iio:device*/rail_name_*', 'in_power{}_input', None),
     ('sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in*_label', 'in{}_input', 'curr{}_input'))
 """Files that name rails; the files beside them with power in mW, or with voltage in mV and current in mA."""
+_RAPL = 'sys/class/powercap/intel-rapl:*[0-9]'
+"""Folders of the energy counters of Intel's and AMD's CPUs, in microjoules; newer kernels let only root read them."""
 _ZONES = 'sys/class/thermal/thermal_zone*'
 _COOLERS = 'sys/class/thermal/cooling_device*'
 _SLOWING = re.compile('processor|cpufreq|devfreq|balanced|throttl|emergency', re.IGNORECASE)
@@ -31,8 +34,9 @@ class Sysfs:
         """root: folder that holds `sys`. Raises Absent where there is nothing to read."""
         self._root = root
         self._counts = self._counters()
+        self._energy = self._packages()
         if not any(self._paths(pattern) for pattern in (
-                *GPU_FOLDERS, _COOLERS, *(rail[0] for rail in _RAILS), *(counter[1] for counter in _COUNTERS))):
+                *GPU_FOLDERS, _COOLERS, _RAPL, *(rail[0] for rail in _RAILS), *(counter[1] for counter in _COUNTERS))):
             raise Absent('there are no files to read below {}'.format(os.path.join(root, 'sys')))
 
     def read(self):
@@ -44,8 +48,9 @@ class Sysfs:
                 throttles[field].append(text)
         self._counts = counts
         return MachineState(
-            sources=('sysfs',), gpus=self._gpus(), rails=self._rails(), temperatures=self._temperatures(),
-            heat_throttles=tuple(throttles['heat_throttles']), power_throttles=tuple(throttles['power_throttles']))
+            sources=('sysfs',), gpus=self._gpus(), rails=self._rails() + self._rapl(),
+            temperatures=self._temperatures(), heat_throttles=tuple(throttles['heat_throttles']),
+            power_throttles=tuple(throttles['power_throttles']))
 
     def close(self):
         """Do nothing: no file stays open."""
@@ -71,6 +76,26 @@ class Sysfs:
                 if name and name != 'NC' and None not in factors:
                     rails.append((name, factors[0] / 1000.0 * (factors[1] / 1000.0 if second else 1)))
         return tuple(rails)
+
+    def _rapl(self):
+        """Return the power of each CPU package since the last reading."""
+        before, self._energy = self._energy, self._packages()
+        rails = []
+        for name, (at, energy, limit) in sorted(self._energy.items()):
+            then, used = before.get(name, (at, energy, limit))[:2]
+            if at > then:  # the counter begins again at its limit
+                rails.append((name, ((energy - used) % (limit + 1)) / 1e6 / (at - then)))
+        return tuple(rails)
+
+    def _packages(self):
+        """Return a dict from name to (seconds, microjoules, limit) of the CPU packages that can be read."""
+        found = {}
+        for path in self._paths(_RAPL):
+            name = _text(os.path.join(path, 'name'))
+            energy, limit = (_number(os.path.join(path, each)) for each in ('energy_uj', 'max_energy_range_uj'))
+            if name and name.startswith('package') and energy is not None and limit:
+                found[name] = time.monotonic(), energy, limit
+        return found
 
     def _temperatures(self):
         if not any(self._paths(pattern) for pattern in GPU_FOLDERS):

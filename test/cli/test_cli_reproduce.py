@@ -11,8 +11,10 @@ from espnet_ros.paper.results import Results
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """No process to name the machine."""
+    """No process to name the machine, and no trainings but a test's own."""
     monkeypatch.setattr(reproduce, 'environment', lambda: [('cpu', 'of a test')])
+    monkeypatch.setattr(reproduce, 'has_power_sensor', lambda: False)
+    monkeypatch.setattr(training, 'shipped', lambda folder=None: [])
 
 
 def test_counts_of_the_whole_paper(tmp_path, capsys):
@@ -43,23 +45,25 @@ def test_a_wrong_count_ends_with_1(tmp_path, monkeypatch, capsys):
 def test_an_interrupted_measurement_goes_on(tmp_path, monkeypatch):
     asked = []
 
-    def measure(networks, name, size, engine, seconds):
+    def measure(networks, name, size, engine, budget, energy):
+        assert 0 < budget <= 90 and not energy
         asked.append(name)
-        if name == 'PSPNet' and len(asked) < 4:
+        if name == 'PSPNet' and len(asked) < 2:
             raise KeyboardInterrupt
         return {'seconds': 0.2, 'reference seconds': 0.1, 'ratio': [0.5, 0.4, 0.6], 'turns': 3, 'cpu ratio': 0.5,
                 'energy': None, 'device': 'CPU', 'precision': 'fp32'}
     monkeypatch.setattr(speed, 'measure', measure)
-    command = ['reproduce', 'fig-6-ratios', '--level', 'speed', '--engines', 'torch', '--out', str(tmp_path)]
+    command = ['reproduce', 'fig-6-ratios', '--level', 'speed', '--engines', 'torch', '--minutes', '1.5',
+               '--out', str(tmp_path)]
     assert main(command) == 130
     assert main(command) == 0
-    assert asked == ['ENet', 'ESPNet', 'PSPNet', 'PSPNet']  # ERFNet is there for its parameters only
+    assert asked == ['PSPNet', 'PSPNet', 'ENet', 'ESPNet']  # ERFNet is there for its parameters only
     rows = json.loads((tmp_path / 'report.json').read_text())['rows']
     assert [row['status'] for row in rows if 'speed' in row['quantity']] == ['other hardware'] * 3
     assert main([*command, '--again', '--networks', 'ENet']) == 0 and asked[4:] == ['ENet']
 
 
-def test_trainings_are_kept_one_by_one(tmp_path, monkeypatch):
+def test_trainings_are_kept_one_by_one(tmp_path, monkeypatch, capsys):
     calls = []
 
     def measure(network, seed, folder, arguments):
@@ -67,14 +71,39 @@ def test_trainings_are_kept_one_by_one(tmp_path, monkeypatch):
         return {'class mIOU': 40.0 + seed, 'category mIOU': 50.0, 'data': 'CamVid val'}
     monkeypatch.setattr(training, 'measure', measure)
     command = ['reproduce', 'table-2b', '--level', 'train', '--data', 'camvid:a', '--val', 'camvid:b', '--seeds', '1',
-               '2', '--set', 'epochs=3', '--out', str(tmp_path)]
+               '2', '--set', 'epochs=3', '--minutes', '0', '--out', str(tmp_path)]
     assert main(command) == 0
     arguments = ['--recipe', 'camvid', '--data', 'camvid:a', '--val', 'camvid:b', '--set', 'epochs=3']
     assert calls == [(name, seed, arguments) for seed in (1, 2) for name in ('ESPNet-A', 'ESPNet-A without residual')]
     assert len(dict(Results(tmp_path).items())) == 4
     rows = json.loads((tmp_path / 'report.json').read_text())['rows']
-    assert [(row['status'], row['ours']) for row in rows] == [('stand-in data', 41.5)] * 2
+    assert [(row['status'], row['ours']) for row in rows] == [('stand-in data', 41.5)] * 2 + [('not told apart', 0.0)]
     assert main(command) == 0 and len(calls) == 4
+    table = (tmp_path / 'report.md').read_text()
+    assert '| Table 2b | ESPNet-A above ESPNet-A without residual | +2 | +0.0 (+0.0 to +0.0) | 0 of 2 | not' in table
+    assert 'Class mIOU of CamVid val; `recipe=camvid`, `data=camvid:a`, `val=camvid:b`, `epochs=3`;' in table
+    assert main([*command, '--set', 'epochs=4']) == 1 and len(calls) == 4
+    assert 'have other settings (recipe=camvid data=camvid:a val=camvid:b epochs=3); name' in capsys.readouterr().err
+    kept = tmp_path / 'kept.json'
+    assert main(['reproduce', 'table-2b', '--out', str(tmp_path), '--keep', str(kept)]) == 0
+    assert training.read(kept).scores == {
+        (name, seed): 40.0 + seed for name in ('ESPNet-A', 'ESPNet-A without residual') for seed in (1, 2)}
+    assert main(['reproduce', '--out', str(tmp_path / 'other'), '--keep', str(kept)]) == 1
+    assert 'there are no trainings in' in capsys.readouterr().err
+
+
+def test_shipped_trainings_are_not_trained_again(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(training, 'measure', lambda network, seed, *_: calls.append((network.name, seed)) or {
+        'class mIOU': 40.0, 'category mIOU': 50.0, 'data': 'CamVid val'})
+    monkeypatch.setattr(training, 'shipped', lambda folder=None: [training.Trainings(
+        'CamVid val', ('recipe=camvid', 'data=camvid:a'), {}, {('ESPNet-A PReLU', 1): 41.0})])
+    command = ['reproduce', 'table-2b', '--minutes', '0', '--out', str(tmp_path), '--seeds', '1', '2']
+    assert main([*command, '--level', 'train', '--data', 'camvid:a', '--minutes', '0']) == 0
+    assert calls == [('ESPNet-A without residual', 1), ('ESPNet-A', 2), ('ESPNet-A without residual', 2)]
+    assert main(['reproduce', 'table-2e', '--out', str(tmp_path / 'counts')]) == 0
+    page = (tmp_path / 'counts' / 'report.html').read_text()
+    assert 'stand-in data: CamVid val, 1 seed' in page
 
 
 def test_mistakes_get_a_sentence(tmp_path, capsys):

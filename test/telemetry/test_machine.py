@@ -83,7 +83,8 @@ def test_limits_are_settings(limits, name, level):
 @pytest.mark.parametrize('change, watts', [
     ({}, 3.1), ({'rails': (('VDD_GPU_SOC', 2.0), ('VDD_CPU_CV', 0.5))}, 2.5),
     ({'rails': (('VDD_GPU', 2.0), ('VIN', 19.0))}, 19.0),
-    ({'rails': (), 'gpus': (CARD, CARD)}, 600.0), ({'rails': ()}, None)])
+    ({'rails': (), 'gpus': (CARD, CARD)}, 600.0),
+    ({'rails': (('package-0', 65.0),), 'gpus': (CARD,)}, 365.0), ({'rails': ()}, None)])
 def test_total_power(change, watts):
     assert total_power(CALM._replace(**change)) == watts
 

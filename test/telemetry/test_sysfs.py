@@ -1,6 +1,7 @@
 """A Jetson's files in sysfs."""
 import pytest
 
+from espnet_ros.telemetry import sysfs
 from espnet_ros.telemetry.machine import GpuState, MachineState
 from espnet_ros.telemetry.poller import Absent
 from espnet_ros.telemetry.sysfs import Sysfs, is_temperature
@@ -109,3 +110,19 @@ def test_other_machines(tmp_path):
     ('pmic-die', 100.0, False), ('', 41.0, False), (None, 41.0, False)])
 def test_what_is_a_temperature(name, value, expected):
     assert is_temperature(name, value) is expected
+
+
+def test_power_of_a_pc_from_the_energy_counters_of_its_cpu(tmp_path, monkeypatch):
+    clock = iter(range(0, 100, 2))
+    monkeypatch.setattr(sysfs.time, 'monotonic', lambda: float(next(clock)))
+    folder = 'sys/class/powercap/intel-rapl:'
+    write(tmp_path, {folder + '0/name': 'package-0\n', folder + '0/max_energy_range_uj': '99999999\n',
+                     folder + '0/energy_uj': '1000000\n', folder + '0:0/name': 'core\n',
+                     folder + '0:0/max_energy_range_uj': '99999999\n', folder + '0:0/energy_uj': '5\n'})
+    source = Sysfs(str(tmp_path))
+    write(tmp_path, {folder + '0/energy_uj': '61000000\n', folder + '0:0/energy_uj': '900000\n'})
+    assert source.read().rails == (('package-0', 30.0),)
+    write(tmp_path, {folder + '0/energy_uj': '11000000\n'})  # it began again at 0
+    assert source.read().rails == (('package-0', 25.0),)
+    (tmp_path / (folder + '0/energy_uj')).unlink()  # only root may read it
+    assert source.read().rails == ()

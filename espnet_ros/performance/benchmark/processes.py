@@ -86,19 +86,22 @@ def run_frame(workers):
     return [worker.receive() for worker in workers]
 
 
-def alternate(groups, warmup, repeats, on_turn=lambda: None):
+def alternate(groups, warmup, repeats, on_turn=lambda: None, until=0.0):
     """Let groups of workers work in alternating turns, in reverse order each second time, so that drift cancels.
 
-    warmup, repeats: turns that do not count, and that do. on_turn: called after all groups had a turn. Returns for each
-    group a list of its turns, each a list of frames' seconds by stage. Raises EngineError.
+    warmup, repeats: turns that do not count, and that do. on_turn: called after all groups had a turn. until: time by
+    time.monotonic() until which there are more turns than that. Returns for each group a list of its turns, each a list
+    of frames' seconds by stage. Raises EngineError.
     """
     frames = [1 if run_frame(group)[0]['total'] > SLOW else FRAMES for group in groups]
     turns = [[] for _ in groups]
-    for number in range(warmup + repeats):
+    number = 0
+    while number < warmup + repeats or time.monotonic() < until:
         for index in range(len(groups))[::-1 if number % 2 else 1]:
             time.sleep(PAUSE)
             answers = [answer for _ in range(frames[index]) for answer in run_frame(groups[index])]
             if number >= warmup:
                 turns[index].append(answers)
+        number += 1
         on_turn()
     return turns
