@@ -43,7 +43,7 @@ setup(
     license='MIT',
     packages=find_packages(include=[NAME, NAME + '.*']),
     package_data={NAME + '.engine': ['pictures/*'], NAME + '.evaluation': ['templates/*'],
-                  NAME + '.paper': ['*.yaml', '*.html'],
+                  NAME + '.paper': ['*.yaml', '*.html', 'trained/*.json'],
                   NAME + '.view': ['page.html']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/' + NAME]),

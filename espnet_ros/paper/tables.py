@@ -31,7 +31,7 @@ def speed_table(expected, results, engines, machine):
             if any(cells[2:]):
                 ratio = '' if name == base else '≈{:.3g}'.format(rows[base].value / row.value)
                 body.append('| {} |'.format(' | '.join([*cells, ratio])))
-        if body:
+        if body and any('seconds' in results.get(speed.key(base, SIZE, engine), {}) for engine in engines):
             head = ['network', 'M parameters', *(text.format(_TITLES[engine], base) for engine in engines
                                                  for text in ('{}, ms', '{1} is faster by, {0}')), 'in the paper']
             lines += ['| {} |'.format(' | '.join(head)), '|---|' + '---:|' * (len(head) - 1), *body, '']
