@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SOURCE ?=
 SECONDS ?=
+CAMVID ?=
 ARGS ?=
 MINUTES ?= 30
 SEED ?= 1
@@ -17,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV)
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export RMW_IMPLEMENTATION := rmw_fastrtps_cpp
-export SOURCE
+export SOURCE CAMVID
 # A ROS 2 sourced in this shell would mix its modules, libraries and discovery with the wheels'.
 unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH COLCON_PREFIX_PATH ROS_DISTRO ROS_VERSION
 unexport ROS_LOCALHOST_ONLY ROS_STATIC_PEERS ROS_DISCOVERY_SERVER ROS_SUPER_CLIENT
@@ -34,6 +35,8 @@ make test    everything: the same, Python 3.6 at work, nodes over real DDS, trai
 make campaign  mutated inputs of every kind, each with a bound on time and memory, then images over DDS to a node; the
              counts go to docs/reliability.md
              MINUTES=30 SEED=1  how long, and which cases
+make gpu     on a machine with an NVIDIA GPU: its tests, benchmarks, profile and training; results go to gpu/
+             CAMVID=FOLDER      for TensorRT in int8 and the training
 make lint    only what make check does without unit tests
 make docs    the documentation site, built strictly into site/
 make floor   the environment with Python 3.6 that make test uses where it is: 900 MB of downloads, into .floor
@@ -64,7 +67,7 @@ export CHECK_PYTHON
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-.PHONY: help demo check test campaign lint docs floor env clean
+.PHONY: help demo check test campaign gpu lint docs floor env clean
 .DELETE_ON_ERROR:
 
 help:
@@ -84,6 +87,9 @@ campaign: env
 	$(BIN)/python test/campaign/over_dds.py --minutes 2 --seed $(SEED) --transport raw
 	$(BIN)/python test/campaign/over_dds.py --minutes 2 --seed $(SEED) --transport compressed
 
+gpu: env
+	$(BIN)/python test/support/gpu_list.py $(if $(CAMVID),--camvid "$$CAMVID")
+
 lint: env
 	$(PYTEST) test/test_rules.py $(ARGS)
 
@@ -97,7 +103,7 @@ floor:
 env: $(VENV)/test.stamp
 
 clean:
-	rm -rf $(VENV) site .floor build demo dist install log *.egg-info .cache .*_cache .hypothesis
+	rm -rf $(VENV) site .floor build demo dist gpu install log *.egg-info .cache .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last, so an interrupted installation is taken up again.

@@ -25,6 +25,8 @@ class Deployed(nn.Module):
     class ids (255 for background) and the top softmax probability times 255. Confidence is None unless asked for.
     """
 
+    scale: torch.Tensor
+    shift: torch.Tensor
     outputs: torch.Tensor
 
     def __init__(self, network, card, head=None):
@@ -40,19 +42,23 @@ class Deployed(nn.Module):
         """Return (image - mean) / std / divisor as float32."""
         return image.float() * self.scale + self.shift
 
-    def features(self, image):
-        """Return what the network makes of `image`."""
+    def features(self, normalized):
+        """Return what the network makes of a normalized image."""
         # In float32 also for a network in half precision: a quarter fewer labels change (bfloat16, Cityscapes).
-        return self.network(self.normalize(image).to(next(self.network.parameters()).dtype))
+        return self.network(normalized.to(next(self.network.parameters()).dtype))
 
     def logits(self, image):
         """Return the logits [N, classes, H, W] at the size of `image`."""
-        return self.head.logits(self.features(image), *image.shape[2:])
+        return self.head.logits(self.features(self.normalize(image)), *image.shape[2:])
 
-    def forward(self, image, confidence=False):
-        index, probability = self.head(self.features(image), *image.shape[2:], confidence)
+    def best(self, normalized, confidence=False):
+        """As forward, of a normalized image."""
+        index, probability = self.head(self.features(normalized), *normalized.shape[2:], confidence)
         labels = self.outputs[index.long()]
         return labels, (probability * 255.0).round().to(torch.uint8) if confidence else None
+
+    def forward(self, image, confidence=False):
+        return self.best(self.normalize(image), confidence)
 
 
 def deploy(network, card, tiled=False):

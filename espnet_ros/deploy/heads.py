@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from espnet_ros.deploy.folding import ShuffledDeconvolution, shuffle
+from espnet_ros.deploy.folding import ShuffledDeconvolution
 
 
 class UpsamplingHead(nn.Module):
@@ -47,7 +47,7 @@ class DeconvolutionHead(nn.Module):
     def forward(self, features, height, width, confidence=False):
         """Return index (of the class) and probability, [N, height, width]; the latter None unless asked for."""
         index, probability = _best(self.last.phases(features.to(self.last.weight.dtype)), 2, confidence)
-        return shuffle_pixels(index), shuffle_pixels(probability) if confidence else None
+        return shuffle_pixels(index.to(torch.uint8)), shuffle_pixels(probability) if confidence else None
 
 
 def _best(logits, dim, confidence):
@@ -59,4 +59,5 @@ def _best(logits, dim, confidence):
 
 def shuffle_pixels(phases):
     """Put [N, 4, h, w], the four pixels of each feature, into their places: [N, 2h, 2w]."""
-    return shuffle(phases.unsqueeze(2))[:, 0]
+    n, _, h, w = phases.shape
+    return phases.view(n, 2, 2, h, w).permute(0, 3, 1, 4, 2).reshape(n, 2 * h, 2 * w)

@@ -102,7 +102,10 @@ class _Graph(nn.Module):
         self.eval()
 
     def forward(self, image):
-        labels, confidence = self.deployed(image.permute(0, 3, 1, 2), self.confidence)
+        # Normalized as it comes, channels last: else OpenVINO would turn the image around in memory, and back.
+        scale, shift = (value.permute(0, 2, 3, 1) for value in (self.deployed.scale, self.deployed.shift))
+        normalized = (image.float() * scale + shift).permute(0, 3, 1, 2)
+        labels, confidence = self.deployed.best(normalized, self.confidence)
         return (labels, confidence) if self.confidence else labels
 
 

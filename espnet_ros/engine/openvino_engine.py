@@ -141,15 +141,22 @@ class OpenVINOEngine(Engine):
         """Prepare what runs the network, with confidence or, a quarter faster, without."""
         self._request, self._has_confidence = None, False  # one at a time, for memory's sake
         release_freed_memory()
+        self._request = self.request(confidence)
+        self._has_confidence = confidence
+
+    def request(self, confidence=False, **settings):
+        """Return an infer request of the network with the outputs labels and, if asked for, confidence.
+
+        settings: OpenVINO's own, such as PERF_COUNT=True.
+        """
         core = self._openvino.Core()
         model = self._read(core)
         if not confidence:
             model.remove_result(model.output('confidence').get_node())
         # Not pinned: a thread whose core another process takes may go to the other one.
-        settings = {'PERFORMANCE_HINT': 'LATENCY', 'ENABLE_CPU_PINNING': 'NO',
-                    'INFERENCE_PRECISION_HINT': _PRECISIONS[self.precision][0]}
-        self._request = core.compile_model(model, 'CPU', settings).create_infer_request()
-        self._has_confidence = confidence
+        return core.compile_model(model, 'CPU', dict({
+            'PERFORMANCE_HINT': 'LATENCY', 'ENABLE_CPU_PINNING': 'NO',
+            'INFERENCE_PRECISION_HINT': _PRECISIONS[self.precision][0]}, **settings)).create_infer_request()
 
     def _read(self, core):
         """Return the network at its size as OpenVINO's model, with the outputs labels and confidence."""

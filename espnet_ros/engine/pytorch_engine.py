@@ -63,7 +63,7 @@ class PyTorchEngine(Engine):
     def logits(self, image):
         tensor = torch.from_numpy(np.require(image, requirements=('C', 'W'))).to(self.device)
         with torch.inference_mode():
-            features = self.deployed.features(tensor.unsqueeze(0).permute(0, 3, 1, 2))
+            features = self.deployed.features(self.deployed.normalize(tensor.unsqueeze(0).permute(0, 3, 1, 2)))
             found = self.deployed.head.logits(features, *self.deployed.head.own_size(features))
         return np.ascontiguousarray(found[0].float().cpu().numpy())
 

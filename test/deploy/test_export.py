@@ -52,6 +52,17 @@ def test_inputs_and_outputs():
     assert [v.name for v in model.graph.output] == ['labels']
 
 
+def test_images_are_turned_around_once_and_labels_as_bytes():
+    graph = onnx.load_model_from_string(onnx_model(CARD, network(), 96, 64)).graph
+    turned = [node for node in graph.node if node.op_type == 'Transpose']
+    assert len(turned) == 2  # after the normalization, and to put the labels of four pixels into their places
+    first = next(node for node in graph.node if turned[0].input[0] in node.output)
+    assert first.op_type == 'Add' and list(turned[0].attribute[0].ints) == [0, 3, 1, 2]
+    types = {v.name: v.type.tensor_type.elem_type for v in onnx.shape_inference.infer_shapes(
+        onnx.load_model_from_string(onnx_model(CARD, network(), 96, 64))).graph.value_info}
+    assert types[turned[1].input[0]] == onnx.TensorProto.UINT8
+
+
 def test_metadata_say_what_the_card_says():
     model = onnx.load_model_from_string(onnx_model(CARD, network(), 96, 64))
     properties = {p.key: p.value for p in model.metadata_props}

@@ -1,14 +1,12 @@
 """The kernels that a network spends most time in, as in the paper's appendix D."""
-import importlib
 import os
 import typing
 
 import torch
 
-from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.performance.statistics import faster_half
 
-_OPENVINO_PRECISIONS = {'fp32': 'f32', 'fp16': 'f16', 'bf16': 'bf16'}
+_COPIES = ('Concat', 'Convert', 'Gather', 'Reorder', 'Reshape', 'Split', 'Transpose', 'VariadicSplit')
 
 
 class Kernel(typing.NamedTuple):
@@ -50,18 +48,9 @@ def durations(events, on_gpu):
     return [(event.name, event.self_cpu_time_total / 1e6) for event in events]
 
 
-def measure_openvino_kernels(card, network, image, precision, runs=20):
-    """As measure_kernels, of a model in OpenVINO. Raises ModelError.
-
-    card, network: as from models.find and models.load. image: BGR uint8 [H, W, 3] at the network's size. precision:
-    fp32, fp16 or bf16, as in the engine.
-    """
-    openvino = importlib.import_module('openvino')
-    core = openvino.Core()
-    content = onnx_model(card, network, image.shape[1], image.shape[0], dtype=torch.float32)
-    request = core.compile_model(core.read_model(content), 'CPU', {
-        'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': _OPENVINO_PRECISIONS[precision],
-        'PERF_COUNT': True}).create_infer_request()
+def measure_openvino_kernels(engine, image, runs=20):
+    """As measure_kernels, of an OpenVINOEngine, by OpenVINO's own counters. image: BGR uint8 of the engine's size."""
+    request = engine.request(PERF_COUNT=True)
     request.get_input_tensor().data[0] = image
     rounds = []
     for _ in range(1 + runs):
@@ -69,6 +58,12 @@ def measure_openvino_kernels(card, network, image, precision, runs=20):
         rounds.append([('{} {}'.format(node.node_type, node.exec_type), node.real_time.total_seconds())
                        for node in request.profiling_info if node.real_time])
     return mean(rounds[1:])
+
+
+def copying(kernels):
+    """Return the share, 0..1, of the time of OpenVINO's kernels that only move numbers in memory or convert them."""
+    return sum(kernel.seconds for kernel in kernels if kernel.name.split()[0] in _COPIES) / sum(
+        kernel.seconds for kernel in kernels)
 
 
 def mean(rounds):

@@ -87,7 +87,7 @@ def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: Non
     kernels = {'torch': measure_kernels(subject.network, subject.tensor)}
     engine = subject.engine.describe()
     if engine.backend == 'openvino':
-        kernels['openvino'] = measure_openvino_kernels(subject.card, subject.trained, subject.image, engine.precision)
+        kernels['openvino'] = measure_openvino_kernels(subject.engine, subject.image)
     say('the limits of the machine')
     roofline = measure_roofline(device, subject.plain.precision)
     say('hardware counters')

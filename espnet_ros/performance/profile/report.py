@@ -3,6 +3,7 @@ from rich.console import Group
 
 from espnet_ros.performance import timeline
 from espnet_ros.performance.profile.frequencies import sensitivity
+from espnet_ros.performance.profile.kernels import copying
 from espnet_ros.performance.profile.layers import merge_parts
 from espnet_ros.performance.statistics import summarize
 from espnet_ros.performance.tables import table
@@ -109,8 +110,12 @@ def _layers(profile, top):
 
 def _kernels(profile, top):
     found = {engine: kernel_rows(profile, engine) for engine in profile.kernels}
-    return [table(KERNEL_COLUMNS, rows[:top], 1, 'Kernels of {}: {:.1f} ms with profiling'.format(
+    tables = [table(KERNEL_COLUMNS, rows[:top], 1, 'Kernels of {}: {:.1f} ms with profiling'.format(
         engine, sum(row[2] for row in rows))) for engine, rows in found.items()]
+    if 'openvino' in found:
+        tables.append('{:.0f}% of OpenVINO\'s time only moves or converts numbers'.format(
+            100 * copying(profile.kernels['openvino'])))
+    return tables
 
 
 def _machine(profile, _):

@@ -7,7 +7,14 @@ import small_models
 import torch
 from torch import nn
 
-from espnet_ros.performance.profile.kernels import Kernel, durations, mean, measure_kernels, measure_openvino_kernels
+from espnet_ros.performance.profile.kernels import (
+    Kernel,
+    copying,
+    durations,
+    mean,
+    measure_kernels,
+    measure_openvino_kernels,
+)
 
 
 def event(name, microseconds=0.0, kernels=()):
@@ -45,8 +52,15 @@ def test_a_real_network():
 def test_openvinos_kernels():
     pytest.importorskip('openvino')
     pytest.importorskip('onnx')
-    image = np.zeros((64, 96, 3), np.uint8)
-    found = measure_openvino_kernels(small_models.CARD, small_models.network(), image, 'fp32', runs=2)
+    from espnet_ros.engine.openvino_engine import OpenVINOEngine
+    engine = OpenVINOEngine(small_models.CARD, small_models.network(), 96, 64, precision='fp32')
+    found = measure_openvino_kernels(engine, np.zeros((64, 96, 3), np.uint8), runs=2)
     assert [kernel.seconds for kernel in found] == sorted((kernel.seconds for kernel in found), reverse=True)
     convolutions = sum(kernel.calls for kernel in found if kernel.name.startswith('Convolution'))
     assert convolutions > 10 and any(kernel.name.startswith('Concat') for kernel in found)
+    assert 0 < copying(found) < 1
+
+
+def test_what_only_moves_numbers():
+    assert copying([Kernel('Convolution jit', 2.0, 6.0), Kernel('Reorder jit_uni', 1.0, 1.0),
+                    Kernel('Concat ref', 1.0, 0.5), Kernel('TopK jit', 1.0, 0.5)]) == 1.5 / 8
