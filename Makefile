@@ -21,6 +21,8 @@ export RMW_IMPLEMENTATION := rmw_fastrtps_cpp
 export SOURCE CAMVID
 # A ROS 2 sourced in this shell would mix its modules, libraries and discovery with the wheels'.
 unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH COLCON_PREFIX_PATH ROS_DISTRO ROS_VERSION
+# The wheels set this beside LD_LIBRARY_PATH in each Python, for programs that it starts.
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 unexport ROS_LOCALHOST_ONLY ROS_STATIC_PEERS ROS_DISCOVERY_SERVER ROS_SUPER_CLIENT
 unexport FASTRTPS_DEFAULT_PROFILES_FILE FASTDDS_DEFAULT_PROFILES_FILE
 

@@ -1,5 +1,5 @@
 """Semantic segmentation on a robot with ESPNet (Mehta et al., ECCV 2018)."""
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 
 def load(model='', **options):

@@ -13,6 +13,7 @@ import zipfile
 
 import pytest
 import setuptools
+import yaml
 
 import espnet_ros
 
@@ -243,6 +244,18 @@ def test_documents_name_what_is_there(document):
     commands = {path.stem for path in (ROOT / 'espnet_ros' / 'cli').glob('*.py')}
     if document.parent == ROOT:
         assert set(re.findall(r'espnet-ros ([a-z]+)(?= |`|$)', text)) - commands <= {'command'}
+
+
+@pytest.mark.parametrize('model, rows', [('camvid-espnet-q8', ('| default model on CamVid', '| default model on syn')),
+                                         ('camvid-espnet-q3', ('| `camvid-espnet-q3` on',)),
+                                         ('camvid-espnet-c-q8', ('| `camvid-espnet-c-q8` on',))])
+def test_the_page_of_results_says_what_the_cards_say(model, rows):
+    lines = (ROOT / 'docs' / 'results.md').read_text(encoding='utf-8').splitlines()
+    said = [number for row in rows for line in lines if line.startswith(row)
+            for number in re.findall(r'\b\d\d\.\d\b', line.split('|')[2])]
+    results = yaml.safe_load((ROOT / 'models' / (model + '.yaml')).read_text(encoding='utf-8'))['results']
+    assert said == ['{:.1f}'.format(result[score]) for result in results.values()
+                    for score in ('class mIOU', 'category mIOU')]
 
 
 # What make does, without a network: a stand-in for Python makes the environment and notes what pip is asked to do.

@@ -1,4 +1,4 @@
-"""Parameters are described once: YAML files and the README follow the rules."""
+"""Parameters are described once: YAML files and docs/tune.md follow the rules."""
 import pathlib
 import re
 
@@ -28,8 +28,8 @@ def test_it_holds_the_defaults():
     assert content == {'/**': {'ros__parameters': defaults}}
 
 
-def test_the_readme_names_no_parameter_that_is_not_there():
-    section = (ROOT / 'README.md').read_text().partition('\n## Parameters\n')[2].partition('\n## ')[0]
+def test_the_page_on_tuning_names_no_parameter_that_is_not_there():
+    section = (ROOT / 'docs' / 'tune.md').read_text().partition('\n## Parameters\n')[2].partition('\n## ')[0]
     rows = [line for line in section.splitlines() if line.startswith('| `')]
     named = {name for line in rows for name in re.findall('`([a-z_]+)`', line.split('|')[1])}
     assert named and not named - set(SEGMENTATION_RULES)

@@ -130,6 +130,18 @@ def test_on_a_phone(opened, scheme, back):
     assert page.evaluate('getComputedStyle(document.body).backgroundColor') == back
 
 
+def test_it_says_how_another_machine_reaches_it(opened, server):
+    assert opened().inner_text('footer').startswith(
+        'From another machine: ssh -L {0}:localhost:{0} USER@THIS_MACHINE'.format(server.port))
+
+
+def test_on_paper_no_part_is_torn(opened):
+    page = opened()
+    page.emulate_media(media='print')
+    assert page.evaluate("getComputedStyle(document.querySelector('section')).breakInside") == 'avoid'
+    assert not page.locator('#pause').is_visible() and not page.locator('footer').is_visible()
+
+
 def test_it_comes_back_with_the_program(browser):
     page = browser.new_page()
     with PageServer(FrameStore(), lambda: STATE, port=0) as first:

@@ -37,7 +37,7 @@ class SegmentationNode(SelfStartingNode):
     """Wires parameters, lifecycle, input, worker, outputs and diagnostics together.
 
     Configured: the model is loaded, outputs are advertised and the worker builds the engine. Active: it subscribes and
-    publishes. Topics and parameters are those of the README.
+    publishes. Topics: docs/reference/topics.md; parameters: config/segment.yaml.
     """
 
     def __init__(self, **options):
