@@ -4,6 +4,8 @@ ARG BASE
 FROM ${BASE}
 COPY . /workspace/src/espnet_ros
 WORKDIR /workspace
+# The base brings ROS 2, NumPy, OpenCV and PyTorch: rosdep would replace them.
+RUN pip3 install psutil pyyaml requests rich tqdm
 RUN pip3 install --no-deps torch2trt || echo 'torch2trt is not on this index: install it from its repository for TensorRT'
 RUN . "${ROS_ROOT:-/opt/ros/$ROS_DISTRO}/install/setup.sh" 2>/dev/null || . "/opt/ros/$ROS_DISTRO/setup.sh"; \
     colcon build --packages-select espnet_ros

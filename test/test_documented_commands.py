@@ -158,6 +158,14 @@ def test_commands_are_found_as_written():
     assert words('A=1 make x') == ['make', 'x']
 
 
+def test_the_mapping_file_of_the_tutorial_is_one(tmp_path):
+    from espnet_ros.datasets import read_mapping
+    text = (ROOT / 'docs' / 'tutorial.md').read_text(encoding='utf-8')
+    (tmp_path / 'mapping.yaml').write_text(re.search(r'```yaml\n(label_set:.*?)```', text, re.S).group(1))
+    truth = read_mapping(str(tmp_path / 'mapping.yaml'))
+    assert [truth.table[value] for value in (0, 1, 3, 77)] == [255, 0, 11, 255] and truth.colors == {(0, 128, 0): 8}
+
+
 @pytest.fixture
 def home(tmp_path, shared):
     """A folder that looks like a checkout, with what README's commands take: images, labels, a recording, weights."""

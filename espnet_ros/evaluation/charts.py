@@ -31,7 +31,7 @@ def histogram(values, x_title, y_title):
     note = 'The last bar holds {} beyond {:.4g}, up to {:.4g}.'.format(beyond, end, values.max()) if beyond else ''
     values = np.minimum(values, end)
     return Chart(_drawn(lambda axes: axes.hist(values, BINS, range=(0, end), color=_ACCENT, rwidth=0.9),
-                        x_title, y_title), note)
+                        x_title, y_title, whole='y'), note)
 
 
 def timeline(values, x_title, y_title, top=None):
@@ -47,7 +47,7 @@ def timeline(values, x_title, y_title, top=None):
             axes.fill_between(numbers, low, high, color=_ACCENT, alpha=0.25, linewidth=0)
         axes.plot(numbers, middle, color=_ACCENT, linewidth=1.2, marker='.' if known.size == 1 else None)
         axes.set_ylim(0, top or 1.05 * high.max() or 1.0)
-    return Chart(_drawn(draw, x_title, y_title))
+    return Chart(_drawn(draw, x_title, y_title, whole='x'))
 
 
 def summarized(values, known):
@@ -56,8 +56,8 @@ def summarized(values, known):
     return np.array([(1 + part.mean(), *np.percentile(values[part], (0, 50, 100))) for part in parts]).T
 
 
-def _drawn(draw, x_title, y_title):
-    """Return axes that `draw` has filled as an <svg> element."""
+def _drawn(draw, x_title, y_title, whole):
+    """Return axes that `draw` has filled as an <svg> element. whole: the axis that counts, 'x' or 'y'."""
     import matplotlib  # takes a second, which workers and other commands do without
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -68,8 +68,8 @@ def _drawn(draw, x_title, y_title):
         axes.set_xlabel(x_title, color=_SOFT)
         axes.set_ylabel(y_title, color=_SOFT)
         axes.tick_params(color=_SOFT, labelcolor=_SOFT, length=3)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole == 'x'))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=whole == 'y'))
         axes.grid(axis='y', color=_LINE, linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[['top', 'right']].set_visible(False)

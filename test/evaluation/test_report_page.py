@@ -175,6 +175,13 @@ def test_histogram_counts_every_value():
     assert heights(histogram([0.0], 'x', 'y').svg) and histogram([3.0], 'x', 'y').note == ''
 
 
+def test_axes_that_count_have_whole_numbers():
+    for chart in (histogram([250.0, 270.0, 290.0, 310.0, 320.0], 'ms', 'frames'),
+                  timeline([320.0, 300.0, 310.0, 305.0, 299.0], 'frame', 'ms')):
+        ticks = re.findall(r'>([\d.]+)</text>', chart.svg)
+        assert len(ticks) > 5 and not [tick for tick in ticks if '.' in tick], ticks
+
+
 def test_charts_take_the_colors_of_the_page_and_escape_their_titles():
     for chart in (histogram([1.0, 2.0], '<x>', 'y'), timeline([1.0, 2.0], '<x>', 'y')):
         assert 'var(--accent)' in chart.svg and 'var(--soft)' in chart.svg and '#0' not in chart.svg
