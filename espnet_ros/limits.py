@@ -37,3 +37,10 @@ SALVAGE_SECONDS = 300.0
 
 COMPLAINT_SECONDS = 5.0
 """An image decoder's warnings are printed no more often than this."""
+
+SLIDE_SIDE = 1 << 20
+"""Pixels of width or height of a whole-slide image, of which only regions are in memory."""
+SLIDE_PIXELS = 1 << 37
+"""Pixels of a whole-slide image; scanners make up to some 10 ** 10."""
+SLIDE_TILE_PIXELS = 1 << 24
+"""Pixels of a tile in its file, which is unpacked as a whole."""

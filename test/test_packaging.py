@@ -18,7 +18,7 @@ import yaml
 import espnet_ros
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-EXTRAS = ('cpu', 'eval', 'gpu', 'quantize', 'ros', 'test', 'train')
+EXTRAS = ('cpu', 'eval', 'gpu', 'quantize', 'ros', 'slides', 'test', 'train')
 NODES = ('camera_node', 'diagnostics_node', 'ground_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')
@@ -35,8 +35,8 @@ WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-
 """Wheels of the modules that are not called ros-jazzy-<module>."""
 NO_WHEEL = {'launch', 'launch_ros', 'tf2_msgs', 'tf2_ros', 'vision_msgs'}
 OPTIONAL = {
-    'apsw', 'av', 'bondpy', 'lz4', 'markupsafe', 'openvino', 'prometheus_client', 'pydantic', 'pynvml', 'rosbags',
-    'setuptools', 'tensorrt', 'torch2trt', 'websockets'}
+    'apsw', 'av', 'bondpy', 'lz4', 'markupsafe', 'openslide', 'openvino', 'prometheus_client', 'pydantic', 'pynvml',
+    'rosbags', 'setuptools', 'tensorrt', 'tifffile', 'torch2trt', 'websockets'}
 """Modules that are used where they are installed, or by setup.py only."""
 
 

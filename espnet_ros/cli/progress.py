@@ -1,4 +1,5 @@
 """Progress of a long command on standard error: a bar in a terminal, a line each 10 s elsewhere."""
+import datetime
 import time
 
 from rich.console import Console
@@ -21,6 +22,7 @@ class Steps:
         self._task = self._bar.add_task('', total=total)
         self._total, self._unit, self._now = total, unit, now
         self._done, self._said = 0, now()
+        self._began, self._skipped = now(), 0
         self._description = ''
 
     def __enter__(self):
@@ -40,11 +42,19 @@ class Steps:
         self._total += max(0, count)
         self._bar.update(self._task, total=self._total)
 
+    def skip(self, count):
+        """Count steps that were done before; they say nothing of the time that is left."""
+        self._done += count
+        self._skipped += count
+        self._bar.update(self._task, completed=self._done)
+
     def advance(self):
         """Count a step."""
         self._done += 1
         self._bar.advance(self._task)
         if not self._console.is_terminal and self._now() - self._said >= INTERVAL:
             self._said = self._now()
-            self._console.print('{}: {} of {} {}'.format(self._description, self._done, self._total, self._unit),
-                                highlight=False, soft_wrap=True)
+            left = (self._said - self._began) / (self._done - self._skipped) * (self._total - self._done)
+            self._console.print('{}: {} of {} {}, about {} left'.format(
+                self._description, self._done, self._total, self._unit, datetime.timedelta(seconds=round(left))),
+                highlight=False, soft_wrap=True)

@@ -107,7 +107,7 @@ def _trained(options, settings, group):
     callback = Callback()
     if group.is_first:
         print('\n'.join(plan.notes), flush=True)
-        callback = TrainingProgress(plan.stages, settings.batch)
+        callback = TrainingProgress(plan.stages, settings.batch_of)
     with callback:
         return (plan, *train(plan, options.out, group, options.workers, options.restart, callback))
 

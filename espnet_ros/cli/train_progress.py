@@ -16,11 +16,12 @@ LINE_SECONDS = 10
 class TrainingProgress(Callback):
     """Shows epoch, step, loss and the remaining time of the whole training, and prints a line for each epoch.
 
-    stages: those of the plan. batch: images of a step. stream: for the progress. clock: returns seconds.
+    stages: those of the plan. batch_of: function from a stage to the images of a step. stream: for the progress. clock:
+    returns seconds.
     """
 
-    def __init__(self, stages, batch, stream=sys.stderr, clock=time.monotonic):
-        self._steps = {stage.number: stage.epochs * steps_of(stage, batch) for stage in stages}
+    def __init__(self, stages, batch_of, stream=sys.stderr, clock=time.monotonic):
+        self._steps = {stage.number: stage.epochs * steps_of(stage, batch_of(stage)) for stage in stages}
         self._total, self._done = sum(self._steps.values()), 0
         self._console, self._clock = Console(file=stream, highlight=False), clock
         self._step_seconds = None

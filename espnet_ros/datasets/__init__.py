@@ -1,21 +1,24 @@
-"""Labeled images from folders, bags and the synthetic street."""
+"""Labeled images from folders, slides, bags and the synthetic street."""
 import re
 
 from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Memory, Pair, read_labels
-from espnet_ros.datasets.readers import VOC, camvid, cityscapes, folder, mapillary, voc
+from espnet_ros.datasets.readers import camvid, cityscapes, folder, mapillary, voc
+from espnet_ros.datasets.slides import TISSUES, SlideTiles
 from espnet_ros.datasets.synthetic import Drive, Streets
 from espnet_ros.errors import SourceError
 from espnet_ros.labels.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
+from espnet_ros.labels.voc import VOC
 
-__all__ = ['KINDS', 'SPECS', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage', 'Memory', 'Pair',
-           'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'is_spec', 'label_table', 'mapillary',
-           'open_dataset', 'read_labels', 'read_mapping', 'voc']
+__all__ = ['KINDS', 'SPECS', 'TISSUES', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage',
+           'Memory', 'Pair', 'SlideTiles', 'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'is_spec',
+           'label_table', 'mapillary', 'open_dataset', 'read_labels', 'read_mapping', 'voc']
 
 SPECS = """\
 camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot
 cityscapes:FOLDER:SPLIT    train or val below FOLDER/leftImg8bit and FOLDER/gtFine
 mapillary:FOLDER:SPLIT     training or validation; labels are mapped to the 7 Cityscapes categories
-voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation, such as val
+voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation: val, or trainaug with SBD
+wsi:SLIDES:LABELS[:MAP]    tiles of whole-slide images; labels are slides of ids 0..7, or as MAP says
 folder:IMAGES:LABELS:MAP   two folders; MAP is a mapping file (.yaml), labelIds, trainIds, camvid or categoryIds
 street:COUNT[:WxH[:SEED]]  synthetic images, each of a different street
 drive:COUNT[:WxH[:SEED]]   synthetic images of one street at 10 Hz
@@ -63,5 +66,5 @@ def _synthetic(kind):
 
 _OPENERS = {
     'camvid': ((2,), camvid), 'cityscapes': ((2,), cityscapes), 'mapillary': ((2,), mapillary), 'voc': ((2,), voc),
-    'folder': ((3,), folder), 'street': ((1, 2, 3), _synthetic(Streets)), 'drive': ((1, 2, 3), _synthetic(Drive)),
-    'bag': ((1,), _bag)}
+    'wsi': ((2, 3), SlideTiles), 'folder': ((3,), folder), 'street': ((1, 2, 3), _synthetic(Streets)),
+    'drive': ((1, 2, 3), _synthetic(Drive)), 'bag': ((1,), _bag)}

@@ -10,8 +10,9 @@ import numpy as np
 from espnet_ros.datasets.base import FileDataset, Pair
 from espnet_ros.errors import LabelError, SourceError
 from espnet_ros.images.limits import IMAGE_SUFFIXES
-from espnet_ros.labels import CATEGORIES, CATEGORY_SET, UNLABELED, LabelClass, LabelSet
+from espnet_ros.labels import CATEGORIES, CATEGORY_SET, UNLABELED
 from espnet_ros.labels.truth import GroundTruth, ground_truth
+from espnet_ros.labels.voc import VOC
 
 
 def camvid(folder, split):
@@ -68,18 +69,24 @@ def mapillary(folder, split):
 def voc(folder, split):
     """Return PASCAL VOC's `split` (a list in ImageSets/Segmentation) from a folder such as VOCdevkit/VOC2012.
 
-    Background is a class with id 0; the border between objects (color 224, 224, 192) is unlabeled.
+    Background is a class with id 0; the border between objects (color 224, 224, 192, or value 255) is unlabeled. A
+    split whose name ends with `aug`, such as trainaug or train_aug, has its labels in SegmentationClassAug: the 10,582
+    images of VOC and SBD (Hariharan et al., 2011) with which the networks of the paper's table 1c were trained. Its
+    list has a name on each line, or the paths of an image and of its labels.
     """
     folder = pathlib.Path(folder)
     path = folder / 'ImageSets' / 'Segmentation' / (split + '.txt')
+    labels = folder / ('SegmentationClassAug' if split.endswith('aug') else 'SegmentationClass')
     try:
-        names = path.read_text(encoding='ascii').split()
+        lines = path.read_text(encoding='ascii').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError("cannot read '{}': {}".format(path, getattr(error, 'strerror', None) or error))
+    images = [pathlib.PurePosixPath(line.split()[0]) for line in lines if line.strip()]
+    names = [path.stem if path.suffix == '.jpg' else path.name for path in images]
     colors = {c.color: c.id for c in VOC.classes}
     colors[224, 224, 192] = UNLABELED
     truth = ground_truth('ids', VOC)._replace(colors=colors)  # as published they have a palette; ids were made of them
-    pairs = [Pair(n, folder / 'JPEGImages' / (n + '.jpg'), folder / 'SegmentationClass' / (n + '.png')) for n in names]
+    pairs = [Pair(n, folder / 'JPEGImages' / (n + '.jpg'), labels / (n + '.png')) for n in names]
     return FileDataset('voc {}'.format(split), pairs, truth)
 
 
@@ -143,20 +150,3 @@ def mapillary_category(name):
     """Return the Cityscapes categoryId of a Mapillary label such as 'human--rider--bicyclist'; 255 for none."""
     category = next(category for prefix, category in _MAPILLARY_CATEGORIES if name.startswith(prefix))
     return CATEGORIES.index(category) or UNLABELED
-
-
-def _voc_color(i):
-    """The color of VOC's class i: its bits, spread over red, green and blue from the top."""
-    return tuple(sum((i >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3))
-
-
-_VOC_CLASSES = (
-    ('background', 'void'), ('aeroplane', 'vehicle'), ('bicycle', 'vehicle'), ('bird', 'void'), ('boat', 'vehicle'),
-    ('bottle', 'object'), ('bus', 'vehicle'), ('car', 'vehicle'), ('cat', 'void'), ('chair', 'object'),
-    ('cow', 'void'), ('diningtable', 'object'), ('dog', 'void'), ('horse', 'void'), ('motorbike', 'vehicle'),
-    ('person', 'human'), ('pottedplant', 'nature'), ('sheep', 'void'), ('sofa', 'object'), ('train', 'vehicle'),
-    ('tvmonitor', 'object'))
-
-VOC = LabelSet('voc', tuple(LabelClass(i, name, CATEGORIES.index(category), _voc_color(i))
-                            for i, (name, category) in enumerate(_VOC_CLASSES)))
-"""The 20 classes of PASCAL VOC (Everingham et al., 2010) and its background, which is class 0."""

@@ -115,6 +115,15 @@ class FCNConfig(typing.NamedTuple):
     stride = 1
 
 
+class WholeSlideConfig(typing.NamedTuple):
+    """Configuration of the network for whole-slide images. classes: output channels, 8 for the tissues of its paper."""
+
+    classes: int = 20
+
+    family = 'espnet-wsi'
+    stride = 2
+
+
 def _lazy(module, name):
     """Return a function that calls a function or class of a module, which it imports then."""
     def build(config):
@@ -148,5 +157,8 @@ FAMILIES: typing.Dict[str, Family] = {family.name: family for family in (
            'Zhao et al., Pyramid Scene Parsing Network, CVPR 2017'),
     Family('fcn8s', 'FCN-8s', FCNConfig, _lazy('fcn', 'FCN8s'), {'classes': CLASSES},
            'Long et al., Fully Convolutional Networks for Semantic Segmentation, CVPR 2015'),
+    Family('espnet-wsi', 'ESPNet-WSI', WholeSlideConfig, _lazy('wsi', 'WholeSlideNet'), {'classes': CLASSES},
+           'Mehta et al., Learning to Segment Breast Biopsy Whole Slide Images, WACV 2018, with the ESP modules of '
+           'Y-Net, MICCAI 2018'),
 )}
 """Families by name. A new one is a file of modules, and here its configuration and an entry."""

@@ -51,10 +51,14 @@ def _unpool(x, places, like):
 
 
 def adaptive_average(x, bins):
-    """Return the means of bins x bins regions of the same size but for rounding, float [N, C, bins, bins]."""
+    """Return the means of regions of the same size but for rounding, float [N, C, rows, columns].
+
+    bins: rows and columns, or one number for both.
+    """
     if not torch.onnx.is_in_onnx_export():
         return functional.adaptive_avg_pool2d(x, bins)
-    rows, columns = (_averaging(int(side), bins, x) for side in x.shape[2:])
+    rows, columns = (_averaging(int(side), count, x) for side, count in zip(
+        x.shape[2:], (bins, bins) if isinstance(bins, int) else bins))
     return torch.matmul(torch.matmul(rows, x), columns.t())
 
 

@@ -21,8 +21,8 @@ def counted(row, networks):
     """
     if row.subject == MODULE:
         return _module(row)
-    if row.network is None:
-        return None
+    if row.network is None or (row.quantity.name == 'fewer parameters' and not row.other):
+        return None  # the network itself, or the one before it, is not in this package
     own = parameters(row.network.architecture)
     return {
         'parameters': lambda: own / 1e6, 'size': lambda: 4 * own / 1e6,

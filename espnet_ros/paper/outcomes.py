@@ -62,8 +62,7 @@ def _outcome(row, networks, results, level, engine, trainings):
     if row.quantity.level == 'counts':
         ours = counts.counted(row, networks)
         if ours is None:
-            return Outcome(row, None, NOT_RUN, 'this package has no such network' + (
-                '; ' + row.needs if row.needs and row.item == 'table-1d' else ''))
+            return Outcome(row, None, NOT_RUN, 'this package has no such network')
         return Outcome(row, ours, REPRODUCED if row.fits(ours) else DIFFERS)
     if row.quantity.level == 'speed':
         return _speed(row, networks, results, level, engine)

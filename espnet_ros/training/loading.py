@@ -77,7 +77,7 @@ def steps_of(stage, batch):
     images = sum(part.images_per_epoch for part in stage.parts)
     if images < batch:
         raise ParameterError('an epoch has {} images, too few for a batch of {}; add data, raise a weight or lower the '
-                             'setting batch'.format(images, batch))
+                             'setting batch{}'.format(images, batch, ' or encoder_batch' if stage.number == 1 else ''))
     return images // batch
 
 
@@ -88,9 +88,10 @@ def loader(settings, stage, group, workers, epoch, step):
     number of processes and workers, or on interruptions. Raises EspnetError for images that cannot be read and for
     workers that were killed.
     """
-    if settings.batch < group.size:
-        raise ParameterError('a batch of {} is too small for {} processes; raise the setting batch'.format(
-            settings.batch, group.size))
+    batch = settings.batch_of(stage)
+    if batch < group.size:
+        raise ParameterError('a batch of {} is too small for {} processes; raise the setting {}batch'.format(
+            batch, group.size, 'encoder_' if batch != settings.batch else ''))
     sampler = _BatchSampler(settings, stage, group, epoch, step)
     dataset = _AugmentedDataset(settings, stage)
     for batch in _load(dataset, workers, batch_sampler=sampler, collate_fn=dataset.collate,
@@ -146,7 +147,7 @@ class _BatchSampler(collections.abc.Iterable):
 
     def __iter__(self):
         first_epoch, first_step = self._start
-        size = self._settings.batch
+        size = self._settings.batch_of(self._stage)
         for epoch in range(first_epoch, self._stage.epochs):
             order = epoch_order(self._stage.parts, self._settings.seed, self._stage.number, epoch)
             for step in range(first_step if epoch == first_epoch else 0, len(order) // size):

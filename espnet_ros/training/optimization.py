@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from espnet_ros.labels import UNLABELED
 
-_OPTIMIZERS = {'adam': torch.optim.Adam, 'adamw': torch.optim.AdamW}
+_OPTIMIZERS = {'adam': torch.optim.Adam, 'adamw': torch.optim.AdamW, 'sgd': torch.optim.SGD}
 
 
 def make_optimizer(settings, network, variant):
@@ -19,8 +19,9 @@ def make_optimizer(settings, network, variant):
     ids = set(map(id, encoder))
     groups = [{'params': encoder, 'share': settings.encoder_rate},
               {'params': [p for p in network.parameters() if id(p) not in ids], 'share': 1.0}]
+    own = {'momentum': settings.momentum} if settings.optimizer == 'sgd' else {}
     return _OPTIMIZERS[settings.optimizer]([group for group in groups if group['params']], lr=settings.learning_rate,
-                                           weight_decay=settings.weight_decay)
+                                           weight_decay=settings.weight_decay, **own)
 
 
 def learning_rate(settings, progress, epoch):

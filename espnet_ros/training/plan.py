@@ -16,6 +16,8 @@ from espnet_ros.training.settings import Settings
 from espnet_ros.training.survey import Survey, class_weights, combine, survey
 from espnet_ros.training.transfer import Pretrained
 
+_YOUNGER = {'encoder_batch': 0, 'momentum': 0.9, 'normalization': 'data'}
+"""Settings that once did not exist, and what was done then: a checkpoint from that time is resumed."""
 _MEMORY = 0.4
 """Maximum share of the available memory for samples."""
 
@@ -62,7 +64,8 @@ class Plan(typing.NamedTuple):
     def identity(self):
         """Everything that determines the weights, as plain data."""
         return {
-            'settings': self.settings.to_dict(), 'label set': label_set_to_dict(self.label_set),
+            'settings': {key: value for key, value in self.settings.to_dict().items() if value != _YOUNGER.get(key)},
+            'label set': label_set_to_dict(self.label_set),
             'data': [[part.samples.name, len(part.samples), part.weight] for part in self.parts],
             'validation': [[prepared.name, len(prepared)] for prepared in self.validation],
             'content of the images': [[*found.pixels, *found.mean, *found.std] for found in self.surveys],
@@ -96,7 +99,7 @@ def make_plan(settings, sources, validation, group, start=None, name='', workers
     card = card_from_dict(card_to_dict(card._replace(weights=card.name + '.pth')), card.name)
     plan = Plan(settings, card, parts, held_out, np.ones(len(label_set.classes), np.float32), start)
     for stage in plan.stages:  # fails before all images are read
-        steps_of(stage, settings.batch)
+        steps_of(stage, settings.batch_of(stage))
     surveys, notes = _look(parts, held_out, label_set, group, workers)
     if group.size > 1 and not (settings.sync_batch_norm and group.can_sync_batch_norm):
         share = ' to '.join(map(str, sorted({settings.batch // group.size, -(-settings.batch // group.size)})))
@@ -105,7 +108,8 @@ def make_plan(settings, sources, validation, group, start=None, name='', workers
             'PyTorch synchronizes batch normalization on GPUs only'),)
     found = surveys[:len(parts)]
     overview = combine(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
-    normalization = start.model.card if start else card._replace(mean=overview.mean, std=overview.std)
+    normalization = start.model.card if start else card._replace(divisor=255.0) if (
+        settings.normalization == 'none') else card._replace(mean=overview.mean, std=overview.std)
     plan = plan._replace(surveys=surveys, notes=notes, card=card._replace(
         mean=normalization.mean, std=normalization.std, divisor=normalization.divisor))
     if settings.class_weights == 'inverse':

@@ -99,8 +99,10 @@ class Settings(pydantic.BaseModel, strict=True, frozen=True, extra='forbid'):
     epochs: int = _whole(1, 100000, 'second stage: epochs of the whole network')
     crop: Size = Field(description='second stage: crop size')
     batch: int = _whole(1, 4096, 'batch size, summed over all processes')
+    encoder_batch: int = _whole(0, 4096, 'first stage: batch size; 0: as in the second')
 
-    optimizer: Literal['adam', 'adamw'] = Field(description='adamw: ADAM with decoupled weight decay')
+    optimizer: Literal['adam', 'adamw', 'sgd'] = Field(description='adamw: ADAM with decoupled weight decay')
+    momentum: Number = _number(0, 0.9999, 'sgd: momentum')
     learning_rate: Number = _number(0, 10, 'peak learning rate')
     encoder_rate: Number = _number(0, 1, 'factor on the learning rate of the encoder in the second stage')
     schedule: Literal['step', 'poly', 'cosine'] = Field(description='learning rate decay within each stage')
@@ -116,6 +118,8 @@ class Settings(pydantic.BaseModel, strict=True, frozen=True, extra='forbid'):
     sync_batch_norm: bool = Field(description='batch statistics of all processes together; GPUs only')
     mixed_precision: bool = Field(description='bfloat16 or float16 where that is accurate enough; GPUs only')
 
+    normalization: Literal['data', 'none'] = Field(
+        description='of the input: by mean and standard deviation of the data, or none but the division by 255')
     class_weights: Literal['inverse', 'none'] = Field(description='in the loss: 1 / ln(c + probability), or all equal')
     class_weight_constant: Number = _number(1.001, 100, 'c; higher values make the weights more equal')
     label_smoothing: Number = _number(0, 0.5, 'share of the target that is spread over all classes')
@@ -145,6 +149,10 @@ class Settings(pydantic.BaseModel, strict=True, frozen=True, extra='forbid'):
             return configure(self.family, {'classes': self.outputs or classes})
         shared = set(Settings.model_fields) & set(NetworkConfig._fields)
         return NetworkConfig(classes=self.outputs or classes, **{field: getattr(self, field) for field in shared})
+
+    def batch_of(self, stage):
+        """Return the batch size of a loading.Stage."""
+        return self.encoder_batch if self.encoder_batch and stage.number == 1 else self.batch
 
     def to_dict(self):
         """Return the settings as plain data."""

@@ -111,7 +111,8 @@ class _Stage:
     def __init__(self, plan, stage, group, folder, workers, log, callback, encoder):
         self._plan, self._stage, self._group, self._folder, self._workers = plan, stage, group, folder, workers
         self._log, self._callback, self._settings = log, callback, plan.settings
-        self._steps = steps_of(stage, plan.settings.batch)
+        self._batch = plan.settings.batch_of(stage)
+        self._steps = steps_of(stage, self._batch)
         torch.manual_seed(plan.settings.seed + stage.number)
         self._network = build(plan.architecture(stage))
         self._note = self._initialize(encoder)
@@ -190,7 +191,7 @@ class _Stage:
             waited += time.perf_counter() - asked
             self._losses.append(self._train(batch))
             self._step += 1
-            images += self._settings.batch
+            images += self._batch
             self._callback.step(self._losses[-1])
             every = self._settings.checkpoint_steps
             if every and self._step % every == 0 and self._step < self._steps:

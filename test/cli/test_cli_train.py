@@ -20,8 +20,8 @@ from espnet_ros.models.checkpoint import read_weights
 from espnet_ros.training.result import percent
 
 SMALL = ['--threads', '1', '--workers', '0', '--set', 'alpha2=1', 'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]',
-         'crop=[64, 64]', 'batch=4', 'encoder_epochs=1', 'epochs=2', 'outputs=0', 'validate_epochs=1',
-         'picture_epochs=10']
+         'crop=[64, 64]', 'batch=4', 'encoder_batch=0', 'encoder_epochs=1', 'epochs=2', 'outputs=0',
+         'validate_epochs=1', 'picture_epochs=10']
 
 
 @pytest.fixture(autouse=True)

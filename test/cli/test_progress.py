@@ -28,7 +28,17 @@ def test_elsewhere_a_line_each_10_s(clock):
         for _ in range(5):
             clock.time += 4
             steps.advance()
-    assert stream.getvalue() == 'small torch [1] 96x64: 3 of 5 turns\n'
+    assert stream.getvalue() == 'small torch [1] 96x64: 3 of 5 turns, about 0:00:08 left\n'
+
+
+def test_what_was_done_before_took_no_time(clock):
+    stream = io.StringIO()
+    with Steps(100, 'tiles', Console(file=stream, markup=False), clock) as steps:
+        steps.describe('slide')
+        steps.skip(90)
+        clock.time += 12
+        steps.advance()
+    assert stream.getvalue() == 'slide: 91 of 100 tiles, about 0:01:48 left\n'
 
 
 def test_a_bar_in_a_terminal(clock):

@@ -34,7 +34,7 @@ def ten_steps(monkeypatch):
 
 def test_lines_without_a_terminal(clock, capsys):
     stream = io.StringIO()
-    with TrainingProgress(STAGES, 4, stream, clock) as progress:
+    with TrainingProgress(STAGES, lambda stage: 4, stream, clock) as progress:
         progress.begin(STAGES[0], 0, 20, 'random weights')
         for _ in range(20):
             clock.now += 4
@@ -60,7 +60,7 @@ def test_lines_without_a_terminal(clock, capsys):
 
 def test_a_resumed_training_estimates_from_its_own_steps(clock):
     stream = io.StringIO()
-    with TrainingProgress(STAGES, 4, stream, clock) as progress:
+    with TrainingProgress(STAGES, lambda stage: 4, stream, clock) as progress:
         progress.begin(STAGES[1], 35, 40, 'the checkpoint after epoch 3 and 5 steps')
         clock.now += 20
         progress.step(0.5)
@@ -70,7 +70,7 @@ def test_a_resumed_training_estimates_from_its_own_steps(clock):
 def test_a_bar_in_a_terminal(clock, monkeypatch, capsys):
     monkeypatch.setenv('TERM', 'xterm')
     stream = Terminal()
-    with TrainingProgress(STAGES, 4, stream, clock) as progress:
+    with TrainingProgress(STAGES, lambda stage: 4, stream, clock) as progress:
         progress.begin(STAGES[0], 0, 20, 'random weights')
         clock.now += 30
         progress.step(0.5)
@@ -80,6 +80,6 @@ def test_a_bar_in_a_terminal(clock, monkeypatch, capsys):
 
 
 def test_an_interruption_says_how_to_resume(clock, capsys):
-    with pytest.raises(KeyboardInterrupt), TrainingProgress(STAGES, 4, io.StringIO(), clock):
+    with pytest.raises(KeyboardInterrupt), TrainingProgress(STAGES, lambda stage: 4, io.StringIO(), clock):
         raise KeyboardInterrupt
     assert 'up to the last checkpoint is kept; run the same command again to resume' in capsys.readouterr().err

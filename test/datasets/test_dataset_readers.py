@@ -191,6 +191,24 @@ def test_voc(tmp_path):
         voc(tmp_path, 'train')
 
 
+def test_voc_with_sbd(tmp_path):
+    lists = tmp_path / 'ImageSets' / 'Segmentation'
+    lists.mkdir(parents=True)
+    (lists / 'trainaug.txt').write_text('2008_2\n2011_003255\n')
+    (lists / 'train_aug.txt').write_text('/JPEGImages/2011_003255.jpg /SegmentationClassAug/2011_003255.png\n\n')
+    indices = np.array([[0, 15, 20, 255]], np.uint8)
+    for name in ('2008_2', '2011_003255'):
+        write(tmp_path / 'JPEGImages' / (name + '.jpg'), IMAGE[:1, :4])
+        write(tmp_path / 'SegmentationClassAug' / (name + '.png'), indices)  # values instead of a palette
+    dataset = open_dataset('voc:{}:trainaug'.format(tmp_path))
+    assert [item.name for item in dataset] == ['2008_2', '2011_003255'] and dataset.label_set == VOC
+    assert dataset[1].labels.tolist() == indices.tolist()
+    assert [item.name for item in open_dataset('voc:{}:train_aug'.format(tmp_path))] == ['2011_003255']
+    (lists / 'train.txt').write_text('2008_2\n')
+    with pytest.raises(SourceError, match="1 of 1 images of voc train have no labels; .*SegmentationClass/2008_2.png'"):
+        voc(tmp_path, 'train')
+
+
 def test_folder(tmp_path):
     (tmp_path / 'map.yaml').write_text('label_set: camvid\nclasses: {Road: [7], Sky: [[9, 8, 7]]}')
     write(tmp_path / 'images' / 'a.jpg', IMAGE)

@@ -9,7 +9,7 @@ from espnet_ros.deploy.onnx import export_onnx
 from espnet_ros.engine import build_engine
 from espnet_ros.network import FAMILIES
 
-SMALL = ('enet', 'erfnet', 'sqnet')
+SMALL = ('enet', 'erfnet', 'espnet-wsi', 'sqnet')
 
 
 @pytest.fixture(scope='module', params=SMALL)

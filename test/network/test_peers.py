@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from espnet_ros.network import FAMILIES, build, configure, count
+from espnet_ros.network import FAMILIES, build, configure, count, wsi
 from espnet_ros.network.fcn import FCN8s
 from espnet_ros.network.pooling import MaxPool2x2, adaptive_average, unpool
 
@@ -13,7 +13,7 @@ from espnet_ros.network.pooling import MaxPool2x2, adaptive_average, unpool
     ('segnet', 19, 29_453_971), ('segnet', 21, 29_455_125),
     ('deeplab-v2', 19, 43_901_068), ('deeplab-v2', 21, 44_048_532),
     ('pspnet', 19, 65_707_475), ('pspnet', 21, 65_708_501),
-    ('fcn8s', 19, 134_456_985), ('fcn8s', 21, 134_489_759)])
+    ('fcn8s', 19, 134_456_985), ('fcn8s', 21, 134_489_759), ('espnet-wsi', 8, 2_755_488)])
 def test_parameter_counts(family, classes, expected):
     assert count(configure(family, {'classes': classes})) == expected
 
@@ -28,7 +28,7 @@ def test_logits_at_sides_that_16_does_not_divide(family, height, width):
             1, 3, height // config.stride, width // config.stride)
 
 
-@pytest.mark.parametrize('family', ['enet', 'erfnet', 'sqnet'])
+@pytest.mark.parametrize('family', ['enet', 'erfnet', 'espnet-wsi', 'sqnet'])
 def test_every_parameter_gets_a_gradient(family):
     network = build(FAMILIES[family].config(classes=3))
     network(torch.randn(2, 3, 64, 64)).square().mean().backward()
@@ -53,6 +53,16 @@ def test_dilations_are_the_publications():
     assert rates('sqnet') == [2, 3, 4]
     assert rates('deeplab-v2') == [2] * 23 + [4] * 3 + [6, 12, 18, 24]
     assert rates('pspnet') == [2] * 23 + [4] * 3
+    assert rates('espnet-wsi') == [2, 4, 8] * 7
+
+
+def test_regions_of_the_network_for_slides_at_384(monkeypatch):
+    pooled = []
+    monkeypatch.setattr(wsi, 'adaptive_average', lambda x, bins: pooled.append(bins) or functional.adaptive_avg_pool2d(
+        x, bins))
+    with torch.device('meta'):
+        build(configure('espnet-wsi', {'classes': 8})).eval()(torch.zeros(1, 3, 384, 384))
+    assert pooled == [[n, n] for n in (40, 32, 24, 18, 80, 64, 48, 36, 160, 128, 96, 72)]
 
 
 @pytest.mark.parametrize('height, width', [(8, 12), (9, 7)])
@@ -68,7 +78,7 @@ def test_portable_pooling_equals_pytorchs(monkeypatch, height, width):
     assert torch.count_nonzero(wanted_unpooled) == values.numel()
 
 
-@pytest.mark.parametrize('bins', [1, 2, 3, 6])
+@pytest.mark.parametrize('bins', [1, 2, 3, 6, (5, 4)])
 def test_portable_adaptive_pooling_equals_pytorchs(monkeypatch, bins):
     x = torch.randn(1, 4, 13, 8)
     wanted = functional.adaptive_avg_pool2d(x, bins)

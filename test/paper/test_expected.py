@@ -1,11 +1,19 @@
 """The paper's numbers: complete, well-formed, and what this package counts fits them."""
+import argparse
+import importlib
 import pathlib
+import re
 
 import pytest
 
-from espnet_ros.errors import ParameterError
-from espnet_ros.paper import counts, training
-from espnet_ros.paper.expected import LEVELS, read_expected
+from espnet_ros.cli import COMMANDS
+from espnet_ros.datasets import is_spec, open_dataset
+from espnet_ros.errors import ParameterError, SourceError
+from espnet_ros.files import read_yaml
+from espnet_ros.models import entry
+from espnet_ros.paper import counts, outcomes, training
+from espnet_ros.paper.expected import FILE, LEVELS, read_expected
+from espnet_ros.training.settings import read_recipe
 
 PAPER = pathlib.Path('paper', 'espnet_eccv2018.txt')
 
@@ -100,3 +108,33 @@ def test_the_words_of_the_paper(shared, expected):
     line = next(line for line in text.splitlines() if line.startswith('ESPNet (Ours)\t60.34'))
     rows = [row for row in expected.items['table-4a'].rows if row.subject == 'ESPNet']
     assert [row.value for row in rows] == [float(word) for word in line.split('\t')[1:]]
+
+
+def commands():
+    """What the file and the report tell people to type."""
+    texts = list(read_yaml(str(FILE), 'the numbers of the paper', ParameterError)['needs'].values())
+    texts += [outcome.note for outcome in outcomes.outcomes(
+        read_expected().choose([]), read_expected(), {}, 'full', 'torch')]
+    return sorted({match.strip() for text in texts for match in re.findall(r'espnet-ros ([^;]*)', text)})
+
+
+@pytest.mark.parametrize('command', commands())
+def test_the_commands_that_are_named_are_true(command):
+    name, *arguments = command.split()
+    assert name in COMMANDS
+    module = importlib.import_module('espnet_ros.cli.' + name)
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    module.add_arguments(parser)
+    options = vars(parser.parse_args(arguments))
+    if name == 'train':
+        assert read_recipe(options['recipe'])
+    if options.get('model', 'NETWORK') != 'NETWORK' and not options['model'].startswith('training/'):
+        assert entry(options['model'])
+    for text in filter(is_spec, arguments):
+        with pytest.raises(SourceError, match="cannot read 'FOLDER|there is no folder '|FOLDER.* is missing|no slides"):
+            open_dataset(text)  # a known kind, in the form that it has
+
+
+def test_the_full_level_names_the_servers_files():
+    text = '\n'.join(commands())
+    assert '--submit cityscapes' in text and '--submit voc' in text and 'voc:FOLDER:trainaug' in text

@@ -37,8 +37,8 @@ def settings(**changes):
     """The paper's settings for small images and networks, with changes."""
     return read_recipe('paper').model_copy(update={
         'alpha2': 1, 'alpha3': 1, 'width_divider': 2, 'size': SIZE, 'crop': (64, 64), 'encoder_crop': (64, 64),
-        'batch': 2, 'epochs': 2, 'encoder_epochs': 1, 'outputs': 0, 'validate_epochs': 1, 'picture_epochs': 10,
-        'step_epochs': 100, **changes})
+        'batch': 2, 'encoder_batch': 0, 'epochs': 2, 'encoder_epochs': 1, 'outputs': 0, 'validate_epochs': 1,
+        'picture_epochs': 10, 'step_epochs': 100, **changes})
 
 
 def parts(*counts_and_weights):

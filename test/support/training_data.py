@@ -11,8 +11,8 @@ LABELS = LabelSet('shapes', (
     LabelClass(6, 'air', 5, (70, 130, 180))))
 
 SMALL = ('alpha2=1', 'alpha3=1', 'width_divider=2', 'size=[64, 64]', 'encoder_crop=[64, 64]', 'crop=[64, 64]',
-         'batch=4', 'encoder_epochs=2', 'epochs=3', 'fuse_input=true', 'picture_epochs=100', 'select=last',
-         'outputs=0', 'validate_epochs=1', 'step_epochs=100')
+         'batch=4', 'encoder_batch=0', 'encoder_epochs=2', 'epochs=3', 'fuse_input=true', 'picture_epochs=100',
+         'select=last', 'outputs=0', 'validate_epochs=1', 'step_epochs=100')
 
 
 def settings(*changes):

@@ -254,3 +254,12 @@ def test_workers_end_when_nobody_wants_more():
 def test_what_lies_outside_is_unlabeled_in_the_batch():
     batch, = batches(stage(parts((2, 1.0)), epochs=1, crop=(256, 256)))
     assert (batch.labels == UNLABELED).any() and set(batch.labels.unique().tolist()) <= {*range(11), UNLABELED}
+
+
+def test_the_first_stage_may_have_a_batch_of_its_own():
+    own = settings(batch=2, encoder_batch=3)
+    sizes = [[len(batch.names) for batch in loader(own, stage(parts((6, 1.0)), epochs=1)._replace(number=number), ALONE,
+                                                   0, 0, 0)] for number in (1, 2)]
+    assert sizes == [[3, 3], [2, 2, 2]]
+    with pytest.raises(ParameterError, match='lower the setting batch or encoder_batch$'):
+        steps_of(stage(parts((6, 1.0)))._replace(number=1), 12)

@@ -151,7 +151,7 @@ def test_a_process_that_was_killed_is_noticed(pair):
 
 SMALL = ('--workers', '0', '--threads', '1', '--name', 'small', '--data', 'street:16:64x64', '--set', 'alpha2=1',
          'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]', 'crop=[64, 64]',
-         'labels=categories', 'batch=8', 'encoder_epochs=3', 'epochs=2', 'learning_rate=0.003')
+         'labels=categories', 'batch=8', 'encoder_batch=0', 'encoder_epochs=3', 'epochs=2', 'learning_rate=0.003')
 
 
 def losses(folder):

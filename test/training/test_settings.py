@@ -7,7 +7,8 @@ import yaml
 from hypothesis import strategies
 
 from espnet_ros.errors import ParameterError
-from espnet_ros.network import FAMILIES, NetworkConfig, configure
+from espnet_ros.network import FAMILIES, NetworkConfig, configure, count
+from espnet_ros.training.loading import Stage
 from espnet_ros.training.settings import (
     BASE,
     DESCRIPTIONS,
@@ -22,7 +23,7 @@ from espnet_ros.training.settings import (
 PAPER = {
     'variant': 'espnet', 'alpha2': 2, 'alpha3': 8, 'width_divider': 5, 'activation': 'prelu', 'residual': True,
     'downsampling': 'esp', 'reduce_kernel': 1, 'dilated': True, 'fuse_input': False, 'size': (1024, 512),
-    'encoder_epochs': 5 * 300, 'epochs': 5 * 300, 'outputs': 20, 'batch': 6,
+    'encoder_epochs': 5 * 300, 'epochs': 5 * 300, 'outputs': 20, 'batch': 6, 'encoder_batch': 12,
     'optimizer': 'adam', 'learning_rate': 0.0005, 'schedule': 'step',
     'step_epochs': 5 * 100, 'step_factor': 0.5, 'weight_decay': 0.0005, 'class_weights': 'inverse', 'flip': 0.5,
     'scale': (0.5, 1.5), 'crop': (1024, 512), 'encoder_crop': (1024, 512)}
@@ -31,6 +32,7 @@ NOTHING_ELSE = {
     'warmup': 0.0, 'gradient_norm': 0.0, 'ema': 0.0, 'mixed_precision': False, 'label_smoothing': 0.0,
     'stretch': 0.0, 'rotation': 0.0, 'light': 0.0, 'blur': 0.0}
 """What the paper does not speak of is off."""
+STAGES = [Stage(number, '', 1, (), (8, 8), 1) for number in (1, 2)]
 
 
 def plain(name):
@@ -45,11 +47,35 @@ def test_the_paper_recipe_is_the_paper():
 
 
 def test_every_recipe_reads_and_names_only_what_it_does_differently():
-    assert {'camvid', 'modern', 'paper'} <= set(recipes()) and recipes() == sorted(recipes())
+    assert {'camvid', 'modern', 'paper', 'voc', 'wsi'} <= set(recipes()) and recipes() == sorted(recipes())
     paper = read_recipe(BASE)
     for name in set(recipes()) - {BASE}:
         settings = read_recipe(name)
         assert {key for key in DESCRIPTIONS if getattr(settings, key) != getattr(paper, key)} == set(plain(name))
+
+
+def test_the_recipe_of_voc_has_the_papers_network():
+    settings = read_recipe('voc')
+    assert settings.architecture(21) == NetworkConfig(classes=21) and count(settings.architecture(21)) == 366_022
+    assert settings.size == settings.crop == settings.encoder_crop == (512, 512)
+    assert (settings.batch, settings.encoder_batch, settings.epochs) == (6, 12, 5 * 300)
+
+
+def test_the_recipe_of_slides_is_that_of_their_paper():
+    settings = read_recipe('wsi')
+    assert count(settings.architecture(8)) == 2_755_488
+    assert (settings.size, settings.crop, settings.batch, settings.epochs, settings.encoder_epochs) == (
+        (384, 384), (384, 384), 10, 100, 0)
+    assert (settings.optimizer, settings.learning_rate, settings.momentum, settings.weight_decay) == (
+        'sgd', 0.001, 0.9, 0.0005)
+    assert (settings.normalization, settings.class_weights, settings.class_weight_constant) == ('none', 'inverse', 1.1)
+
+
+def test_the_encoder_may_have_a_batch_of_its_own():
+    settings = read_recipe('paper')
+    assert [settings.batch_of(stage) for stage in STAGES] == [12, 6]
+    assert [read_recipe('modern').batch_of(stage) for stage in STAGES] == [12, 12]
+    assert [read_recipe('camvid').batch_of(stage) for stage in STAGES] == [6, 6]
 
 
 def test_the_architecture_has_the_fields_of_the_network():
@@ -119,7 +145,7 @@ def test_the_last_of_two_changes_counts():
     ('scale=&a [*a, *a]', 'it must be two numbers'), ('scale=[.nan, 1]', 'it must be two numbers'),
     ('size=[100, 64]', r'size is \[100, 64\]; it must be \[width, height\], multiples of 8 from 64 to 4096'),
     ('size=640', 'size is 640; it must be'), ('size=[640]', 'it must be'), ('size=[640.0, 480]', 'it must be'),
-    ('optimizer=sgd', "optimizer is 'sgd'; it must be one of adam, adamw"),
+    ('optimizer=lion', "optimizer is 'lion'; it must be one of adam, adamw, sgd"),
     ('reduce_kernel=true', 'reduce_kernel is True; it must be one of 1, 3'),
     ('reduce_kernel=[1]', r'reduce_kernel is \[1\]; it must be one of 1, 3'),
     ('variant=[]', 'it must be one of espnet-a, espnet-b, espnet-c, espnet'),

@@ -1,0 +1,1 @@
+"""Whole-slide images: reading in regions, segmentation in overlapping tiles."""

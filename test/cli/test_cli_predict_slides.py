@@ -1,0 +1,106 @@
+"""espnet-ros predict on whole-slide images."""
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('openslide', reason='slides need openslide-python and openslide-bin')
+tifffile = pytest.importorskip('tifffile', reason='slides need tifffile')
+
+from slide_maker import write_slide  # noqa: E402
+
+from espnet_ros import labels, models  # noqa: E402
+from espnet_ros.cli import main  # noqa: E402
+from espnet_ros.engine import build_engine  # noqa: E402
+from espnet_ros.slides.reader import Slide  # noqa: E402
+from espnet_ros.slides.stitching import Stitcher  # noqa: E402
+
+
+def names_in(folder):
+    return sorted(path.name for path in pathlib.Path(folder).iterdir())
+
+
+@pytest.fixture
+def slide(tmp_path):
+    return str(write_slide(tmp_path, 700, 420)[0])
+
+
+def test_a_slide_becomes_a_tiled_label_image(tiny, slide, tmp_path, capsys):
+    assert main(['predict', slide, '--tiles', '--overlap', '16', '--model', tiny]) == 0
+    assert names_in('predictions') == ['slide_color.png', 'slide_labels.tif']
+    model = models.find(tiny)
+    stitcher = Stitcher(Slide(slide), build_engine(model.card, models.load(model), 96, 64, 'torch'), 16, tmp_path / 'p')
+    stitcher.run(lambda: None)
+    wanted = np.concatenate(list(stitcher.rows(100)))
+    with tifffile.TiffFile('predictions/slide_labels.tif') as file:
+        assert file.pages[0].is_tiled
+        found = file.pages[0].asarray()
+    np.testing.assert_array_equal(found, wanted)
+    assert len(np.unique(found)) > 1
+    color = cv2.imread('predictions/slide_color.png')
+    np.testing.assert_array_equal(color, labels.CAMVID.palette()[:, ::-1][wanted])  # small enough not to be reduced
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == '1 of 1 inputs, {} tiles: predictions'.format(stitcher.tiles)
+    assert ', torch in ' in out and err == ''
+
+
+def test_a_large_slides_picture_is_reduced(tiny, tmp_path, monkeypatch):
+    from espnet_ros.cli import predict
+    monkeypatch.setattr(predict, 'SLIDE_PICTURE', 100)
+    path = write_slide(tmp_path, 310, 190)[0]
+    assert main(['predict', str(path), '--tiles', '--model', tiny, '--overlap', '8']) == 0
+    assert cv2.imread('predictions/slide_color.png').shape == (47, 77, 3)
+
+
+def test_a_killed_process_goes_on_with_the_same_result(tiny, tmp_path):
+    path = str(write_slide(tmp_path, 800, 800)[0])
+    assert main(['predict', path, '--tiles', '--model', tiny, '--overlap', '8', '--out', 'whole']) == 0
+    command = [sys.executable, '-m', 'espnet_ros.cli', 'predict', path, '--tiles', '--model', tiny, '--overlap', '8',
+               '--out', 'cut']
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    state = pathlib.Path('cut', 'slide_labels.partial', 'state')
+    try:
+        deadline = time.monotonic() + 200
+        while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert state.exists()
+    model = models.find(tiny)
+    engine = build_engine(model.card, models.load(model), 96, 64, 'torch')
+    assert 0 < Stitcher(Slide(path), engine, 8, state.parent).done
+    assert main(command[3:]) == 0
+    assert names_in('cut') == ['slide_color.png', 'slide_labels.tif']
+    assert pathlib.Path('cut', 'slide_labels.tif').read_bytes() == pathlib.Path(
+        'whole', 'slide_labels.tif').read_bytes()
+
+
+def test_what_cannot_be_a_slide_gets_a_sentence(tiny, slide, tmp_path, capsys):
+    for arguments, words in (
+            (['--overlap', '33'], 'overlap is 33; it must be from 0 to half a tile, 32 pixels'),
+            (['--confidence-threshold', '0.5'], '--confidence-threshold is for images and videos'),
+            (['--overlap', '8', '--backend', 'openvino'], 'openvino gives labels only; take --backend torch')):
+        if arguments[-1] == 'openvino':
+            pytest.importorskip('openvino')
+        assert main(['predict', slide, '--tiles', '--model', tiny, *arguments]) == 1
+        assert words in capsys.readouterr().err
+    cut = tmp_path / 'cut.svs'
+    cut.write_bytes(pathlib.Path(slide).read_bytes()[:1000])
+    assert main(['predict', str(cut), slide, '--tiles', '--model', tiny, '--overlap', '8']) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith('espnet-ros: error: ') and "cut.svs'" in err and err.count('\n') == 1
+    assert out.startswith('1 of 2 inputs, ')
+
+
+def test_results_do_not_replace_slides(tiny, tmp_path, capsys):
+    path = write_slide(tmp_path, 300, 300, name='x_labels')[0]
+    (path.parent / 'x.svs').write_bytes(path.read_bytes())
+    assert main(['predict', str(path), str(path.parent / 'x.svs'), '--tiles', '--model', tiny, '--out',
+                 str(path.parent)]) == 1
+    assert "x_labels.tif' would replace an input" in capsys.readouterr().err
