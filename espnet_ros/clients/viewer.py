@@ -16,12 +16,37 @@ from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
 from espnet_ros.nodes.common.messages import image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
 
-CAMERA_IMAGES = 20
-"""Camera images kept until their output comes: more than a second at the usual rates, and 60 MB at 1280x800."""
+CAMERA_BYTES, CAMERA_IMAGES = 64 << 20, 250
+"""Camera images kept at most until their output comes: 5 s of 480x360 at 25 Hz, 20 images of 1280x800."""
 LONGEST_SIDE = 1280
 """Pixels to which larger pictures are reduced for the page."""
 JPEG_QUALITY = 80
 _ADAPT_SECONDS = 0.2
+
+
+class CameraImages:
+    """Image messages that wait for their outputs, which come in order and up to seconds later."""
+
+    def __init__(self):
+        self._messages = collections.OrderedDict()
+
+    def add(self, message):
+        """Keep a message, in place of the oldest ones beyond CAMERA_BYTES or CAMERA_IMAGES."""
+        self._messages[message.header.stamp.sec, message.header.stamp.nanosec] = message
+        while len(self._messages) > 1 and (len(self._messages) > CAMERA_IMAGES or sum(
+                len(image.data) for image in self._messages.values()) > CAMERA_BYTES):
+            self._messages.popitem(last=False)
+
+    def of(self, stamp):
+        """Return the message of that stamp, which stays for its other outputs, and forget older ones; None without."""
+        found = self._messages.get((stamp.sec, stamp.nanosec))
+        while found is not None and next(iter(self._messages.values())) is not found:
+            self._messages.popitem(last=False)
+        return found
+
+    def clear(self):
+        """Forget all."""
+        self._messages.clear()
 
 
 class Viewer(Node):
@@ -40,7 +65,7 @@ class Viewer(Node):
         self._store = store
         self._on_label_set = on_label_set
         self._open = {}
-        self._images = collections.OrderedDict()
+        self._images = CameraImages()
         self.create_subscription(
             DiagnosticArray, '/diagnostics', lambda message: on_statuses(message_to_statuses(message)), 100)
         self.create_timer(_ADAPT_SECONDS, self._adapt)
@@ -57,7 +82,7 @@ class Viewer(Node):
                 topics['{}/{}'.format(target, topic)] = kind, self._on_output(output), QoSProfile(depth=1)
             if camera:
                 kind = CompressedImage if camera.endswith('/compressed') else Image
-                topics[camera] = kind, self._on_camera, self._camera_qos(camera)
+                topics[camera] = kind, self._images.add, self._camera_qos(camera)
         for topic in self._open.keys() - topics.keys():
             self.destroy_subscription(self._open.pop(topic))
         for topic in topics.keys() - self._open.keys():
@@ -79,15 +104,10 @@ class Viewer(Node):
         except EspnetError as error:
             self.get_logger().warning(str(error))
 
-    def _on_camera(self, message):
-        self._images[message.header.stamp.sec, message.header.stamp.nanosec] = message
-        while len(self._images) > CAMERA_IMAGES:
-            self._images.popitem(last=False)
-
     def _on_output(self, output):
         def callback(message):
             stamp = message.header.stamp
-            camera = self._images.pop((stamp.sec, stamp.nanosec), None)
+            camera = self._images.of(stamp)
             try:
                 self._store.put(output, stamp_to_seconds(stamp), b'' if camera is None else _jpeg(camera),
                                 _jpeg(message))
