@@ -258,6 +258,17 @@ def test_the_page_of_results_says_what_the_cards_say(model, rows):
                     for score in ('class mIOU', 'category mIOU')]
 
 
+def test_the_page_of_the_architecture_has_the_layers_in_order():
+    settings = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+    layers = re.search(r'^layers = \[(.*?)^\]', settings, re.M | re.S).group(1)
+    page = (ROOT / 'docs' / 'architecture.md').read_text(encoding='utf-8').partition('## Layers')[2].partition('## ')[0]
+    rows = [cells.split('|')[2] for cells in page.splitlines() if cells.startswith('| ')][1:]
+    levels = [set(re.findall(r'\w+', line)) for line in layers.splitlines() if line.strip()]
+    told = [next(i for i, level in enumerate(levels) if name in level) for row in rows
+            for name in re.findall(r'`(\w+)`', row)]
+    assert told == sorted(told) and len(told) == sum(map(len, levels))
+
+
 # What make does, without a network: a stand-in for Python makes the environment and notes what pip is asked to do.
 STAND_IN = """#!/bin/sh
 case "$*" in
