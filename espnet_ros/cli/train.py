@@ -12,6 +12,7 @@ from espnet_ros import models
 from espnet_ros.cli.files import make_folder
 from espnet_ros.datasets import SPECS
 from espnet_ros.errors import EspnetError, ParameterError
+from espnet_ros.network import configure
 from espnet_ros.performance.environment import environment
 from espnet_ros.training.settings import BASE, read_recipe, recipes, settings_text
 from espnet_ros.training.sources import open_source
@@ -43,6 +44,8 @@ def add_arguments(parser):
                         help='initialize with the matching weights of this model (name, card or weights file)')
     parser.add_argument('--from-part', choices=PARTS, default=PARTS[0],
                         help='which of its weights to use (default: %(default)s)')
+    parser.add_argument('--backbone', metavar='FILE', help='initialize the backbone of fcn8s, segnet, deeplab-v2 or '
+                        "pspnet with a weights file of torchvision's VGG16 or ResNet-101")
     parser.add_argument('--name', default='', help='of the model (default: label set, network and depth)')
     parser.add_argument('--license', default='', help='of the model, for its card')
     parser.add_argument('--description', default='', help='of the model, for its card')
@@ -80,7 +83,7 @@ def run(options):
     card = write_model(plan, network, {
         'data': ['{} images of {}, weight {:g}'.format(len(part.samples), part.samples.name, part.weight)
                  for part in plan.parts],
-        'settings': settings.to_dict(), 'began with': _described(plan.start),
+        'settings': settings.to_dict(), 'began with': _described(plan),
         'hours': round(sum(row['seconds'] for row in rows) / 3600, 2), 'processes': group.size,
         'machine': '{}, PyTorch {}'.format(device, torch.__version__),
         'command': shlex.join(['espnet-ros', 'train', *sys.argv[2:]])}, options.out)
@@ -91,6 +94,7 @@ def run(options):
 def _trained(options, settings, group):
     """Return the Plan, the trained network, and the rows of the log."""
     from espnet_ros.cli.train_progress import TrainingProgress
+    from espnet_ros.models.layouts import read_backbone
     from espnet_ros.training.plan import make_plan
     from espnet_ros.training.trainer import Callback, train
 
@@ -99,11 +103,15 @@ def _trained(options, settings, group):
             make_folder(options.out)
             print('espnet-ros: reading the images', file=sys.stderr)
         return ([open_source(text) for text in options.data], [_unweighted(text) for text in options.val],
-                Pretrained(models.find(options.start), options.from_part) if options.start else None)
+                Pretrained(models.find(options.start), options.from_part) if options.start else None,
+                read_backbone(options.backbone, configure(settings.family, {})) if options.backbone else None)
 
-    sources, validation, start = group.on_all(inputs)
+    if options.start and options.backbone:
+        raise ParameterError('--from and --backbone both say what the network begins with; give one of them')
+    sources, validation, start, backbone = group.on_all(inputs)
     plan = make_plan(settings, sources, validation, group, start, options.name, options.workers)
-    plan = plan._replace(card=plan.card._replace(license=options.license, description=options.description))
+    plan = plan._replace(card=plan.card._replace(license=options.license, description=options.description),
+                         backbone=backbone)
     callback = Callback()
     if group.is_first:
         print('\n'.join(plan.notes), flush=True)
@@ -112,8 +120,11 @@ def _trained(options, settings, group):
         return (plan, *train(plan, options.out, group, options.workers, options.restart, callback))
 
 
-def _described(start):
-    """Return name and hash of a transfer.Pretrained for the card: another model may get the name later."""
+def _described(plan):
+    """Return name and hash of what a training began with, for the card: another model may get the name later."""
+    if plan.backbone:
+        return 'a backbone, SHA-256 of its weights: {}'.format(plan.backbone.sha256)
+    start = plan.start
     return '{}, SHA-256 of its weights: {}'.format(start.model.card.name, start.model.card.sha256) if start else ''
 
 

@@ -119,7 +119,11 @@ def load_network(config, path):
         return load_onnx(config, path)
     network = build(config)
     doubles = 8 * sum(tensor.numel() for tensor in network.state_dict().values())
-    fill(network, rename_authors_keys(read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))), path)
+    state = read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))
+    if config.family == 'erfnet':
+        from espnet_ros.models.layouts import rename_erfnet_keys  # which reads weights itself
+        state = rename_erfnet_keys(state)
+    fill(network, rename_authors_keys(state), path)
     network.eval()
     _check_outputs(network, path)
     return network

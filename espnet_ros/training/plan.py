@@ -9,6 +9,7 @@ from espnet_ros.errors import LabelError, ParameterError
 from espnet_ros.labels import UNLABELED, get_label_set, label_set_to_dict
 from espnet_ros.models import ADDED, available
 from espnet_ros.models.card import ModelCard, card_from_dict, card_to_dict
+from espnet_ros.models.layouts import Backbone
 from espnet_ros.network import DEFAULT
 from espnet_ros.training.loading import Part, Stage, read_all, steps_of
 from espnet_ros.training.samples import PreparedDataset
@@ -26,7 +27,7 @@ class Plan(typing.NamedTuple):
     """Everything that determines a training.
 
     card: of the resulting model, without results and hash. class_weights: float32 [classes]. surveys: of parts and
-    validation. notes: sentences for the user.
+    validation. notes: sentences for the user. backbone: weights of it to begin with.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class Plan(typing.NamedTuple):
     start: Pretrained | None
     surveys: tuple[Survey, ...] = ()
     notes: tuple[str, ...] = ()
+    backbone: Backbone | None = None
 
     @property
     def label_set(self):
@@ -69,7 +71,8 @@ class Plan(typing.NamedTuple):
             'data': [[part.samples.name, len(part.samples), part.weight] for part in self.parts],
             'validation': [[prepared.name, len(prepared)] for prepared in self.validation],
             'content of the images': [[*found.pixels, *found.mean, *found.std] for found in self.surveys],
-            'beginning': [self.start.model.card.sha256, self.start.part] if self.start else [],
+            'beginning': [self.start.model.card.sha256, self.start.part] if self.start else [
+                self.backbone.sha256] if self.backbone else [],
             'name': self.card.name, 'normalization': [*self.card.mean, *self.card.std, self.card.divisor]}
 
 

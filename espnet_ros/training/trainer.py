@@ -145,6 +145,9 @@ class _Stage:
         if encoder is not None:
             target = self._network.encoder if self._stage.name == 'espnet' else self._network
             target.load_state_dict(encoder)
+        if self._plan.backbone:
+            self._plan.backbone.fill(self._network)
+            notes.append('a backbone of {} tensors'.format(len(self._plan.backbone.tensors)))
         return ' and '.join(notes) or 'random weights'
 
     def resume(self, kept):

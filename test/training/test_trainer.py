@@ -10,6 +10,7 @@ from training_data import Interrupted, Stopper
 
 from espnet_ros.datasets import Streets
 from espnet_ros.errors import ModelError, ParameterError
+from espnet_ros.models.layouts import Backbone
 from espnet_ros.network import build
 from espnet_ros.training import checkpoints, optimization, trainer
 from espnet_ros.training.loading import loader
@@ -42,6 +43,27 @@ def equal(first, second):
 def table(folder):
     with open(folder / 'log.csv', newline='') as stream:
         return list(csv.DictReader(stream))
+
+
+def test_a_backbone_is_where_a_training_begins(tmp_path):
+    name = 'level1.conv.weight'
+    backbone = Backbone({name: torch.full((16, 3, 3, 3), 0.25)}, '7' * 64)
+    still = plan('variant=espnet-c', 'learning_rate=0', 'weight_decay=0', 'encoder_epochs=0', 'epochs=1')
+    callback = Stopper(-1)
+    network, _ = train(still._replace(backbone=backbone), tmp_path, ALONE, callback=callback)
+    assert callback.notes[0][3] == 'a backbone of 1 tensors'
+    assert torch.equal(network.state_dict()[name], backbone.tensors[name])
+    assert still._replace(backbone=backbone).identity['beginning'] == ['7' * 64] and still.identity['beginning'] == []
+
+
+def test_stochastic_gradient_descent_and_no_normalization(tmp_path):
+    made = plan('variant=espnet-c', 'optimizer=sgd', 'momentum=0.8', 'normalization=none', 'encoder_epochs=0',
+                'epochs=1')
+    assert (made.card.mean, made.card.std, made.card.divisor) == ((0, 0, 0), (1, 1, 1), 255)
+    network, rows = train(made, tmp_path, ALONE)
+    assert math.isfinite(rows[-1]['loss'])
+    optimizer = optimization.make_optimizer(made.settings, network, 'espnet-c')
+    assert isinstance(optimizer, torch.optim.SGD) and optimizer.param_groups[0]['momentum'] == 0.8
 
 
 def test_two_stages_learn_and_leave_a_log(tmp_path):
