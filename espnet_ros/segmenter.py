@@ -81,10 +81,10 @@ class Segmenter:
     engine: an espnet_ros.engine.Engine. output_size: 'camera' for labels at the image's size, 'network' for labels
     at the engine's. upsampling: 'nearest' resizes the engine's labels; 'bilinear' resizes the network's logits to the
     size of the labels and takes the best class then, as section 4.1 of the paper, which takes longer and needs an
-    engine that gives logits.
+    engine that gives logits. width, height: of the labels in pixels, 0 for those of output_size.
     """
 
-    def __init__(self, engine, output_size='camera', upsampling='nearest'):
+    def __init__(self, engine, output_size='camera', upsampling='nearest', width=0, height=0):
         if output_size not in OUTPUT_SIZES:
             raise ParameterError('output_size is {!r}; it must be one of {}'.format(
                 output_size, ', '.join(OUTPUT_SIZES)))
@@ -93,6 +93,13 @@ class Segmenter:
         self.engine = engine
         self.output_size = output_size
         self.upsampling = upsampling
+        self._width, self._height = width, height
+
+    def size_for(self, width, height):
+        """Return (width, height) of the labels of an image of this size, in pixels."""
+        if self.output_size == 'network':
+            width, height = self.engine.width, self.engine.height
+        return self._width or width, self._height or height
 
     def segment(self, image: np.ndarray, confidence: bool = False, threshold: float = 0.0) -> Segmentation:
         """Return the Segmentation of an image.
@@ -119,8 +126,7 @@ class Segmenter:
         """Run the engine on a Prepared image and return what it has Inferred."""
         began = time.perf_counter()
         if self.upsampling == 'bilinear':
-            size = (prepared.width, prepared.height) if self.output_size == 'camera' else (
-                self.engine.width, self.engine.height)
+            size = self.size_for(prepared.width, prepared.height)
             labels, probability = best_class(self.engine.logits(prepared.pixels), self.engine.card.outputs, *size,
                                              confidence=confidence)
         else:
@@ -138,17 +144,15 @@ class Segmenter:
             labels[probability < threshold * 255.0] = UNLABELED
         if not confidence:
             probability = None
-        if self.output_size == 'camera':
-            labels = resize_nearest(labels, inferred.width, inferred.height)
-            probability = None if probability is None else resize_nearest(probability, inferred.width, inferred.height)
+        size = self.size_for(inferred.width, inferred.height)
+        labels = resize_nearest(labels, *size)
+        probability = None if probability is None else resize_nearest(probability, *size)
         return Segmentation(labels, probability, Timings(
             inferred.preprocess, inferred.inference, time.perf_counter() - began))
 
     def at_output_size(self, image: np.ndarray) -> np.ndarray:
         """Return the image at the size of the labels that `segment` gives for it, to draw them over it."""
-        if self.output_size == 'camera':
-            return image
-        return resize_for_viewing(image, self.engine.width, self.engine.height)
+        return resize_for_viewing(image, *self.size_for(image.shape[1], image.shape[0]))
 
 
 def best_class(logits, outputs, width, height, confidence=False):

@@ -94,6 +94,18 @@ def test_the_memory_layout_of_the_image_does_not_matter(turn, size):
     assert np.array_equal(segmenter.segment(image).labels, segmenter.segment(image.copy(order='C')).labels)
 
 
+@pytest.mark.parametrize('output_size, size, shape', [
+    ('camera', (80, 50), (50, 80)), ('network', (80, 50), (50, 80)), ('camera', (80, 0), (130, 80)),
+    ('network', (0, 50), (50, 96)), ('camera', (0, 0), (130, 150))])
+def test_outputs_of_any_size(output_size, size, shape):
+    segmenter = Segmenter(Echo(), output_size, width=size[0], height=size[1])
+    image = np.random.default_rng(0).integers(0, 256, (130, 150, 3), np.uint8)
+    result = segmenter.segment(image, confidence=True)
+    assert result.labels.shape == result.confidence.shape == shape
+    assert segmenter.at_output_size(image).shape == shape + (3,)
+    assert segmenter.size_for(150, 130) == shape[::-1]
+
+
 @pytest.mark.parametrize('output_size', ['camera', 'network'])
 @pytest.mark.parametrize('size', [(64, 96), (50, 70)])
 def test_results_belong_to_the_caller(output_size, size):

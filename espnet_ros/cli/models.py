@@ -57,9 +57,10 @@ def add_arguments(parser):
     action = actions.add_parser('describe', help='configuration of a program that takes the labels of a model',
                                 description='Print the configuration, with every class of a model, that a program '
                                 'needs to take its labels: YAML of the nav2 layer semantic_segmentation_layer, CSV of '
-                                'Kimera-Semantics, or YAML of Hydra.')
+                                'Kimera-Semantics, YAML of Hydra, or parameters of Autoware\'s '
+                                'segmentation_pointcloud_fusion.')
     action.add_argument('model', metavar='MODEL', help='name, model card (.yaml) or weights file')
-    action.add_argument('--for', dest='consumer', choices=('nav2', 'kimera', 'hydra'), required=True,
+    action.add_argument('--for', dest='consumer', choices=('nav2', 'kimera', 'hydra', 'autoware'), required=True,
                         help='the program')
     action.add_argument('--traversability', metavar='FILE', help='cost of each class (default: the shipped file)')
     action.set_defaults(action=_describe)

@@ -7,6 +7,7 @@ import yaml
 from espnet_ros.errors import ParameterError, quoted
 from espnet_ros.ground.traversability import UNKNOWN, ground_table
 from espnet_ros.labels import CATEGORIES, UNLABELED
+from espnet_ros.labels.autoware import CLASSES, class_of
 
 
 def nav2(label_set, traversability):
@@ -64,7 +65,24 @@ def hydra(label_set, traversability):
                                                                                      default_flow_style=None)
 
 
-CONSUMERS = {'nav2': nav2, 'kimera': kimera, 'hydra': hydra}
+def autoware(label_set, traversability):
+    """Return the parameters (YAML) of Autoware's segmentation_pointcloud_fusion for ~/autoware/mask.
+
+    It removes the points of classes below the obstacle cost from the obstacles.
+    """
+    table = _table(label_set, traversability)
+    members = {name: [c for c in label_set.classes if class_of(c) == name] for name in CLASSES}
+    target = {name: bool(found) and all(table.cost[c.id] != UNKNOWN and not table.blocks[c.id] for c in found)
+              for name, found in members.items()}
+    head = "# Autoware's segmentation_pointcloud_fusion for the label set {}; its mask is ~/autoware/mask.\n".format(
+        label_set.name)
+    named = ''.join('# {}: {}\n'.format(name, ', '.join(c.name for c in found))
+                    for name, found in members.items() if found)
+    return head + named + yaml.safe_dump({'/**': {'ros__parameters': {
+        'filter_semantic_label_target': target, 'filter_distance_threshold': 60.0}}}, sort_keys=False)
+
+
+CONSUMERS = {'nav2': nav2, 'kimera': kimera, 'hydra': hydra, 'autoware': autoware}
 """Functions from (LabelSet, Traversability) to text, by the consumer's name."""
 
 

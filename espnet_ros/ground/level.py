@@ -87,6 +87,10 @@ class LevelView:
         """Meters ahead of (fractional) row indices."""
         return 1.0 / (self.inverse[0] + np.asarray(row) * self.row_step)
 
+    def row(self, distance):
+        """Fractional row indices of meters ahead."""
+        return (1.0 / np.asarray(distance) - self.inverse[0]) / self.row_step
+
     def plane_to_view(self):
         """Homography float64 [3, 3] from the ground (x ahead, y left, meters) to (row index, direction index)."""
         return np.array([[-self.inverse[0] / self.row_step, 0.0, 1.0 / self.row_step],

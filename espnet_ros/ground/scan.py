@@ -5,6 +5,9 @@ import typing
 import cv2
 import numpy as np
 
+from espnet_ros.ground.traversability import LENGTHS
+from espnet_ros.ground.vehicles import stand
+
 FREE, OBSTACLE, CUT, UNKNOWN = range(4)
 """How the ground ends: not within reach; at an obstacle; at one whose foot the picture cuts; at an unknown class."""
 
@@ -12,10 +15,8 @@ _GAP = 8
 """Rows without a class between ground and obstacle that belong to the obstacle: thresholds empty class borders."""
 _SOLID = 1
 """Consecutive rows that make an obstacle: a single pixel is noise."""
-_JUMP = 1.35
+_JUMP = 1.3
 """Distances of neighboring directions farther apart than this factor are of different things."""
-_ABOVE = 1.03
-"""Contacts farther away than their thing's hull by more than this factor hang above the ground."""
 
 
 class Contacts(typing.NamedTuple):
@@ -53,9 +54,11 @@ class Scanner:
         self.cost = table.cost
         self._before = np.arange(len(view.inverse)) < view.first[:, None]
         self._cut = view.first.astype(np.float64)
-        _, group = np.unique(np.stack((table.extent, table.spread, table.clearance), 1), axis=0, return_inverse=True)
+        _, group = np.unique(np.stack([getattr(table, name) for name in LENGTHS], 1), axis=0, return_inverse=True)
         self._group = group.reshape(-1)
-        self._jump = np.where(table.spread > 0, np.inf, math.log(_JUMP))  # beside feet, arms leap far behind
+        # Beside feet, arms leap far behind; beside wheels, sills leap as far as they hang high.
+        sill = 1.0 / np.maximum(1.0 - table.clearance_max / view.pose.height, 0.1)
+        self._jump = np.where(table.spread > 0, np.inf, np.log(np.maximum(_JUMP, 1.1 * sill)))
         self._plan_beams()
 
     def look(self, labels):
@@ -84,44 +87,34 @@ class Scanner:
 
     def _join(self, kind, row, label):
         """Draw contacts of one thing together, in place: between its feet it stands no farther away than they do."""
-        view = self.view
+        view, table = self.view, self._table
         group = np.where(kind == OBSTACLE, self._group[label], -1)
         distance = view.distance(row)
         jump = np.abs(np.log(distance[1:] / distance[:-1])) > self._jump[label[1:]]
         starts = np.concatenate(([0], np.nonzero((group[1:] != group[:-1]) | jump)[0] + 1, [len(row)]))
+        vehicles = []
         for start, end in zip(starts[:-1].tolist(), starts[1:].tolist()):
             if end - start < 3 or group[start] < 0:
                 continue
-            extent, spread, clearance = (table[label[start]] for table in (
-                self._table.extent, self._table.spread, self._table.clearance))
-            if clearance:
-                self._lower(row[start:end], clearance)
-            if extent:
-                self._bridge(row[start:end], start, extent)
-            if spread:
-                nearest = view.distance(row[start:end].min())
-                width = int(spread / (nearest * abs(view.tangents[1] - view.tangents[0])))
-                if width > 1:
-                    part = row[start:end].astype(np.float32)[None]
-                    row[start:end] = cv2.erode(part, np.ones((1, min(width, 2 * (end - start)) | 1), np.uint8))[0]
+            if table.clearance[label[start]]:
+                vehicles.append((start, end))
+            if table.extent[label[start]]:
+                self._bridge(row[start:end], start, table.extent[label[start]])
+            if table.spread[label[start]]:
+                self._spread(row[start:end], table.spread[label[start]], table.setback[label[start]])
+        kinds = label[[start for start, _ in vehicles]]
+        inverse = view.inverse[0] + view.row_step * row
+        stand(inverse, view.tangents, vehicles, table.clearance[kinds], table.clearance_max[kinds], view.pose.height)
+        for start, end in vehicles:
+            row[start:end] = (inverse[start:end] - view.inverse[0]) / view.row_step
 
-    def _lower(self, row, clearance):
-        """Bring the parts of one thing that hang above the ground to where they are, in place.
-
-        The contour of a vehicle touches the ground at its wheels only: at the corners of its lower hull. Where most of
-        it lies above the hull it hangs `clearance` meters up, and the ground seen below that lies behind it.
-        """
+    def _spread(self, row, spread, setback):
+        """Lower the rows of one thing to that of the nearest within `spread` / 2 m aside, `setback` m behind it."""
         view = self.view
-        hull = _lower_hull(row)
-        distance = view.distance(row)
-        hangs = distance > _ABOVE * view.distance(np.interp(np.arange(len(row)), hull[:, 0], hull[:, 1]))
-        if len(hull) < 3 or np.count_nonzero(hangs) < 0.2 * len(row):
-            return
-        # A run on the hull without a corner inside of the thing is where the picture of it ends, not a wheel.
-        runs = np.cumsum(np.concatenate(([0], np.diff(hangs.astype(np.int8)) != 0)))
-        wheels = np.isin(runs, runs[hull[1:-1, 0].astype(np.intp)]) & ~hangs
-        nearer = distance * np.where(wheels, 1.0, max(1.0 - clearance / view.pose.height, 0.1))
-        row[:] = (1.0 / nearer - view.inverse[0]) / view.row_step
+        width = int(spread / (view.distance(row.min()) * abs(view.tangents[1] - view.tangents[0])))
+        if width > 1:
+            nearest = cv2.erode(row.astype(np.float32)[None], np.ones((1, min(width, 2 * len(row)) | 1), np.uint8))[0]
+            np.minimum(row, view.row(view.distance(nearest) + setback), out=row)
 
     def _bridge(self, row, start, extent):
         """Lower the rows of one thing to the straight lines between those of its contacts at most `extent` m apart."""

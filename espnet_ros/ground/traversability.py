@@ -9,7 +9,7 @@ from espnet_ros.files import read_yaml
 
 UNKNOWN = 255
 """Cost of a class that says nothing about the ground."""
-LENGTHS = ('extent', 'spread', 'clearance')
+LENGTHS = ('extent', 'spread', 'setback', 'clearance', 'clearance_max')
 
 
 class Ground(typing.NamedTuple):
@@ -18,7 +18,9 @@ class Ground(typing.NamedTuple):
     cost: int
     extent: float = 0.0
     spread: float = 0.0
+    setback: float = 0.0
     clearance: float = 0.0
+    clearance_max: float = 0.0
     moves: bool = False
 
 
@@ -33,7 +35,7 @@ class GroundTable(typing.NamedTuple):
     """A Traversability for the ids of one label set: arrays of 256.
 
     cost: uint8, 0..100 or UNKNOWN. blocks: uint8, 255 for an obstacle. moves: uint8, 255 for what may move.
-    extent, spread, clearance: float64, meters. unnamed: class names that the file does not have.
+    LENGTHS: float64, meters. unnamed: class names that the file does not have.
     """
 
     cost: np.ndarray
@@ -41,7 +43,9 @@ class GroundTable(typing.NamedTuple):
     moves: np.ndarray
     extent: np.ndarray
     spread: np.ndarray
+    setback: np.ndarray
     clearance: np.ndarray
+    clearance_max: np.ndarray
     unnamed: typing.Tuple[str, ...]
 
 
@@ -63,19 +67,20 @@ def _is_number(value):
 
 def _ground(path, name, entry):
     if not isinstance(entry, dict) or set(entry) - set(Ground._fields) or 'cost' not in entry:
-        raise ParameterError('{}: class {} must have cost, and may have extent, spread, clearance and moves'.format(
-            path, quoted(name)))
+        raise ParameterError('{}: class {} must have cost, and may have {} and moves'.format(
+            path, quoted(name), ', '.join(LENGTHS)))
     cost = UNKNOWN if entry['cost'] == 'unknown' else entry['cost']
     if not _is_number(cost) or not (0 <= cost <= 100 or cost == UNKNOWN and entry['cost'] == 'unknown'):
         raise ParameterError('{}: the cost of class {} must be 0 to 100 or unknown, not {}'.format(
             path, quoted(name), quoted(entry['cost'])))
-    lengths = [entry.get(key, 0.0) for key in LENGTHS]
+    values = dict({'clearance_max': entry.get('clearance', 0.0)}, **entry)
+    lengths = [values.get(key, 0.0) for key in LENGTHS]
     if not all(_is_number(v) and 0 <= v <= 50 for v in lengths):
         raise ParameterError('{}: {} of class {} must be 0 to 50 m'.format(path, ', '.join(LENGTHS), quoted(name)))
     if not isinstance(entry.get('moves', False), bool):
         raise ParameterError('{}: moves of class {} must be true or false'.format(path, quoted(name)))
-    extent, spread, clearance = (float(v) for v in lengths)
-    return Ground(int(cost), extent, spread, clearance, entry.get('moves', False))
+    extent, spread, setback, clearance, clearance_max = (float(v) for v in lengths)
+    return Ground(int(cost), extent, spread, setback, clearance, clearance_max, entry.get('moves', False))
 
 
 def ground_table(traversability, names):

@@ -43,6 +43,21 @@ def category_mask(ids: np.ndarray, wanted: int) -> np.ndarray:
     return cv2.LUT(ids, table)
 
 
+def category_probabilities(ids, confidence, count):
+    """Return how likely each pixel is of each category but void: float32 [H, W, count], its sum 1.
+
+    ids: uint8 [H, W], categories 1..count, 0 = void. confidence: uint8 [H, W], probability of the pixel's class times
+    255. What the confidence leaves over is shared equally by the other categories; void is all alike.
+    """
+    share = confidence.astype(np.float32) * np.float32(1 / 255.0)
+    share = np.where(ids == 0, np.float32(1.0 / count), np.maximum(share, np.float32(1.0 / count)))
+    result = np.empty(ids.shape + (count,), np.float32)
+    result[:] = ((1.0 - share) / max(count - 1, 1))[..., None]
+    rows, columns = np.ogrid[:ids.shape[0], :ids.shape[1]]
+    result[rows, columns, np.maximum(ids, 1) - 1] = share
+    return result
+
+
 def outline(picture, labels):
     """Draw a white line between regions of different labels.
 

@@ -8,9 +8,10 @@ from ground_scenes import CONFIG
 
 from espnet_ros.cli import main
 from espnet_ros.errors import ParameterError
-from espnet_ros.ground.consumers import hydra, kimera, nav2
+from espnet_ros.ground.consumers import autoware, hydra, kimera, nav2
 from espnet_ros.ground.traversability import read_traversability
 from espnet_ros.labels import CAMVID, CITYSCAPES, LABEL_SETS, LabelClass, LabelSet
+from espnet_ros.labels.autoware import CLASSES
 
 TABLE = read_traversability(CONFIG)
 
@@ -39,6 +40,15 @@ def test_kimera_gets_the_colors_and_black():
     rows = list(csv.reader(io.StringIO(kimera(CITYSCAPES, TABLE))))
     assert rows[0] == ['name', 'red', 'green', 'blue', 'alpha', 'id'] and len(rows) == 21
     assert rows[1] == ['road', '128', '64', '128', '255', '0'] and rows[-1] == ['unlabeled', '0', '0', '0', '255', '19']
+
+
+def test_autoware_keeps_the_points_of_obstacles():
+    text = autoware(CITYSCAPES, TABLE)
+    assert all(name in text for name in CITYSCAPES.names)
+    values = yaml.safe_load(text)['/**']['ros__parameters']
+    target = values['filter_semantic_label_target']
+    assert list(target) == list(CLASSES) and values['filter_distance_threshold'] > 0
+    assert [name for name, filtered in target.items() if filtered] == ['ROAD']
 
 
 def test_hydra_gets_all_ids():

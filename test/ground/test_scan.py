@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from ground_scenes import CAR, PERSON, POLE, ROAD, SIDEWALK, at_angle, paint
+from ground_scenes import BICYCLE, CAR, PERSON, POLE, RIDER, ROAD, SIDEWALK, TRUCK, at_angle, paint
 
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.pose import mounted
@@ -61,8 +61,44 @@ def test_a_car_is_closed_between_its_wheels(lens, view, table):
         assert at_angle(scan, math.degrees(math.atan2(aside, 8.0))) == pytest.approx(math.hypot(8, aside), rel=0.03)
 
 
+def test_a_bumper_in_front_of_the_wheels_is_what_counts(lens, view, table):
+    boxes = [(CAR, 8.0, 0.9, 0.0, 0.17, 1.4), (CAR, 8.6, 0.11, 0.75, 0.0, 0.4), (CAR, 8.6, 0.11, -0.75, 0.0, 0.4)]
+    scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
+    for aside in (-0.85, -0.7, 0.0, 0.7, 0.85):
+        assert at_angle(scan, math.degrees(math.atan2(aside, 8.0))) == pytest.approx(math.hypot(8, aside), rel=0.03)
+
+
+@pytest.mark.parametrize('clearance', [0.17, 0.4])
+def test_the_wheels_of_a_truck_show_how_high_it_hangs(lens, view, table, clearance):
+    boxes = [(TRUCK, 9.0, 1.2, 0.0, clearance, 3.0)]
+    boxes += [(TRUCK, 9.0, 0.15, aside, 0.0, 0.9) for aside in (-0.9, 0.9)]
+    scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
+    for aside in (-1.1, -0.9, 0.0, 0.9, 1.1):
+        assert at_angle(scan, math.degrees(math.atan2(aside, 9.0))) == pytest.approx(math.hypot(9, aside), rel=0.03)
+
+
+def test_a_vehicle_is_never_farther_than_its_contour(lens, view, table):
+    boxes = [(CAR, 7.0, 0.9, 1.5, 0.0, 1.4), (CAR, 9.0, 0.9, -0.3, 0.2, 1.4), (TRUCK, 12.0, 1.2, -3.0, 0.5, 3.0)]
+    labels = paint(lens, view.pose, boxes)
+    _, contacts = scan_of(view, table, labels)
+    none = np.zeros(256)
+    _, raw = scan_of(view, table._replace(clearance=none, clearance_max=none), labels)
+    assert (contacts.row <= raw.row + 1e-9).all() and (contacts.kind == raw.kind).all()
+    hit = raw.kind == OBSTACLE
+    assert hit.sum() > 100 and (contacts.ranges[hit] > 0.5 * raw.ranges[hit]).all()
+
+
+def test_a_cyclists_feet_are_behind_the_front_wheel(lens, view, table):
+    boxes = [(BICYCLE, 6.0, 0.04, 0.0, 0.0, 0.6), (RIDER, 6.5, 0.2, 0.0, 0.3, 1.8)]
+    scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
+    assert at_angle(scan, 0.0) == pytest.approx(6.0, rel=0.02)
+    for aside in (-0.15, 0.15):
+        assert at_angle(scan, math.degrees(math.atan2(aside, 6.5))) == pytest.approx(6.4, rel=0.02)
+
+
 def test_two_cars_leave_the_gap_between_them_free(lens, view, table):
-    boxes = [(CAR, 9.0, 0.9, 1.9, 0.0, 1.4), (CAR, 9.0, 0.9, -1.9, 0.0, 1.4)]
+    boxes = [(CAR, 9.0, 0.9, aside, 0.17, 1.4) for aside in (-1.9, 1.9)]
+    boxes += [(CAR, 9.0, 0.11, aside, 0.0, 0.4) for aside in (-2.65, -1.15, 1.15, 2.65)]
     scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
     assert math.isinf(at_angle(scan, 0.0)) and math.isinf(at_angle(scan, 4.0))
     assert at_angle(scan, math.degrees(math.atan2(1.9, 9.0))) == pytest.approx(math.hypot(9, 1.9), rel=0.02)

@@ -94,3 +94,15 @@ def test_outlines_lie_between_labels():
     edges = (picture == 255).all(axis=2)
     assert edges.astype(int).tolist() == [[0] * 5, [0] * 5, [0, 0, 0, 1, 1], [0, 0, 0, 1, 0]]
     assert (picture[~edges] == 10).all()
+
+
+def test_probabilities_of_categories_sum_to_one():
+    ids = np.array([[0, 1, 7], [3, 3, 1]], np.uint8)
+    confidence = np.array([[200, 255, 128], [0, 51, 10]], np.uint8)
+    found = render.category_probabilities(ids, confidence, 7)
+    assert found.dtype == np.float32 and found.shape == (2, 3, 7)
+    np.testing.assert_allclose(found.sum(2), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(found[0, 0], 1 / 7, rtol=1e-6)  # void says nothing
+    np.testing.assert_allclose(found[0, 1], [1, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found[0, 2], [(1 - 128 / 255) / 6] * 6 + [128 / 255], rtol=1e-5)
+    np.testing.assert_allclose(found[1, 0], 1 / 7, rtol=1e-6)

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 CONFIG = pathlib.Path(__file__).resolve().parents[2] / 'config' / 'traversability.yaml'
-ROAD, SIDEWALK, POLE, SKY, PERSON, CAR = 0, 1, 5, 10, 11, 13
+ROAD, SIDEWALK, POLE, SKY, PERSON, RIDER, CAR, TRUCK, BICYCLE = 0, 1, 5, 10, 11, 12, 13, 14, 18
 
 
 def paint(lens, pose, boxes, ground=ROAD):

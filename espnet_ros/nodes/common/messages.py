@@ -9,8 +9,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from espnet_ros.errors import ImageError
 from espnet_ros.images import decoding
 from espnet_ros.images.decoding import ENCODINGS, compressed_to_bgr, quoted, unknown_encoding
+from espnet_ros.labels.autoware import run_lengths
 
-__all__ = ['ENCODINGS', 'array_to_image', 'bgr_to_compressed', 'compressed_to_bgr', 'image_to_bgr',
+__all__ = ['ENCODINGS', 'array_to_image', 'autoware_mask', 'bgr_to_compressed', 'compressed_to_bgr', 'image_to_bgr',
            'scale_camera_info', 'stamp_to_seconds']
 
 
@@ -25,9 +26,11 @@ def image_to_bgr(message):
 def array_to_image(pixels, encoding, header):
     """Return a sensor_msgs/Image with packed rows (`step` = width * channels) and a copy of `header`.
 
-    `pixels` is uint8 [H, W] for mono8 or [H, W, 3] for rgb8 and bgr8, contiguous or not. Raises ImageError.
+    `pixels` is uint8 [H, W] for mono8 or [H, W, 3] for rgb8 and bgr8, contiguous or not; float32 [H, W, 7] for 32FC7.
+    Raises ImageError.
     """
-    fits = pixels.dtype == np.uint8 and pixels.ndim >= 2 and pixels.shape[2:] == _CHANNELS_OUT.get(encoding)
+    kind = np.float32 if encoding == '32FC7' else np.uint8
+    fits = pixels.dtype == kind and pixels.ndim >= 2 and pixels.shape[2:] == _CHANNELS_OUT.get(encoding)
     if not fits or pixels.size == 0:
         raise ImageError('cannot publish {} {} as {}; mono8 takes uint8 [H, W], rgb8 and bgr8 uint8 [H, W, 3]'.format(
             pixels.dtype, list(pixels.shape), quoted(encoding)))
@@ -36,7 +39,7 @@ def array_to_image(pixels, encoding, header):
     message.height, message.width = pixels.shape[:2]
     message.encoding = encoding
     message.is_bigendian = 0
-    message.step = pixels.size // pixels.shape[0]
+    message.step = pixels.nbytes // pixels.shape[0]
     message.data = _bytes(pixels)
     return message
 
@@ -58,6 +61,17 @@ def bgr_to_compressed(image, quality, header):
     message.header = copy.deepcopy(header)
     message.format = 'rgb8; jpeg compressed bgr8'
     message.data = _bytes(jpeg)
+    return message
+
+
+def autoware_mask(labels, table, header):
+    """Return labels as Autoware takes them: a mono8 sensor_msgs/Image whose data are run lengths, not pixels.
+
+    labels: uint8 [H, W]. table: uint8 [256], as of labels.autoware.table_of.
+    """
+    message = Image(header=copy.deepcopy(header), height=labels.shape[0], width=labels.shape[1], encoding='mono8',
+                    step=labels.shape[1])
+    message.data = array.array('B', run_lengths(table[labels]))
     return message
 
 
@@ -93,7 +107,7 @@ def stamp_to_seconds(stamp):
     return stamp.sec + stamp.nanosec * 1e-9
 
 
-_CHANNELS_OUT = {'mono8': (), 'rgb8': (3,), 'bgr8': (3,)}
+_CHANNELS_OUT = {'mono8': (), 'rgb8': (3,), 'bgr8': (3,), '32FC7': (7,)}
 
 
 def _foreign_to_bgr(message):
@@ -111,5 +125,5 @@ def _foreign_to_bgr(message):
 def _bytes(pixels):
     """Copy to array.array, the one type that message setters of every distribution take without a look at each byte."""
     data = array.array('B')
-    data.frombytes(np.ascontiguousarray(pixels).data)
+    data.frombytes(np.ascontiguousarray(pixels).view(np.uint8).data)
     return data

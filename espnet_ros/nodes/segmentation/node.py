@@ -47,6 +47,7 @@ class SegmentationNode(SelfStartingNode):
         self._bond = None
         self._model_values: typing.Tuple[typing.Tuple[str, str], ...] = ()
         self._announced = None  # the confidence threshold in ~/label_map
+        self._announced_at = 0.0
         self._level_log = LevelLog()
         self._latencies = []  # a publisher for each stream
         self._enabled = True
@@ -73,14 +74,17 @@ class SegmentationNode(SelfStartingNode):
         def build(progress):
             engine = build_engine(card, network, width, height, settings.backend, settings.device, settings.precision,
                                   settings.engine_cache_dir, progress)
-            return Segmenter(engine, settings.output_size)
+            return Segmenter(engine, settings.output_size, width=settings.output_width,
+                             height=settings.output_height)
         self._open_streams(settings, PALETTES[settings.palette](card.label_set))
         self._worker = Worker(self, build, self._streams, lambda: self._settings.value)
         self._worker.enabled = self._enabled
         self._worker.start()
         self._model_values = (
             (keys.MODEL, card.name), (keys.WEIGHTS, card.sha256), ('label set', card.label_set.name),
-            (keys.NETWORK_INPUT, '{}x{}'.format(width, height)), ('output size', settings.output_size))
+            (keys.NETWORK_INPUT, '{}x{}'.format(width, height)), ('output size', '{} {}x{}'.format(
+                settings.output_size, settings.output_width, settings.output_height)
+             if settings.output_width or settings.output_height else settings.output_size))
         self.get_logger().info('model {}: {} classes of {}, network input {}x{}'.format(
             card.name, len(card.label_set.classes), card.label_set.name, width, height))
         if card.label_set.without_category:
@@ -156,6 +160,7 @@ class SegmentationNode(SelfStartingNode):
 
     def _announce(self):
         self._announced = self._settings.value.confidence_threshold
+        self._announced_at = time.monotonic()
         for stream in self._streams:
             stream.outputs.announce(self._announced)
 
@@ -163,7 +168,9 @@ class SegmentationNode(SelfStartingNode):
         settings = self._settings.value
         for stream in self._streams:
             stream.input.adapt()
-        if self._worker is not None and self._worker.active and self._announced != settings.confidence_threshold:
+        if self._worker is not None and self._worker.active and (
+                self._announced != settings.confidence_threshold
+                or 0 < settings.label_info_period <= time.monotonic() - self._announced_at + 0.5):
             self._announce()
         # With the namespace, so that nodes of one name are told apart.
         prefix = self.get_fully_qualified_name().lstrip('/') + ': '

@@ -12,10 +12,10 @@ except ImportError:  # vision_msgs is optional: ~/label_map has the same content
 
 from espnet_ros.errors import ImageError, quoted
 from espnet_ros.images import render
-from espnet_ros.labels import CATEGORIES, CATEGORY_SET
+from espnet_ros.labels import CATEGORIES, CATEGORY_SET, autoware
 from espnet_ros.labels.label_map import set_to_label_map
 from espnet_ros.nodes.common.endpoints import create_publisher, resolve
-from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, scale_camera_info
+from espnet_ros.nodes.common.messages import array_to_image, autoware_mask, bgr_to_compressed, scale_camera_info
 from espnet_ros.nodes.segmentation.compressor import LabelCompressor
 
 # Reliable matches reliable and best-effort subscribers; depth 1, because old labels are useless.
@@ -47,12 +47,16 @@ class Outputs:
         self._category_ids = self._image('categories')
         self._masks = [(i, self._image('mask/' + name)) for i, name in enumerate(CATEGORIES) if i > 0]
         self._confidence = self._image('confidence')
+        self._probabilities = self._image('probabilities')
+        self._autoware = self._publisher(Image, 'autoware/mask')
+        self._autoware_ids = autoware.table_of(label_set)
         self._color = self._image('color')
         self._overlay = self._image('overlay')
         self._overlay_compressed = self._publisher(CompressedImage, 'overlay/compressed')
         # A mask's consumers of image_transport look for its camera_info beside it.
         self._camera_infos = [self._publisher(CameraInfo, name) for name in ('camera_info', 'mask/camera_info')]
         self._inferred = [self._labels, self._labels_compressed, self._category_ids, self._confidence, self._color,
+                          self._probabilities, self._autoware,
                           self._overlay, self._overlay_compressed] + [mask for _, mask in self._masks]
         self._label_map = node.create_publisher(String, self._prefix + 'label_map', LATCHED_QOS)
         self._label_infos = [] if LabelInfo is None else [
@@ -71,8 +75,8 @@ class Outputs:
 
     @property
     def wants_confidence(self):
-        """Whether ~/confidence has subscribers."""
-        return _wanted(self._confidence)
+        """Whether an output that needs the confidence has subscribers."""
+        return _wanted(self._confidence) or _wanted(self._probabilities)
 
     def delivery_problem(self):
         """Return a sentence when a subscriber does not get what it asked for, else ''; each is logged where it begins.
@@ -122,13 +126,19 @@ class Outputs:
         self._send(self._labels, lambda: labels, 'mono8', header)
         if _wanted(self._labels_compressed):
             self._compressor.put(header, labels)
-        if _wanted(self._category_ids) or any(_wanted(mask) for _, mask in self._masks):
+        needs_categories = [self._category_ids, self._probabilities] + [mask for _, mask in self._masks]
+        if any(_wanted(publisher) for publisher in needs_categories):
             categories = render.categories(labels, self._categories)
+            if segmentation.confidence is not None:
+                self._send(self._probabilities, lambda: render.category_probabilities(
+                    categories, segmentation.confidence, len(CATEGORIES) - 1), '32FC7', header)
             self._send(self._category_ids, lambda: categories, 'mono8', header)
             for category, publisher in self._masks:
                 self._send(publisher, lambda c=category: render.category_mask(categories, c), 'mono8', header)
         if segmentation.confidence is not None:
             self._send(self._confidence, lambda: segmentation.confidence, 'mono8', header)
+        if _wanted(self._autoware):
+            self._autoware.publish(autoware_mask(labels, self._autoware_ids, header))
         self.publish_camera_info(header, labels.shape, camera_info)
         self._send(self._color, lambda: render.colorize(labels, self._rgb), 'rgb8', header)
         if _wanted(self._overlay) or _wanted(self._overlay_compressed):

@@ -24,6 +24,8 @@ class SegmentationParameters(typing.NamedTuple):
     input_width: int = 0
     input_height: int = 0
     output_size: str = 'camera'
+    output_width: int = 0
+    output_height: int = 0
     palette: str = 'own'
     cameras: typing.Tuple[str, ...] = ()
     camera_priorities: typing.Tuple[int, ...] = ()
@@ -39,6 +41,7 @@ class SegmentationParameters(typing.NamedTuple):
     min_input_rate: float = 0.0
     max_latency: float = 0.0
     jpeg_quality: int = 90
+    label_info_period: float = 0.0
 
 
 SEGMENTATION_RULES = {
@@ -55,6 +58,9 @@ SEGMENTATION_RULES = {
                          fixed=True),
     'output_size': Rule('Resolution of all outputs: that of the camera or of the network.', choices=OUTPUT_SIZES,
                         fixed=True),
+    'output_width': Rule('Width of all outputs in pixels, such as 400 for a costmap; 0: by output_size.', 0, 4096,
+                         fixed=True),
+    'output_height': Rule('Height of all outputs in pixels; 0: by output_size.', 0, 4096, fixed=True),
     'palette': Rule('Colors of the classes: own as in the model card, color-blind for all kinds of color vision.',
                     choices=tuple(PALETTES), fixed=True),
     'cameras': Rule('Names of several cameras for one engine, as in [front, left]: images from `front/image_raw`, '
@@ -79,6 +85,8 @@ SEGMENTATION_RULES = {
     'max_latency': Rule('Diagnostics warns when the 95th percentile of the latency from stamp to output is higher, in '
                         'seconds; 0: never.', 0, 60),
     'jpeg_quality': Rule('JPEG quality of ~/overlay/compressed.', 1, 100),
+    'label_info_period': Rule('Seconds after which ~/label_map and ~/label_info are published again, for bags that are '
+                              'split; 0: once.', 0, 3600),
 }
 
 

@@ -11,7 +11,7 @@ from segmentation_rig import FP32, picture, pixels_of
 from espnet_ros import models
 from espnet_ros.engine import build_engine
 from espnet_ros.images import render
-from espnet_ros.labels import CAMVID, CATEGORIES
+from espnet_ros.labels import CAMVID, CATEGORIES, autoware
 from espnet_ros.segmenter import Segmenter
 
 MONO = ['labels', 'categories', 'confidence'] + ['mask/' + name for name in CATEGORIES[1:]]
@@ -56,6 +56,8 @@ def outputs(rig):
     found = {name: rig.collect(Image, name) for name in MONO + ['color', 'overlay']}
     found['overlay/compressed'] = rig.collect(CompressedImage, 'overlay/compressed')
     found['labels/compressed'] = rig.collect(CompressedImage, 'labels/compressed')
+    found['probabilities'] = rig.collect(Image, 'probabilities')
+    found['autoware/mask'] = rig.collect(Image, 'autoware/mask')
     found['camera_info'] = rig.collect(CameraInfo, 'camera_info')
     found['mask/camera_info'] = rig.collect(CameraInfo, 'mask/camera_info')
     wait_until(lambda: rig.fresh('Output')['subscribers'] == str(len(found)))
@@ -95,6 +97,14 @@ def test_every_topic_at_camera_resolution(rig, outputs, small_model):
     for i, name in enumerate(CATEGORIES):
         if i > 0:
             np.testing.assert_array_equal(pixels_of(found['mask/' + name]), np.where(categories == i, 255, 0))
+    probabilities = found['probabilities']
+    assert (probabilities.encoding, probabilities.width, probabilities.height) == ('32FC7', 203, 117)
+    assert probabilities.step == 203 * 7 * 4 and not probabilities.is_bigendian
+    shares = np.frombuffer(bytes(probabilities.data), np.float32).reshape(117, 203, 7)
+    np.testing.assert_array_equal(shares, render.category_probabilities(categories, want.confidence, 7))
+    mask = found['autoware/mask']
+    assert (mask.encoding, mask.width, mask.height, mask.step) == ('mono8', 203, 117, 203)
+    assert bytes(mask.data) == autoware.run_lengths(autoware.table_of(CAMVID)[want.labels])
     color = CAMVID.palette()[want.labels]
     np.testing.assert_array_equal(pixels_of(found['color']), color)
     overlay = render.overlay(image[:, :, ::-1].copy(), color, 0.4, want.labels)
@@ -160,6 +170,37 @@ def test_network_resolution_scales_the_camera_info(start_rig, small_model):
     assert (answer.width, answer.height) == (128, 96)
     np.testing.assert_allclose(answer.k, [50, 0, 49.5, 0, 60, 25, 0, 0, 1])
     np.testing.assert_allclose(answer.p, [50, 0, 49.5, 0, 0, 60, 25, 0, 0, 0, 1, 0])
+    rig.close()
+
+
+def test_a_small_output_for_a_costmap_and_label_infos_that_come_again(start_rig, small_model):
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+    from std_msgs.msg import String
+
+    from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
+    rig = start_rig('model:={}'.format(small_model), *FP32, 'output_width:=80', 'output_height:=60',
+                    'label_info_period:=1.0')
+    found = {name: rig.collect(Image, name) for name in ('labels', 'categories', 'confidence', 'mask/flat', 'overlay',
+                                                         'probabilities', 'autoware/mask')}
+    found['labels/compressed'] = rig.collect(CompressedImage, 'labels/compressed')
+    found['camera_info'] = rig.collect(CameraInfo, 'camera_info')
+    label_maps = rig.collect(String, 'label_map', LATCHED_QOS)
+    info = CameraInfo(width=160, height=120, k=[100.0, 0.0, 79.5, 0.0, 120.0, 59.5, 0.0, 0.0, 1.0])
+    calibrate(rig, info, found['labels'], found['camera_info'])
+    image = picture(160, 120)
+    answer = all_of(rig, found, bgr8(image))
+    png = answer.pop('labels/compressed')
+    assert {(m.width, m.height) for m in answer.values()} == {(80, 60)}
+    want = expected(small_model, image)
+    # Nearest at pixel centers: every other pixel, the one below the center.
+    np.testing.assert_array_equal(pixels_of(answer['labels']), want.labels[1::2, 1::2])
+    np.testing.assert_array_equal(pixels_of(answer['confidence']), want.confidence[1::2, 1::2])
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(bytes(png.data), np.uint8), cv2.IMREAD_UNCHANGED),
+                                  want.labels[1::2, 1::2])
+    np.testing.assert_allclose(answer['camera_info'].k, [50, 0, 39.5, 0, 60, 29.5, 0, 0, 1])
+    wait_until(lambda: len(label_maps) >= 3)
+    assert len({m.data for m in label_maps}) == 1
+    assert 'camera 80x60' in rig.values('Engine')['output size']
     rig.close()
 
 
