@@ -5,6 +5,8 @@ import torch
 from espnet_ros.errors import ModelError
 from espnet_ros.models.onnx_file import check_sizes, onnx_package
 
+_NUMBERS = {'float32': 1, 'uint8': 2, 'int64': 7, 'float16': 10}
+"""Of types in ONNX."""
 _PREFIX = 'espnet_ros/'
 """Of the names that are added; a file's own cannot begin so without being refused."""
 
@@ -13,6 +15,49 @@ def wrapped_onnx(card, network, width, height, confidence=False, dtype=torch.uin
     """Return the bytes of an ONNX file with the input and outputs of `deploy.onnx.onnx_model`. Raises ModelError.
 
     card: ModelCard of the family onnx; network: OnnxNetwork.
+    """
+    kind = 'uint8' if dtype == torch.uint8 else 'float32'
+
+    def finish(build, name):
+        return [(each, 'uint8', [1, height, width]) for each in _finish(build, card, name, height, width, confidence)]
+    return _wrapped(card, network, width, height, (kind, [1, height, width, 3]), lambda build: 'image', finish)
+
+
+def logits_onnx(card, network, width, height):
+    """Return the bytes of an ONNX file from images to what the card's file answers itself. Raises ModelError.
+
+    Its input `image` is BGR float32 0..255 [1, 3, height, width], normalization is inside; its output `logits` is
+    float32 [1, classes, h, w] at the card's stride, of probabilities or one channel of labels where the card says so.
+    """
+    config = card.architecture
+
+    def begin(build):
+        return build.add('Transpose', 'image', perm=[0, 2, 3, 1])
+
+    def finish(build, name):
+        sides = [height // config.stride, width // config.stride]
+        if config.kind == 'labels':
+            name = build.add('Reshape', name, build.constant(np.array([1, 1, *sides], np.int64)))
+        elif config.output_layout == 'NHWC':
+            name = build.add('Transpose', name, perm=[0, 3, 1, 2])
+        channels = 1 if config.kind == 'labels' else config.classes
+        return [(build.add('Cast', name, to=1, name='logits'), 'float32', [1, channels, *sides])]
+    return _wrapped(card, network, width, height, ('float32', [1, 3, height, width]), begin, finish)
+
+
+def outputs_table(card):
+    """Return the class id of each output, uint8 [256], 255 for those that the card does not name."""
+    table = np.full(256, 255, np.uint8)
+    table[:len(card.outputs)] = card.outputs
+    return table
+
+
+def _wrapped(card, network, width, height, image, begin, finish):
+    """Return the bytes of the card's file with normalization before it and what `finish` adds behind.
+
+    image: type and shape of the input. begin: function of a _Builder that returns the name of `image` as
+    [1, height, width, 3]. finish: function of a _Builder and the name of the file's output that returns (name, type,
+    shape) of each output.
     """
     onnx = onnx_package()
     config = card.architecture
@@ -32,19 +77,18 @@ def wrapped_onnx(card, network, width, height, confidence=False, dtype=torch.uin
     check_sizes(network.content, shape, card.name)
     opset = max(entry.version for entry in model.opset_import if entry.domain in ('', 'ai.onnx'))
     build = _Builder(onnx, opset)
-    kind = onnx.TensorProto.UINT8 if dtype == torch.uint8 else onnx.TensorProto.FLOAT
-    prepared = _prepare(build, card, source)
+    prepared = _prepare(build, card, source, begin(build))
     before = list(build.nodes)
     build.nodes = []
-    outputs = _finish(build, card, result.name, height, width, confidence)
+    outputs = finish(build, result.name)
     for node in graph.node:
         node.input[:] = [prepared if name == source.name else name for name in node.input]
     inner = list(graph.node)
     constants = list(graph.initializer) + build.constants
     made = onnx.helper.make_graph(
         before + inner + build.nodes, card.name,
-        [onnx.helper.make_tensor_value_info('image', kind, [1, height, width, 3])],
-        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, [1, height, width]) for name in outputs],
+        [onnx.helper.make_tensor_value_info('image', _NUMBERS[image[0]], image[1])],
+        [onnx.helper.make_tensor_value_info(name, _NUMBERS[kind], sides) for name, kind, sides in outputs],
         constants)
     whole = onnx.helper.make_model(made, opset_imports=list(model.opset_import))
     whole.ir_version = max(model.ir_version, 7)
@@ -78,7 +122,7 @@ class _Builder:
 
     def cast(self, name, kind):
         """Return the name of a tensor as float32, float16, uint8, int64."""
-        return self.add('Cast', name, to={'float32': 1, 'uint8': 2, 'int64': 7, 'float16': 10}[kind])
+        return self.add('Cast', name, to=_NUMBERS[kind])
 
     def largest(self, name, axis):
         """Return the name of the maxima along an axis, which goes."""
@@ -87,12 +131,12 @@ class _Builder:
         return self.add('ReduceMax', name, axes=[axis], keepdims=0)
 
 
-def _prepare(build, card, source):
-    """Add what makes the file's input of `image`; return its name."""
+def _prepare(build, card, source, image):
+    """Add what makes the file's input of an image, [1, height, width, 3]; return its name."""
     config = card.architecture
     std = np.array(card.std, np.float64) * card.divisor
     scale, shift = 1.0 / std, -np.array(card.mean, np.float64) / std
-    x = build.cast('image', 'float32')
+    x = build.cast(image, 'float32')
     if not np.allclose(scale, 1.0) or not np.allclose(shift, 0.0):
         x = build.add('Mul', x, build.constant(scale.astype(np.float32)))
         x = build.add('Add', x, build.constant(shift.astype(np.float32)))
@@ -110,8 +154,6 @@ def _prepare(build, card, source):
 def _finish(build, card, name, height, width, confidence):
     """Add what makes labels, and confidence, of the file's output; return their names."""
     config = card.architecture
-    table = np.full(256, 255, np.uint8)
-    table[:len(card.outputs)] = card.outputs
     if config.kind == 'labels':
         # [1, h, w], or with one channel before or behind: the same values in a row.
         x = build.cast(name, 'int64')
@@ -133,7 +175,7 @@ def _finish(build, card, name, height, width, confidence):
             x = build.add('Resize', x, '', '', sizes, mode='linear', coordinate_transformation_mode='half_pixel')
         index = build.add('ArgMax', x, axis=1, keepdims=0)
         top = x
-    outputs = [build.add('Gather', build.constant(table), index, axis=0, name='labels')]
+    outputs = [build.add('Gather', build.constant(outputs_table(card)), index, axis=0, name='labels')]
     if confidence:
         outputs.append(_confidence(build, card, top, index))
     return outputs

@@ -28,8 +28,8 @@ class PyTorchEngine(Engine):
         super().__init__(card, width, height)
         began = time.monotonic()
         if isinstance(network, OnnxNetwork):
-            raise EngineError('{} is an ONNX file: it runs in OpenVINO or ONNX Runtime, not in PyTorch'.format(
-                card.name))
+            raise EngineError('{} is an ONNX file: it runs in OpenVINO, ONNX Runtime or TensorRT, not in '
+                              'PyTorch'.format(card.name))
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
         on_cpu = self.device.type == 'cpu'

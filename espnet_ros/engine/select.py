@@ -100,7 +100,7 @@ def _suitable(network, names, notes):
     from espnet_ros.models.onnx_file import OnnxNetwork
     if not isinstance(network, OnnxNetwork):
         return names, notes
-    return [name for name in names if name == 'openvino'] + ['onnxruntime'], notes + ['the network is an ONNX file']
+    return [name for name in names if name != 'torch'] + ['onnxruntime'], notes + ['the network is an ONNX file']
 
 
 def _unique(texts):

@@ -167,4 +167,5 @@ def test_profile_says_that_it_shows_pytorchs_layers(files, capsys):
     assert add(files, classifier(), *PLAIN) == 0
     capsys.readouterr()
     assert main(['profile', '--model', 'net', '--out', str(files / 'profile')]) == 1
-    assert 'net is an ONNX file: it runs in OpenVINO or ONNX Runtime, not in PyTorch' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert 'net is an ONNX file: it runs in OpenVINO, ONNX Runtime or TensorRT, not in PyTorch' in error

@@ -1,4 +1,4 @@
-"""A stand-in for NVIDIA's `tensorrt`: the part of its documented Python API that torch2trt uses, computed by PyTorch.
+"""A stand-in for NVIDIA's `tensorrt`: the part of its documented Python API that is used here, computed by PyTorch.
 
 Layers are recorded, "built" into bytes, and executed on the CPU from and into the memory addresses that a caller binds.
 """
@@ -214,9 +214,15 @@ def part(layer, x):
     return [x[layer.start[0]:layer.start[0] + layer.size[0]:layer.stride[0]]]
 
 
+def onnx_file(layer, x):
+    from onnx.reference import ReferenceEvaluator
+    evaluator = ReferenceEvaluator(layer.content)
+    return [torch.from_numpy(np.array(found)) for found in evaluator.run(None, {'image': x.numpy()})]
+
+
 COMPUTE = {f.__name__: f for f in (
     image, constant, scale, convolution, deconvolution, pooling, activation, unary, elementwise, parametric_relu,
-    concatenation, softmax, topk, identity, resize, shuffle, shape, part)}
+    concatenation, softmax, topk, identity, resize, shuffle, shape, part, onnx_file)}
 
 
 class INetworkDefinition:
@@ -294,6 +300,38 @@ class INetworkDefinition:
 
     def add_slice(self, input, start, shape, stride):
         return self._add(part, (input,), start=start, size=shape, stride=stride)
+
+
+class OnnxParser:
+    """Takes a file as one layer; `refuses`: what it says of every file, '' to take it."""
+
+    refuses = ''
+
+    def __init__(self, network, logger):
+        assert isinstance(network, INetworkDefinition) and isinstance(logger, ILogger)
+        self.network = network
+
+    def parse(self, model):
+        import onnx
+        graph = onnx.load_model_from_string(model).graph
+        initialized = {tensor.name for tensor in graph.initializer}
+        source, = [value for value in graph.input if value.name not in initialized]
+        sides = [side.dim_value for side in source.type.tensor_type.shape.dim]
+        assert source.type.tensor_type.elem_type == onnx.TensorProto.FLOAT and all(sides)
+        tensor = self.network.add_input(source.name, DataType.FLOAT, sides)
+        layer = self.network._add(onnx_file, (tensor,), content=bytes(model))
+        for index, value in enumerate(graph.output):
+            output = layer.get_output(index)
+            output.name = value.name
+            self.network.mark_output(output)
+        return not self.refuses
+
+    @property
+    def num_errors(self):
+        return int(bool(self.refuses))
+
+    def get_error(self, index):
+        return types.SimpleNamespace(desc=lambda: self.refuses)
 
 
 class ILogger:
@@ -465,6 +503,10 @@ def make_tensorrt(version):
     class IInt8Calibrator:
         pass
 
+    class IInt8EntropyCalibrator2(IInt8Calibrator):
+        def __init__(self):
+            pass
+
     class Builder:
         def __init__(self, logger):
             pass
@@ -516,13 +558,14 @@ def make_tensorrt(version):
     for thing in (DataType, TensorLocation, DeviceType, ActivationType, UnaryOperation, ElementWiseOperation, ScaleMode,
                   PoolingType, TopKOperation, ResizeCoordinateTransformation, ILayer, ITensor, INetworkDefinition,
                   IHostMemory, IExecutionContext, BuilderFlag, NetworkDefinitionCreationFlag, IBuilderConfig, Builder,
-                  Runtime):
+                  Runtime, OnnxParser):
         setattr(trt, thing.__name__, thing)
     trt.Logger, trt.ICudaEngine = ILogger, api.Engine
     trt.float32, trt.float16, trt.int8, trt.int32, trt.bool = DataType
     trt.Weights = lambda dtype: dtype
     if release < (11,):
         trt.IInt8Calibrator, trt.CalibrationAlgoType = IInt8Calibrator, CalibrationAlgoType
+        trt.IInt8EntropyCalibrator2 = IInt8EntropyCalibrator2
     if release < (10,):
         trt.ResizeMode = Linear
     if release >= (8, 5):

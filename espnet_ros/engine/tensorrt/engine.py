@@ -1,25 +1,19 @@
-"""TensorRT on an NVIDIA GPU, through torch2trt."""
-import copy
-import hashlib
+"""TensorRT on an NVIDIA GPU."""
 import re
 import time
 
 import numpy as np
 import torch
 
-from espnet_ros.deploy.deploy import Deployed
-from espnet_ros.deploy.heads import UpsamplingHead
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.calibration import NO_IMAGES, CalibrationImages
 from espnet_ros.engine.gpu import driver_version, find_gpu, has_fast_fp16, has_fast_int8
 from espnet_ros.engine.tensorrt import PRECISIONS
-from espnet_ros.engine.tensorrt import converters as tensorrt_converters
 from espnet_ros.engine.tensorrt.cache import EngineCache
-from espnet_ros.engine.tensorrt.converters import Traceable
 from espnet_ros.engine.tensorrt.library import TensorRT, describe
-from espnet_ros.engine.verification import example_images, pytorch, verify
+from espnet_ros.engine.tensorrt.sources import source
+from espnet_ros.engine.verification import compare
 from espnet_ros.errors import EngineError
-from espnet_ros.models.onnx_file import OnnxNetwork
 
 WORKSPACE = 1 << 28
 """Bytes that a layer may take for itself while it works."""
@@ -31,7 +25,8 @@ NOT_KEPT = 'none: '
 class TensorRTEngine(Engine):
     """Runs a network that TensorRT has compiled for this GPU; compiling takes minutes, so the result is kept.
 
-    Every engine, built or loaded, is compared with PyTorch on images of a street before it is used.
+    Every engine, built or loaded, is compared with PyTorch on images of a street before it is used; that of an ONNX
+    file with ONNX Runtime, where that is installed.
     engine_path: where the engine is kept.
     """
 
@@ -45,9 +40,6 @@ class TensorRTEngine(Engine):
         """
         super().__init__(card, width, height)
         began = time.monotonic()
-        if isinstance(network, OnnxNetwork):
-            raise EngineError('{} is an ONNX file: it runs in OpenVINO or ONNX Runtime, not yet in TensorRT'.format(
-                card.name))
         progress = progress or (lambda words: None)
         self._gpu = find_gpu(device)
         self._precision = _precision(precision, self._gpu)
@@ -57,45 +49,41 @@ class TensorRTEngine(Engine):
         images = CalibrationImages(calibration) if int8 and calibration else None
         name = _name(card, width, height, self._precision, self._gpu)
         self.engine_path = cache.path(name)
-        self._head = UpsamplingHead()
         try:
             with self._gpu.current():
-                deployed = Deployed(copy.deepcopy(network).float(), card).eval().to(self._gpu.device)
-                module = Traceable(deployed, card.architecture.stride).eval()
-                self._returned = [(module.shape(height, width), torch.float32)]
-                self._classes = deployed.outputs
+                made = source(card, network, width, height, self._gpu.device)
+                self._returned = [(made.shape, torch.float32)]
+                self._classes, self._head = made.outputs, made.head
                 with self._gpu.stream():
                     self._input = torch.zeros((1, 3, height, width), device=self._gpu.device)
-                key = dict(_parts(card, network, self._gpu, self._library), width=width, height=height,
+                key = dict(_parts(card, made, self._gpu, self._library), width=width, height=height,
                            precision=self._precision, workspace=WORKSPACE,
                            calibration=images.sha256 if images else None if int8 else 'none')
                 with cache.locked(name, lambda: progress('waiting for another process that builds this engine')):
                     content, problem = cache.load(name, key)
                     if content is not None:
-                        problem = self._try(content, deployed, progress)
+                        problem = self._try(content, made, progress)
                     if content is not None and not problem:
                         self._cache = 'loaded'
                     else:
                         self._cache = 'rebuilt: ' + problem if problem else 'built'
                         if int8 and images is None:
                             raise EngineError('{}{}'.format(problem and problem + '; ', NO_IMAGES))
-                        self._build(module, deployed, images, cache, (name, key), progress)
+                        self._build(made, images, cache, (name, key), progress)
         except RuntimeError as error:  # PyTorch's, such as a GPU without free memory
             raise EngineError('{} cannot be prepared for TensorRT at {}x{} on {}: {}'.format(
                 card.name, width, height, self._gpu.name, describe(error)))
         torch.cuda.empty_cache()  # what PyTorch's network took; a Jetson has one memory for everything
         self._build_seconds = time.monotonic() - began
 
-    def _build(self, module, deployed, images, cache, name_and_key, progress):
+    def _build(self, made, images, cache, name_and_key, progress):
         inputs = None
         if images:
             progress('reading calibration images')
             inputs = images.inputs(self.width, self.height, self._gpu.device, self._library.calibrates_single_images)
         progress('building the engine in {}; this takes minutes'.format(self._precision))
-        with torch.no_grad():
-            # Traced with an image that verification does not use: what became a constant by mistake differs there.
-            content = self._library.build(module, torch.zeros_like(self._input), self._precision, WORKSPACE, inputs)
-        problem = self._try(content, deployed, progress)
+        content = made.build(self._library, self._input, self._precision, WORKSPACE, inputs)
+        problem = self._try(content, made, progress)
         if problem:
             raise EngineError('the TensorRT engine of {} in {} is not used: {}'.format(
                 self.card.name, self._precision, problem))
@@ -104,13 +92,15 @@ class TensorRTEngine(Engine):
         except EngineError as error:  # a full disk, say: the engine works, only the next start has to build it again
             self._cache = NOT_KEPT + str(error)
 
-    def _try(self, content, deployed, progress):
+    def _try(self, content, made, progress):
         """Make this engine the one that runs; return why it must not be, '' if it may."""
-        progress('comparing the engine with PyTorch')
+        progress('comparing the engine with ' + made.reference)
         try:
             self._execute = self._library.load(content)
-            verify(lambda image: self.run(image, True), pytorch(deployed), example_images(self.width, self.height),
-                   self._precision)
+            answers = made.examples()
+            for image, answer in answers:
+                compare(self.run(image, True), answer, self._precision)
+            self.choice = '' if answers else 'not compared with {}, which is not installed'.format(made.reference)
         except EngineError as error:
             return str(error)
         return ''
@@ -168,22 +158,13 @@ def _name(card, width, height, precision, gpu):
     return re.sub('[^a-z0-9._]+', '-', '-'.join(words).lower()).strip('-')
 
 
-def _parts(card, network, gpu, library):
+def _parts(card, made, gpu, library):
     """Everything outside the settings that decides whether an engine fits: a flat dict for the cache."""
     parts = {'architecture.' + field: value for field, value in card.architecture._asdict().items()}
     parts.update({
         'architecture.family': card.architecture.family,
-        'weights': _digest(network), 'mean': card.mean, 'std': card.std, 'divisor': card.divisor,
-        'converters': tensorrt_converters.VERSION, 'TensorRT': library.version, 'CUDA': str(torch.version.cuda),
+        'weights': made.digest, 'mean': card.mean, 'std': card.std, 'divisor': card.divisor,
+        'converters': made.version, 'TensorRT': library.version, 'CUDA': str(torch.version.cuda),
         'cuDNN': str(torch.backends.cudnn.version()), 'GPU': gpu.name, 'compute capability': gpu.capability,
         'multiprocessors': gpu.multiprocessors, 'driver': driver_version()})
     return parts
-
-
-def _digest(network):
-    """SHA-256 of the weights as they are, whatever file they came from."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode('utf-8') + str(tuple(tensor.shape)).encode('ascii'))
-        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
-    return digest.hexdigest()

@@ -3,7 +3,7 @@ import importlib
 import inspect
 
 from espnet_ros.engine.tensorrt.converters import register, unconverted_operations_are_errors
-from espnet_ros.errors import EngineError
+from espnet_ros.errors import EngineError, one_line
 
 INPUT, OUTPUT = 'image', 'logits'
 
@@ -61,9 +61,45 @@ class TensorRT:
             raise EngineError('torch2trt cannot build an engine with TensorRT {}: {}'.format(
                 self.version, describe(error)))
         if content is None:
-            raise EngineError('TensorRT {} cannot build this engine; its reason is in the log; more free memory '
-                              'or another precision may help'.format(self.version))
+            raise self._no_engine()
         return bytes(content)
+
+    def build_onnx(self, content, precision, workspace, calibration=None):
+        """Return an engine's bytes for an ONNX file's, by TensorRT's own parser. Raises EngineError.
+
+        Arguments are those of `build`; the file's input and output are called INPUT and OUTPUT.
+        """
+        trt = self._trt
+        try:
+            logger = trt.Logger(trt.Logger.ERROR)
+            builder = trt.Builder(logger)
+            network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH))
+            parser = trt.OnnxParser(network, logger)
+            if not parser.parse(content):
+                raise EngineError('TensorRT {} does not take the ONNX file: {}'.format(self.version, '; '.join(
+                    one_line(parser.get_error(number).desc()) for number in range(min(parser.num_errors, 3)))))
+            config = builder.create_builder_config()
+            if hasattr(config, 'set_memory_pool_limit'):
+                config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
+            else:  # until 8.4
+                config.max_workspace_size = workspace
+            if precision != 'fp32':
+                config.set_flag(trt.BuilderFlag.FP16)
+            if precision == 'int8':
+                config.set_flag(trt.BuilderFlag.INT8)
+                config.int8_calibrator = _calibrator(trt, calibration)
+            made = builder.build_serialized_network(network, config)
+        except EngineError:
+            raise
+        except Exception as error:  # of many kinds, all its own
+            raise EngineError('TensorRT {} cannot build an engine: {}'.format(self.version, describe(error)))
+        if made is None:
+            raise self._no_engine()
+        return bytes(made)
+
+    def _no_engine(self):
+        return EngineError('TensorRT {} cannot build this engine; its reason is in the log; more free memory '
+                           'or another precision may help'.format(self.version))
 
     def load(self, content):
         """Return an engine as a function: from its input on the GPU to a tuple of tensors there. Raises EngineError.
@@ -78,6 +114,32 @@ class TensorRT:
         if module is None or module.context is None:
             raise EngineError('TensorRT {} cannot load the engine; its reason is in the log'.format(self.version))
         return lambda image: _as_tuple(module(image))
+
+
+def _calibrator(trt, inputs):
+    """Return what gives TensorRT the inputs, lists of one tensor each, one by one."""
+    class Calibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[name-defined]
+        def __init__(self):
+            trt.IInt8EntropyCalibrator2.__init__(self)
+            self._left = iter(range(len(inputs)))
+            self._current = None
+
+        def get_batch_size(self):
+            return 1
+
+        def get_batch(self, names, *_):
+            number = next(self._left, None)
+            if number is None:
+                return None
+            self._current = inputs[number][0]  # TensorRT reads from its address after this call
+            return [int(self._current.data_ptr())]
+
+        def read_calibration_cache(self):
+            return None
+
+        def write_calibration_cache(self, cache):
+            pass
+    return Calibrator()
 
 
 def describe(error):

@@ -13,6 +13,7 @@ from small_models import CARD, CONFIG, network
 
 from espnet_ros.deploy.deploy import Deployed
 from espnet_ros.engine.base import EngineInfo
+from espnet_ros.engine.tensorrt import converters
 from espnet_ros.engine.tensorrt import engine as tensorrt_engine
 from espnet_ros.engine.tensorrt.engine import WORKSPACE, TensorRTEngine, build_engine_file
 from espnet_ros.engine.tensorrt.library import TensorRT
@@ -192,7 +193,7 @@ def test_the_key_holds_all_that_decides(tmp_path, jetson):
     (lambda patch: patch.setattr(tensorrt_engine, 'driver_version', lambda: 'L4T R32 7.6'),
      'driver was L4T R32 7.1, is L4T R32 7.6'),
     (lambda patch: patch.setattr(torch.version, 'cuda', '10.2'), 'CUDA was '),
-    (lambda patch: patch.setattr(tensorrt_engine.tensorrt_converters, 'VERSION', 9), 'converters was 2, is 9')],
+    (lambda patch: patch.setattr(converters, 'VERSION', 9), 'converters was 2, is 9')],
     ids=['TensorRT', 'GPU', 'driver', 'CUDA', 'converters'])
 def test_a_changed_machine_rebuilds_and_says_so(tmp_path, monkeypatch, jetson, change, words):
     engine(tmp_path)
