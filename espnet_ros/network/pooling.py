@@ -1,4 +1,5 @@
 """Pooling whose usual operators inference engines lack: max-unpooling and adaptive average pooling."""
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -63,8 +64,8 @@ def adaptive_average(x, bins):
 
 
 def _averaging(side, bins, like):
-    matrix = torch.zeros(bins, side)
+    matrix = np.zeros((bins, side), np.float32)  # not PyTorch's, whose every assignment would be exported
     for i in range(bins):
         first, end = i * side // bins, -(-(i + 1) * side // bins)
         matrix[i, first:end] = 1.0 / (end - first)
-    return matrix.to(like)
+    return torch.from_numpy(matrix).to(like)

@@ -47,8 +47,11 @@ def test_the_exported_file_gives_pytorchs_labels(model, tmp_path):
     assert labels.shape == (1, 72, 96) and (labels == wanted).mean() > 0.999
 
 
-def test_openvino_runs_max_unpooling():
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize('family', ['enet', 'segnet', 'deeplab-v2', 'pspnet'])
+def test_openvino_runs_max_unpooling_and_pyramids(family):
     pytest.importorskip('openvino')
-    card = CARD._replace(architecture=FAMILIES['enet'].config(classes=4))
+    card = CARD._replace(architecture=FAMILIES[family].config(classes=4))
     engine = build_engine(card, network(card.architecture), 96, 64, 'openvino', 'cpu', 'fp32')
     assert (engine.describe().backend, engine.fallback) == ('openvino', '')

@@ -7,10 +7,14 @@ from segmentation_rig import pixels_of
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
+import torch  # noqa: E402
+from foreign_networks import MEAN, NETWORKS, STD, foreign_network, normalized, onnx_bytes  # noqa: E402
 from onnx_files import HEIGHT, WIDTH, classifier  # noqa: E402
+from torch.nn import functional  # noqa: E402
 
 from espnet_ros import models  # noqa: E402
-from espnet_ros.labels import LabelClass, LabelSet  # noqa: E402
+from espnet_ros.engine.verification import example_images  # noqa: E402
+from espnet_ros.labels import CITYSCAPES, LabelClass, LabelSet  # noqa: E402
 from espnet_ros.models.card import write_card  # noqa: E402
 from espnet_ros.models.checkpoint import sha256_of  # noqa: E402
 from espnet_ros.models.onnx_file import OnnxConfig  # noqa: E402
@@ -46,3 +50,28 @@ def test_stamps_labels_label_map_and_diagnostics(start_rig, card_path):
     assert [each['name'] for each in json.loads(label_maps[0].data)['classes']] == ['red', 'green', 'blue']
     assert rig.fresh('Engine')['backend'] == 'onnxruntime'
     assert rig.settled_counts()['published'] >= 1
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_networks_of_other_libraries_label_as_in_pytorch(start_rig, tmp_path, name):
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header
+
+    from espnet_ros.nodes.common.messages import array_to_image
+    network = foreign_network(name)
+    (tmp_path / 'net.onnx').write_bytes(onnx_bytes(network, 17))
+    config = OnnxConfig(classes=19, stride=4 if name == 'segformer' else 1)
+    write_card(models.untrained('espnet', classes=19)._replace(
+        name='net', label_set=CITYSCAPES, outputs=CITYSCAPES.ids, architecture=config, input_width=WIDTH,
+        input_height=HEIGHT, mean=MEAN, std=STD, divisor=1.0, weights='net.onnx',
+        sha256=sha256_of(tmp_path / 'net.onnx')), tmp_path / 'net.yaml')
+    rig = start_rig('model:={}'.format(tmp_path / 'net.yaml'), 'backend:=onnxruntime', 'device:=cpu')
+    labels = rig.collect(Image, 'labels')
+    image = example_images(WIDTH, HEIGHT)[0]
+    answer = rig.ask(array_to_image(image, 'bgr8', Header()), labels)
+    with torch.no_grad():
+        wanted = functional.interpolate(network(normalized(image)), size=(HEIGHT, WIDTH), mode='bilinear',
+                                        align_corners=False).argmax(1)[0].numpy()
+    found = pixels_of(answer)
+    assert len(np.unique(found)) > 3 and (found == wanted).mean() >= 0.999
+    assert rig.fresh('Engine')['backend'] == 'onnxruntime'
