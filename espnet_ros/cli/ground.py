@@ -17,6 +17,8 @@ def add_arguments(parser):
     parser.add_argument('--model', metavar='NAME', help='measure with the labels of this model too')
     parser.add_argument('--pitch', type=float, nargs='*', default=[0.0], metavar='DEGREES',
                         help='errors of the pitch that is told (0)')
+    parser.add_argument('--imu', type=float, metavar='DEGREES',
+                        help='a simulated IMU of this standard error tells the pitch, as with use_imu')
     parser.add_argument('--drive', type=int, default=0, metavar='FRAMES',
                         help='also drive 10 streets for so many frames and count consecutive misses')
     parser.add_argument('--traversability', metavar='FILE', help='cost of each class (the shipped file)')
@@ -33,7 +35,7 @@ def run(options):
     print(HEADER)
     for name, predict, names in [('true', None, None)] + ([_model(options.model)] if options.model else []):
         found = measure.measure(options.streets, table, options.seed, options.width, options.height,
-                                pitch_errors=options.pitch, predict=predict, names=names)
+                                pitch_errors=options.pitch, predict=predict, names=names, imu=options.imu)
         for (error, limit), a in found.items():
             print('{:>26}  {:>6.1%} {:>7.1%} {:>+7.1%} {:>8.2%} {:>9.2%} {:>6.1%} {:>7}'.format(
                 '{}, {:+g} deg, {:g} m'.format(name, error, limit), a.median, a.p95, a.bias, a.missed, a.phantoms,

@@ -79,16 +79,18 @@ def true_ranges(view, frame, blocks):
     return result
 
 
-def measure_frame(street, frame, labels, traversability, names, reach=30.0, pitch_error=0.0):
+def measure_frame(street, frame, labels, traversability, names, reach=30.0, pitch_error=0.0, measured=None):
     """Return the Beams of one StreetFrame with depth.
 
     labels: uint8 [H, W], the frame's own or a model's; names: mapping from their ids to class names. pitch_error:
-    radians that the camera looks farther down than it is told.
+    radians that the camera looks farther down than it is told. measured: what an IMU tells of them, None without one.
     """
     height, width = labels.shape
     lens = street_lens(street, width, height)
     true_view = LevelView(lens, mounted(street.mount), reach)
     told = mounted(street.mount).tilted(turn(0.0, -pitch_error, 0.0))
+    if measured is not None:
+        told = told.tilted(turn(0.0, measured, 0.0))
     view = LevelView(lens, told._replace(position=np.array([0.0, 0.0, street.mount])), reach)
     scanner = Scanner(view, ground_table(traversability, names))
     contacts = scanner.contacts(scanner.look(labels))
@@ -127,18 +129,21 @@ def streets(count, seed, width, height):
 
 
 def measure(count, traversability, seed=900000, width=640, height=480, limits=(10.0, 15.0), pitch_errors=(0.0,),
-            predict=None, names=None):
+            predict=None, names=None, imu=None):
     """Return {(pitch error in degrees, limit in meters): Accuracy} over `count` streets.
 
-    predict(image) gives labels whose ids `names` maps to class names; None: the true ones.
+    imu: standard error in degrees of a simulated IMU that tells the pitch, None without one. predict(image)
+    gives labels whose ids `names` maps to class names; None: the true ones.
     """
     names = names or {c.id: c.name for c in CITYSCAPES.classes}
     frames = {error: [] for error in pitch_errors}
-    for street, frame in streets(count, seed, width, height):
+    noise = np.random.default_rng(seed).standard_normal(count)
+    for (street, frame), deviation in zip(streets(count, seed, width, height), noise):
         labels = frame.labels if predict is None else predict(frame.image)
         for error in pitch_errors:
+            measured = None if imu is None else math.radians(error + imu * deviation)
             frames[error].append(measure_frame(street, frame, labels, traversability, names, 2 * max(limits),
-                                               math.radians(error)))
+                                               math.radians(error), measured))
     return {(error, limit): summarize(frames[error], limit) for error in pitch_errors for limit in limits}
 
 

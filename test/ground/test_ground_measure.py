@@ -31,6 +31,14 @@ def test_scans_of_true_labels(traversability):
     assert 0.10 < found[2.0, 10.0].bias and found[-2.0, 10.0].bias < -0.08
 
 
+def test_an_imu_makes_a_wrong_pitch_right_again(traversability):
+    told, measured = (measure(2, traversability, pitch_errors=(2.0,), width=320, height=240, imu=imu)[2.0, 10.0]
+                      for imu in (None, 0.1))
+    exact = measure(2, traversability, width=320, height=240)[0.0, 10.0]
+    assert told.bias > 0.1 and abs(measured.bias) < 0.04
+    assert measured.median < exact.median + 0.02 < told.median
+
+
 def test_no_obstacle_is_missed_for_more_than_two_frames(traversability):
     assert longest_miss(2, 5, traversability) <= 2
 
