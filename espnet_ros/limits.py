@@ -16,6 +16,11 @@ STUCK_DECODERS = 2
 MAX_IMAGE_BYTES = 8 * MAX_PIXELS + (1 << 20)
 """Bytes of an image file: uncompressed, four channels of 16 bits."""
 
+MAX_FILES = 1000 * 1000
+"""Files of a folder and those below it."""
+DOWNLOAD_SECONDS = 60.0
+"""What a picture from the network may take."""
+
 YAML_CHARACTERS = 1 << 17
 """Characters of a YAML file: the largest label set takes a fifth of it."""
 JSON_BYTES = 1 << 28

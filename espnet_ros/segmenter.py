@@ -6,14 +6,11 @@ import cv2
 import numpy as np
 
 from espnet_ros import models
-from espnet_ros.engine import build_engine
+from espnet_ros.engine import OUTPUT_SIZES, UPSAMPLINGS, build_engine
 from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_for_viewing, resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
 from espnet_ros.models.card import SIDES, ModelCard
-
-OUTPUT_SIZES = ('camera', 'network')
-UPSAMPLINGS = ('nearest', 'bilinear')
 
 
 class Timings(typing.NamedTuple):

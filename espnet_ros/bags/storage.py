@@ -7,6 +7,7 @@ import tempfile
 import typing
 
 from espnet_ros.bags.library import SerdeError, Stores, get_typestore, rosbag1, rosbag2, zstd
+from espnet_ros.bags.paths import COMPRESSED, SUFFIXES, check_bag, suffix_of
 from espnet_ros.bags.salvage.base import Budget, Message
 from espnet_ros.bags.salvage.mcap import mcap
 from espnet_ros.bags.salvage.ros1 import ros1
@@ -27,14 +28,8 @@ class Format(typing.NamedTuple):
     salvage: typing.Callable
 
 
-FORMATS = {
-    '.mcap': Format(rosbag2.Reader, mcap),
-    '.db3': Format(rosbag2.Reader, sqlite3),
-    '.bag': Format(rosbag1.Reader, ros1),
-    '.active': Format(rosbag1.Reader, ros1),
-}
-"""By suffix; .active is that of a ROS 1 bag that was not closed."""
-COMPRESSED = '.zstd'
+_FORMATS = dict(zip(SUFFIXES, (Format(rosbag2.Reader, mcap), Format(rosbag2.Reader, sqlite3),
+                               Format(rosbag1.Reader, ros1), Format(rosbag1.Reader, ros1))))
 _BLOCK = 1 << 20
 
 
@@ -51,7 +46,7 @@ class BagFile:
 
     def __init__(self, path):
         self.path = path
-        self._suffix = pathlib.Path(path.stem).suffix if path.suffix == COMPRESSED else path.suffix
+        self._suffix = suffix_of(path)
         self._salvages = False
         self._folder = None
         self._damage: list[str] = []
@@ -62,7 +57,7 @@ class BagFile:
     @property
     def format(self):
         """The Format of the file, unpacked."""
-        return FORMATS[self._suffix]
+        return _FORMATS[self._suffix]
 
     def use_salvage(self):
         """Read the file without its index from now on."""
@@ -188,13 +183,10 @@ def bag_files(path, notes):
     missing thing is appended. Raises SourceError if there is no bag.
     """
     path = pathlib.Path(path)
-    if path.is_file() and _is_bag_file(path):
+    if check_bag(path):
         return [BagFile(path)], None
-    if not path.is_dir():
-        raise SourceError("'{}' is not a bag{}; give a folder or a file that ends in {}".format(
-            path, '' if path.exists() else ', there is no such file', ', '.join(FORMATS)))
     try:
-        found = {p.name: p for p in path.iterdir() if p.is_file() and _is_bag_file(p)}
+        found = {p.name: p for p in path.iterdir() if p.is_file() and suffix_of(p) in SUFFIXES}
     except OSError as error:
         raise SourceError("cannot read '{}': {}".format(path, error.strerror))
     for name in sorted(found):  # a recorder that was killed while compressing leaves both
@@ -209,7 +201,7 @@ def bag_files(path, notes):
             notes.append("'{}' holds messages that were not yet merged into the database; open it once with sqlite3 to "
                          'merge them'.format(wal.name))
     if not found:
-        raise SourceError("the folder '{}' holds no bag files ({})".format(path, ', '.join(FORMATS)))
+        raise SourceError("the folder '{}' holds no bag files ({})".format(path, ', '.join(SUFFIXES)))
     return [BagFile(found[name]) for name in sorted(found, key=_natural)], count
 
 
@@ -227,11 +219,6 @@ def _metadata(folder, notes):
     except (SourceError, KeyError, TypeError, ValueError, OverflowError) as error:
         notes.append('metadata.yaml is damaged and was not used ({})'.format(quoted(error)))
         return [], None
-
-
-def _is_bag_file(path):
-    suffix = pathlib.Path(path.stem).suffix if path.suffix == COMPRESSED else path.suffix
-    return suffix in FORMATS
 
 
 def _natural(name):

@@ -3,12 +3,12 @@ import os
 import pathlib
 import re
 import tempfile
-import typing
 
 import cv2
 import numpy as np
 
 from espnet_ros.bags.library import Stores, get_typestore, interfaces, rosbag2
+from espnet_ros.bags.settings import BagSettings
 from espnet_ros.bags.streams import INSTANCES
 from espnet_ros.errors import LabelError, ParameterError
 from espnet_ros.labels import UNLABELED
@@ -18,27 +18,10 @@ from espnet_ros.labels.truth import label_table
 FIRST_STAMP = 1_000_000_000
 """Seconds; fixed, so that the same dataset gives the same bag. Zero would mean that a message has no stamp."""
 
-STORAGES = {'mcap': rosbag2.StoragePlugin.MCAP, 'sqlite3': rosbag2.StoragePlugin.SQLITE3}
-COMPRESSIONS = {'none': rosbag2.CompressionMode.NONE, 'chunk': rosbag2.CompressionMode.STORAGE,
-                'message': rosbag2.CompressionMode.MESSAGE, 'file': rosbag2.CompressionMode.FILE}
-IMAGES = ('raw', 'png', 'jpeg')
+_STORAGES = {'mcap': rosbag2.StoragePlugin.MCAP, 'sqlite3': rosbag2.StoragePlugin.SQLITE3}
+_COMPRESSIONS = {'none': rosbag2.CompressionMode.NONE, 'chunk': rosbag2.CompressionMode.STORAGE,
+                 'message': rosbag2.CompressionMode.MESSAGE, 'file': rosbag2.CompressionMode.FILE}
 _IMAGE_OPTIONS = {'png': [], 'jpeg': [cv2.IMWRITE_JPEG_QUALITY, 95]}
-
-
-class BagSettings(typing.NamedTuple):
-    """How a bag is written.
-
-    camera: namespace of the topics image_raw (image_raw/compressed), camera_info, ground_truth, ground_truth/label_map
-    and, where the dataset has instances, ground_truth/instances. rate: Hz. images: one of IMAGES; JPEG of quality 95
-    changes them. compression: one of COMPRESSIONS; chunk is for mcap only, None is chunk for mcap and none for sqlite3.
-    """
-
-    camera: str = '/camera'
-    frame_id: str = 'camera'
-    rate: float = 10.0
-    images: str = 'raw'
-    storage: str = 'mcap'
-    compression: str | None = None
 
 
 def write_bag(path, datasets, settings=BagSettings(), progress=iter):
@@ -66,8 +49,8 @@ def write_bag(path, datasets, settings=BagSettings(), progress=iter):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix='.{}-'.format(path.name), dir=path.parent) as folder:
             writer = rosbag2.Writer(pathlib.Path(folder) / path.name, version=9,
-                                    storage_plugin=STORAGES[settings.storage])
-            writer.set_compression(COMPRESSIONS[compression], rosbag2.CompressionFormat.ZSTD)
+                                    storage_plugin=_STORAGES[settings.storage])
+            writer.set_compression(_COMPRESSIONS[compression], rosbag2.CompressionFormat.ZSTD)
             with writer:
                 count = _Messages(writer, settings, label_set).write_all(datasets, progress)
             os.replace(pathlib.Path(folder) / path.name, path)

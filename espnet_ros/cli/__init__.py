@@ -7,6 +7,7 @@ import re
 import sys
 
 from espnet_ros import __version__
+from espnet_ros.cli.options import HelpFormatter
 from espnet_ros.errors import EspnetError, printable
 from espnet_ros.process import tune_process
 
@@ -102,8 +103,7 @@ def _run(name, arguments):
             raise
         raise EspnetError('espnet-ros {} needs the Python package {}, which is not installed; with pip: pip install '
                           '{}'.format(name, package, package)) from None
-    parser = Parser(prog='espnet-ros ' + name, description=command.DESCRIPTION,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog='espnet-ros ' + name, description=command.DESCRIPTION, formatter_class=HelpFormatter)
     command.add_arguments(parser)
     options = parser.parse_args(arguments)
     if name in LONG and sys.stderr.isatty():

@@ -1,15 +1,11 @@
 """`espnet-ros bag`: create evaluation bags, inspect bags."""
-import argparse
 import datetime
 import json
 
-from rich.console import Console
-from rich.progress import track
-
-from espnet_ros.bags.reader import open_bag
-from espnet_ros.bags.writer import COMPRESSIONS, IMAGES, STORAGES, BagSettings, write_bag
-from espnet_ros.cli.tables import print_table
-from espnet_ros.datasets import SPECS, ground_truth, open_dataset
+from espnet_ros.bags.paths import check_bag
+from espnet_ros.bags.settings import COMPRESSIONS, IMAGES, STORAGES, BagSettings
+from espnet_ros.cli.options import HelpFormatter
+from espnet_ros.datasets import SPECS, open_dataset
 from espnet_ros.labels import get_label_set, label_set_to_dict
 
 DESCRIPTION = """Recordings to evaluate a model on: rosbag2 folders, .mcap and .db3 files, ROS 1 .bag files."""
@@ -28,7 +24,7 @@ def add_arguments(parser):
     actions = parser.add_subparsers(metavar='ACTION', required=True)
     defaults = BagSettings()
     action = actions.add_parser('create', help='make a bag with ground truth from labeled images',
-                                description=_CREATE, formatter_class=argparse.RawDescriptionHelpFormatter)
+                                description=_CREATE, formatter_class=HelpFormatter)
     action.add_argument('datasets', metavar='DATASET', nargs='+', help='see above; several are concatenated')
     action.add_argument('--out', metavar='BAG', required=True, help='the folder to make')
 
@@ -68,8 +64,12 @@ def add_selection(parser):
 def open_selected(path, options):
     """Return the Bag at `path` as the options of `add_selection` say. Raises EspnetError."""
     truth = None
-    if options.truth is not None:
+    if options.truth is None:
+        check_bag(path)  # before the packages that read one are imported
+    else:
+        from espnet_ros.labels.truth import ground_truth
         truth = ground_truth(options.truth, options.truth_labels and get_label_set(options.truth_labels))
+    from espnet_ros.bags.reader import open_bag
     return open_bag(path, options.image_topic, options.truth_topic, truth)
 
 
@@ -80,11 +80,12 @@ def run(options):
 
 def _create(options):
     datasets = [open_dataset(spec) for spec in options.datasets]
-    total, console = sum(map(len, datasets)), Console(stderr=True)
+    from espnet_ros.bags.writer import write_bag
+    from espnet_ros.cli.progress import Steps
     settings = BagSettings(options.camera, options.frame_id, options.rate, options.images, options.storage,
                            options.compression)
-    count = write_bag(options.out, datasets, settings,
-                      lambda items: track(items, 'frames', total, console=console, disable=not console.is_terminal))
+    with Steps(sum(map(len, datasets)), 'frames') as steps:
+        count = write_bag(options.out, datasets, settings, steps.counted)
     print('{}: {} labeled frames of {}, {:.1f} s'.format(
         options.out, count, datasets[0].label_set.name, count / options.rate))
 
@@ -112,6 +113,7 @@ def _described(summary):
 
 
 def _print(bag):
+    from espnet_ros.cli.tables import print_table
     began = datetime.datetime.fromtimestamp(bag['start'], datetime.timezone.utc)
     print('{}: {:.1f} MB, {:.3f} s from {:%Y-%m-%d %H:%M:%S} UTC'.format(
         ', '.join(bag['paths']), bag['bytes'] / 1e6, bag['end'] - bag['start'], began))

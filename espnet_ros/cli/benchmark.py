@@ -4,18 +4,10 @@ import itertools
 import json
 import pathlib
 
-from rich.console import Console
-
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder, pictures_at, replacing
-from espnet_ros.cli.options import size_or
-from espnet_ros.cli.progress import Steps
+from espnet_ros.cli.options import add_alias, size_or, whole
 from espnet_ros.engine import BACKENDS, PRECISIONS
-from espnet_ros.errors import ParameterError
-from espnet_ros.performance.benchmark import results
-from espnet_ros.performance.benchmark.cameras import measure_cameras
-from espnet_ros.performance.benchmark.measure import Candidate, measure
-from espnet_ros.performance.environment import environment
 
 DESCRIPTION = """Measure the time from the bytes of a camera image to the bytes of its labels, and
 compare it with the pipeline that ESPNet was published with (eager PyTorch in fp32, in the
@@ -37,30 +29,40 @@ def add_arguments(parser):
     def add(flag, text, **settings):
         parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
 
-    add('--models', 'names, model cards or weights files, or network families such as enet, with random weights',
-        metavar='M', nargs='+', default=[models.DEFAULT])
-    add('--backends', 'engines', metavar='B', nargs='+', choices=BACKENDS, default=['auto'])
-    add('--precisions', 'of the computation', metavar='P', nargs='+', choices=PRECISIONS, default=['auto'])
-    add('--sizes', 'of the network input, WIDTHxHEIGHT, or `card` for that of the model card', metavar='S', nargs='+',
-        type=size_or('card'), default=['card'])
-    add('--camera', 'size of the camera image, WIDTHxHEIGHT, or `network`', metavar='S', type=size_or('network'),
+    def add_several(flag, text, former, **settings):
+        add(flag, text, nargs='+', dest=former, **settings)
+        add_alias(parser, '--' + former, former, nargs='+', **{
+            key: value for key, value in settings.items() if key != 'default'})
+
+    add_several('--model', 'names, model cards or weights files, or network families such as enet, with random weights',
+                'models', metavar='MODEL', default=[models.DEFAULT])
+    add_several('--size', 'of the network input, WIDTHxHEIGHT, or `card` for that of the model card', 'sizes',
+                metavar='WxH', type=size_or('card'), default=['card'])
+    add_several('--backend', 'engines: {}'.format(', '.join(BACKENDS)), 'backends', metavar='ENGINE', choices=BACKENDS,
+                default=['auto'])
+    add_several('--precision', 'of the computation: {}'.format(', '.join(PRECISIONS)), 'precisions',
+                metavar='PRECISION', choices=PRECISIONS, default=['auto'])
+    add('--camera', 'size of the camera image, WIDTHxHEIGHT, or `network`', metavar='WxH', type=size_or('network'),
         default='network')
-    add('--cameras', 'numbers of cameras at the same time', metavar='N', nargs='+', type=int,
-        default=[1])
+    add('--cameras', 'numbers of cameras at the same time', metavar='N', nargs='+', type=whole(1, 64), default=[1])
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
-    add('--repeats', 'turns that count, 6 or more for an interval of 95%%', type=int, default=10)
-    add('--warmup', 'turns before those, which do not count', type=int, default=2)
+    add('--repeats', 'turns that count, 6 or more for an interval of 95%%', metavar='N', type=whole(1), default=10)
+    add('--warmup', 'turns before those, which do not count', metavar='N', type=whole(0), default=2)
     parser.add_argument('--images', metavar='IMAGE', nargs='+', default=(),
                         help='images or folders to use in place of the synthetic street')
     add('--out', 'folder to write to', metavar='DIR', type=pathlib.Path, default='benchmark')
 
 
 def run(options):
-    for name, least in (('repeats', 1), ('warmup', 0)):
-        if getattr(options, name) < least:
-            raise ParameterError('--{} is {}; it must be {} or more'.format(name, getattr(options, name), least))
+    images = [path for text in options.images for path, _ in pictures_at(text)]
+    from rich.console import Console
+
+    from espnet_ros.cli.progress import Steps
+    from espnet_ros.performance.benchmark import results
+    from espnet_ros.performance.benchmark.cameras import measure_cameras
+    from espnet_ros.performance.benchmark.measure import measure
+    from espnet_ros.performance.environment import environment
     candidates = _candidates(options)
-    images = [path for text in options.images for path in pictures_at(text)]
     make_folder(options.out)
     console = Console(highlight=False, markup=False)
     console.print('Benchmark of {}: {} measurements'.format(', '.join(options.models), len(candidates)))
@@ -85,12 +87,11 @@ def run(options):
 
 
 def _candidates(options):
+    from espnet_ros.performance.benchmark.measure import Candidate
     from espnet_ros.segmenter import input_size  # loads OpenCV
     found = []
     for name, size, backend, precision, cameras in itertools.product(
             options.models, options.sizes, options.backends, options.precisions, options.cameras):
-        if cameras < 1:
-            raise ParameterError('--cameras is {}; it must be 1 or more'.format(cameras))
         card = models.card_for_speed(name)[0]
         width, height = input_size(card, *(() if size == 'card' else size))
         camera = (width, height) if options.camera == 'network' else options.camera
@@ -99,6 +100,7 @@ def _candidates(options):
 
 
 def _write(folder, machine, measurements, several):
+    from espnet_ros.performance.benchmark import results
     with replacing(folder / 'benchmark.json') as path:
         path.write_text(json.dumps({'machine': dict(machine), 'measurements': [
             results.as_data(m) for m in measurements], 'cameras': [results.cameras_as_data(m) for m in several]},

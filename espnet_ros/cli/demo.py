@@ -11,8 +11,8 @@ from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.cli.files import make_folder, write_image, writing_video
 from espnet_ros.cli.nodes import Nodes, ros
+from espnet_ros.cli.options import add_model, add_size, size_of
 from espnet_ros.errors import EspnetError
-from espnet_ros.images.resize import resize_for_viewing
 from espnet_ros.labels import CITYSCAPES
 
 DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show them live in a browser
@@ -29,16 +29,16 @@ RECORDED, RECORDED_EVERY = 30, 8
 
 def add_arguments(parser):
     """Declare the command's arguments."""
-    parser.add_argument('--source', default='street',
+    parser.add_argument('--source', metavar='SOURCE', default='street',
                         help='street, street:SEED, a video, a folder of images, a webcam index or an RTSP address '
                              '(default: %(default)s)')
-    parser.add_argument('--model', default=models.DEFAULT, help='model to run (default: %(default)s)')
-    parser.add_argument('--seconds', type=float, default=15.0, help='how long, from the first output on '
+    add_model(parser, models.DEFAULT)
+    parser.add_argument('--seconds', metavar='S', type=float, default=15.0, help='how long, from the first output on '
                                                                     '(default: %(default)g)')
-    for name, value in STREET.items():
-        parser.add_argument('--' + name, type=type(value), help='{} of the camera (default: {:g} for the street, else '
-                                                                'as it comes)'.format(name, value))
-    parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('demo'),
+    add_size(parser, 'of the camera', 'own', '{width}x{height} for the street, else as it comes'.format(**STREET))
+    parser.add_argument('--rate', type=float, metavar='HZ', help='of the camera (default: {rate:g} for the street, '
+                        'else as it comes)'.format(**STREET))
+    parser.add_argument('--out', metavar='DIR', type=pathlib.Path, default=pathlib.Path('demo'),
                         help='folder for pictures and logs (default: %(default)s)')
 
 
@@ -48,7 +48,7 @@ def run(options):
     from espnet_ros.clients.domain import private_domain, private_environment
     from espnet_ros.clients.watcher import watching
     make_folder(options.out / 'logs')
-    given = {name: getattr(options, name) for name in STREET if getattr(options, name) is not None}
+    given = {name: value for name, value in zip(STREET, (*size_of(options), options.rate)) if value}
     camera = dict(STREET, **given) if options.source.startswith('street') else given
     recording = _Recording()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts below, which end the nodes
@@ -152,7 +152,7 @@ class _Recording:
         """Write the bag and evaluate the model on it, as a user would; return the evaluation's exit code."""
         # Only here: without a recording the demo needs neither.
         from espnet_ros.bags.writer import write_bag
-        from espnet_ros.datasets import Memory
+        from espnet_ros.datasets.base import Memory
         bag = folder / 'recording'
         shutil.rmtree(bag, ignore_errors=True)
         write_bag(bag, [Memory('demo', CITYSCAPES, self.frames)])
@@ -187,5 +187,6 @@ class _Recorder:
         while self._picture is not None and self._written < round((seconds - self._first) * VIDEO_RATE):
             self._write(self._picture)
             self._written += 1
+        from espnet_ros.images.resize import resize_for_viewing  # loads OpenCV
         # A video has one size.
         self._picture = resize_for_viewing(picture, *self._size)

@@ -5,27 +5,18 @@ import math
 import os
 import pathlib
 import re
-import signal
 import sys
 import typing
 
 from espnet_ros import models
+from espnet_ros.bags.paths import check_bag
 from espnet_ros.cli.bag import add_selection, open_selected
-from espnet_ros.cli.evaluation_output import ProgressBar, summary
-from espnet_ros.cli.files import make_folder
-from espnet_ros.cli.nodes import Nodes, ros
+from espnet_ros.cli.nodes import ros, segmentation_node
+from espnet_ros.cli.options import add_model, add_size, share, size_of, whole
 from espnet_ros.datasets import SPECS, is_spec, open_dataset
-from espnet_ros.engine import BACKENDS, PRECISIONS
+from espnet_ros.engine import BACKENDS, PRECISIONS, UPSAMPLINGS
 from espnet_ros.errors import EngineError, EspnetError, ParameterError
-from espnet_ros.evaluation.evaluate import evaluate
-from espnet_ros.evaluation.frames import DatasetFrames
-from espnet_ros.evaluation.live import ThroughNode, check_node, playback_mode
-from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE, Setup
-from espnet_ros.evaluation.ray_workers import LOCAL, RayCluster
-from espnet_ros.evaluation.report import unique
-from espnet_ros.evaluation.scoring import PROTOCOLS, compare_labels
-from espnet_ros.evaluation.workers import InProcess, Processes
-from espnet_ros.segmenter import UPSAMPLINGS, input_size
+from espnet_ros.evaluation.protocols import PROTOCOLS
 
 DESCRIPTION = """Measure the accuracy and latency of a model on every frame of bags and datasets. DIR gets
   report.html      a page to look at
@@ -37,7 +28,8 @@ Besides bags, these datasets are accepted:
 """ + ''.join('  {}\n'.format(line) for line in SPECS.splitlines()) + """
 Classes are compared if the ground truth has the model's classes, otherwise the 7 Cityscapes
 categories. Predicted labels have the size of the image; if the ground truth has another size,
-they are resized to it with nearest neighbor. Scores and shares are from 0 to 1.
+they are resized to it with nearest neighbor. Scores are printed in percent; a limit is written
+0.9 or 90%.
 With --through-ros the images are published to a segmentation node: latency is then the time from
 publishing an image to receiving its labels. With --rate, a node that is too slow drops images as
 on a robot; coverage, dropped images and the age of the labels show it.
@@ -61,16 +53,20 @@ class Limit(typing.NamedTuple):
         value = self.value(statistics)
         if value <= bound if self.is_upper else value >= bound:
             return None
-        return '{} is {:.4g}, {} the limit of {:g} (--{})'.format(
-            self.name, value, 'above' if value > bound else 'below' if value < bound else 'which does not meet', bound,
+        return '{} is {}, {} the limit of {} (--{})'.format(
+            self.name, self._in_words(value),
+            'above' if value > bound else 'below' if value < bound else 'which does not meet', self._in_words(bound),
             self.option)
+
+    def _in_words(self, value):
+        return '{:.4g} s'.format(value) if self.is_upper else '{:.4g} %'.format(100 * value)
 
 
 LIMITS = (
     Limit('min-category-miou', 'category mIOU', lambda s: s.category_miou, False),
     Limit('min-class-miou', 'class mIOU', lambda s: s.class_miou, False),
     Limit('min-coverage', 'coverage', lambda s: s.coverage, False),
-    Limit('max-latency-p95', '95th percentile of the latency in s', lambda s: s.latency(95), True,
+    Limit('max-latency-p95', '95th percentile of the latency', lambda s: s.latency(95), True,
           '; offline, frames are then processed one at a time, without threads that decode and score other frames; '
           'several --workers, or --ray, still share the machine'))
 
@@ -81,8 +77,7 @@ def add_arguments(parser):
 
     parser.add_argument('bags', metavar='BAG', nargs='+',
                         help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file, or a dataset')
-    add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
-        default=models.DEFAULT)
+    add_model(parser, models.DEFAULT)
     add('--out', 'folder for the report', metavar='DIR', default='evaluation')
     parser.add_argument('--restart', action='store_true', help='discard the results of an earlier evaluation in DIR')
     add_selection(parser)
@@ -91,14 +86,15 @@ def add_arguments(parser):
     add('--upsampling', 'bilinear: the logits are resized to the size of the image, not the labels, as in the paper; '
         'with --backend torch', choices=UPSAMPLINGS, default='nearest')
     parser.add_argument('--no-boundary', dest='outlines', action='store_false', help='do not compute boundary F1')
-    add('--width', "network's input width in pixels, 0 for the model card's", type=int, default=0)
-    add('--height', "network's input height in pixels, 0 for the model card's", type=int, default=0)
-    add('--backend', 'what runs the network', choices=BACKENDS, default='auto')
+    add_size(parser)
+    add('--backend', 'what runs the network: ' + ', '.join(BACKENDS), metavar='ENGINE', choices=BACKENDS,
+        default='auto')
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
     add('--precision', 'of the computation', choices=PRECISIONS, default='auto')
     where = parser.add_mutually_exclusive_group()
-    where.add_argument('--workers', metavar='N', type=_count, default=1, help='processes on this machine (default: 1)')
-    where.add_argument('--ray', metavar='ADDRESS', nargs='?', const=LOCAL,
+    where.add_argument('--workers', metavar='N', type=whole(1, 1024), default=1,
+                       help='processes on this machine (default: 1)')
+    where.add_argument('--ray', metavar='ADDRESS', nargs='?', const='local',
                        help='run on the Ray cluster there, which sees the same files; auto: the one of this machine; '
                        'no address: a new one on this machine')
     where.add_argument('--through-ros', action='store_true', help='start a segmentation node and play the bags into it')
@@ -107,13 +103,22 @@ def add_arguments(parser):
     parser.add_argument('--rate', type=_bound, metavar='FACTOR', help='play at this multiple of the recorded rate '
                         "instead of waiting for the node's answer to each image")
     for limit in LIMITS:
-        parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else _share,
+        parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else share,
                             metavar='SECONDS' if limit.is_upper else 'SHARE',
                             help='fail if the {} is {}{}'.format(
                                 limit.name, 'above' if limit.is_upper else 'below', limit.note))
 
 
 def run(options):
+    for text in options.bags:
+        if not is_spec(text):
+            check_bag(text)  # wrong paths are told at once: what follows takes a second to import
+    from espnet_ros.cli.evaluation_output import ProgressBar, summary
+    from espnet_ros.evaluation.live import check_node
+    from espnet_ros.evaluation.offline import Setup
+    from espnet_ros.evaluation.pages import unique
+    from espnet_ros.evaluation.scoring import compare_labels
+    from espnet_ros.segmenter import input_size
     through_ros = options.through_ros or options.node
     if options.rate and not through_ros:
         raise ParameterError('--rate needs --through-ros or --node, which play bags into a node')
@@ -123,7 +128,7 @@ def run(options):
         raise ParameterError('--backend, --device and --precision have no effect on {}, which is already running; omit '
                              'them'.format(options.node))
     card = models.find(options.model).card
-    width, height = input_size(card, options.width, options.height)
+    width, height = input_size(card, *size_of(options))
     names = [text if _is_dataset(text) else os.path.realpath(text) for text in options.bags]
     if len(set(names)) < len(names):
         raise ParameterError('{} is given twice'.format(max(names, key=names.count)))
@@ -161,6 +166,8 @@ def run(options):
 
 
 def _mode(options):
+    from espnet_ros.evaluation.live import playback_mode
+    from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE
     if options.through_ros or options.node:
         return playback_mode(options.rate)
     return OFFLINE if options.max_latency_p95 is None else ONE_BY_ONE
@@ -173,6 +180,7 @@ def _is_dataset(text):
 def _open(text, options, stack):
     """Return the FrameSource that an argument names."""
     if _is_dataset(text):
+        from espnet_ros.evaluation.frames import DatasetFrames
         return DatasetFrames(open_dataset(text), name=text)
     is_prefixed = text.startswith('bag:') and not os.path.exists(text)
     return stack.enter_context(open_selected(text[len('bag:'):] if is_prefixed else text, options))
@@ -195,6 +203,11 @@ def _warn(problems):
 
 
 def _evaluate(setup, options, player, bar):
+    from espnet_ros.evaluation.evaluate import evaluate
+    from espnet_ros.evaluation.live import ThroughNode
+    from espnet_ros.evaluation.ray_workers import RayCluster
+    from espnet_ros.evaluation.workers import InProcess, Processes
+
     def open_workers(setup):
         if player is not None:
             return ThroughNode(setup, player, options.rate)
@@ -203,9 +216,9 @@ def _evaluate(setup, options, player, bar):
         return Processes(setup, options.workers) if options.workers > 1 else InProcess(setup)
 
     try:
-        return evaluate(setup, options.out, open_workers, options.restart, bar.show)
+        return evaluate(setup, options.out, open_workers, options.restart, bar.update)
     except (KeyboardInterrupt, EspnetError) as error:
-        if bar.frames or isinstance(error, KeyboardInterrupt):
+        if bar.done or isinstance(error, KeyboardInterrupt):
             print("espnet-ros: the results so far are kept in '{}'; run the same command to resume".format(options.out),
                   file=sys.stderr)
         raise
@@ -218,30 +231,17 @@ def _player(options):
     from espnet_ros.clients.background import spinning
     from espnet_ros.clients.replay import Player
     with contextlib.ExitStack() as stack:
-        nodes = stack.enter_context(_nodes(options)) if options.through_ros else None
-        player = stack.enter_context(spinning(
-            lambda: Player(options.node or '/espnet', nodes.check if nodes else lambda: None)))
+        check = lambda: None  # noqa: E731
+        if options.through_ros:
+            width, height = size_of(options)
+            check = stack.enter_context(segmentation_node(
+                pathlib.Path(options.out) / 'logs', model=options.model, backend=options.backend,
+                device=options.device, precision=options.precision, input_width=width, input_height=height,
+                use_sim_time=True)).check
+        player = stack.enter_context(spinning(lambda: Player(options.node or '/espnet', check)))
         player.connect(CONNECT_SECONDS, BUILD_SECONDS,
                        lambda text: print('espnet-ros: node: ' + text, file=sys.stderr))
         yield player
-
-
-@contextlib.contextmanager
-def _nodes(options):
-    """Yield Nodes with a segmentation node in a private ROS domain, which this process joins."""
-    from espnet_ros.clients.domain import private_domain, private_environment
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
-    logs = pathlib.Path(options.out) / 'logs'
-    make_folder(logs)
-    with private_domain() as domain:
-        environment = private_environment(domain)
-        os.environ.clear()
-        os.environ.update(environment)
-        with Nodes(logs) as nodes:
-            nodes.start('segmentation', model=options.model, backend=options.backend, device=options.device,
-                        precision=options.precision, input_width=options.width, input_height=options.height,
-                        use_sim_time=True)
-            yield nodes
 
 
 def _bounds(options):
@@ -249,13 +249,6 @@ def _bounds(options):
         bound = getattr(options, limit.option.replace('-', '_'))
         if bound is not None:
             yield limit, bound
-
-
-def _share(text):
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError('{} is not between 0 and 1'.format(text))
-    return value
 
 
 def _bound(text):
@@ -272,12 +265,4 @@ def _node(text):
     return name
 
 
-def _count(text):
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise argparse.ArgumentTypeError('{} is not from 1 to 1024'.format(text))
-    return value
-
-
-_share.__name__ = _bound.__name__ = 'number'  # what argparse calls them in its messages
-_count.__name__ = 'integer'
+_bound.__name__ = 'number'  # what argparse calls it in its messages

@@ -1,39 +1,22 @@
 """Progress and summary of `espnet-ros evaluate`."""
 import pathlib
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from espnet_ros.evaluation.report import PAGE, images_in_words, percent
+from espnet_ros.cli.progress import Steps
+from espnet_ros.evaluation.pages import PAGE, percent
+from espnet_ros.evaluation.report import images_in_words
 from espnet_ros.metrics.confusion import pixel_accuracy
 from espnet_ros.metrics.instances import mean_score
 
 
-class ProgressBar:
-    """Frames, time and running mIOU on a terminal; a context manager. frames: number of evaluated frames."""
+class ProgressBar(Steps):
+    """Frames, time and running mIOU; a context manager."""
 
     def __init__(self):
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn('frames'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn('elapsed,'),
-            TimeRemainingColumn(), TextColumn('left{task.description}'), console=console,
-            disable=not console.is_terminal)
-        self._task = self._bar.add_task('', total=None)
-        self.frames = 0
+        super().__init__(None, 'frames')
 
-    def __enter__(self):
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_):
-        self._bar.stop()
-
-    def show(self, progress):
+    def update(self, progress):
         """Show an evaluate.Progress."""
-        self.frames = progress.frames
-        if not self._bar.disable:
-            self._bar.update(self._task, total=progress.total, completed=progress.frames,
-                             description=', ' + _miou(progress.statistics))
+        self.show(progress.frames, progress.total, _miou(progress.statistics))
 
 
 def summary(card, statistics, folder):

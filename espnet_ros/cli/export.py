@@ -2,6 +2,7 @@
 import os
 
 from espnet_ros import models
+from espnet_ros.cli.options import add_model, add_size, size_of
 from espnet_ros.deploy import OPSET, OPSETS
 
 DESCRIPTION = """Write a model as an ONNX file, for ONNX Runtime, OpenVINO, TensorRT and others.
@@ -18,23 +19,23 @@ def add_arguments(parser):
     def add(flag, text, **settings):
         parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
 
-    add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
-        default=models.DEFAULT)
+    add_model(parser, models.DEFAULT)
     parser.add_argument('--out', metavar='FILE', required=True, help='the file to write; an older one is replaced')
-    add('--width', "input width in pixels, 0 for the model card's", type=int, default=0)
-    add('--height', "input height in pixels, 0 for the model card's", type=int, default=0)
+    add_size(parser, 'of the input')
     add('--opset', "version of ONNX's operators, {} to {}".format(OPSETS[0], OPSETS[-1]), type=int, default=OPSET,
         choices=OPSETS, metavar='N')
     parser.add_argument('--confidence', action='store_true', help='add the output confidence, which takes time to run')
 
 
 def run(options):
+    from espnet_ros.cli.progress import working
     from espnet_ros.deploy.onnx import export_onnx
     from espnet_ros.segmenter import input_size
     model = models.find(options.model)
-    width, height = input_size(model.card, options.width, options.height)
-    verified = export_onnx(model.card, models.load(model), width, height, options.out, options.opset,
-                           options.confidence)
+    width, height = input_size(model.card, *size_of(options))
+    with working('exporting'):
+        verified = export_onnx(model.card, models.load(model), width, height, options.out, options.opset,
+                               options.confidence)
     print('{}: {} at {}x{}, opset {}, {:.1f} MB; {}'.format(
         options.out, model.card.name, width, height, options.opset, os.path.getsize(options.out) / 1e6,
         "ONNX Runtime finds PyTorch's labels" if verified else 'not verified, onnxruntime is not installed'))

@@ -8,6 +8,7 @@ import pathlib
 from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.files import check_replaceable
 from espnet_ros.images.limits import IMAGE_SUFFIXES
+from espnet_ros.limits import MAX_FILES
 
 
 def is_image(path):
@@ -15,15 +16,16 @@ def is_image(path):
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def pictures_at(text):
-    """Return the paths of one file, of the images in a folder, or of the files that match a pattern, sorted.
+def pictures_at(text, results=None):
+    """Return (path, folder below `text` that it lies in) of the images that a text names, sorted.
 
-    Raises SourceError when there are none.
+    text: one file, a folder, whose images and those below it they are, or a pattern. results: a folder to leave out
+    where it lies inside. Raises SourceError when there are none, or too many.
     """
     path = pathlib.Path(os.path.expanduser(text))
     try:
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if is_image(p) and p.is_file() and not p.name.startswith('.'))
+            found = _pictures_below(path, results)
             if not found:
                 raise SourceError("the folder '{}' holds no images ({}); name videos one by one or by a pattern".format(
                     path, ', '.join(IMAGE_SUFFIXES)))
@@ -34,6 +36,23 @@ def pictures_at(text):
         raise SourceError("cannot read '{}': {}".format(path, error.strerror or error))
     if not found:
         raise SourceError("there is no file '{}'".format(path))
+    return [(p, pathlib.Path()) for p in found]
+
+
+def _pictures_below(folder, results):
+    def fail(error):
+        raise error
+    found, seen = [], 0
+    inside = results is not None and results.resolve()
+    for place, folders, names in os.walk(str(folder), onerror=fail):
+        folders[:] = sorted(name for name in folders if not name.startswith('.')
+                            and pathlib.Path(place, name).resolve() != inside)
+        seen += len(names)
+        if seen > MAX_FILES:
+            raise SourceError("the folder '{}' and those below it hold more than {} files; name one with fewer".format(
+                folder, MAX_FILES))
+        paths = (pathlib.Path(place, name) for name in sorted(names) if not name.startswith('.'))
+        found += [(path, path.parent.relative_to(folder)) for path in paths if is_image(path) and path.is_file()]
     return found
 
 

@@ -1,6 +1,8 @@
 """Measures scans and their cost on synthetic streets whose depth is exact."""
 import os
 
+from espnet_ros.cli.options import add_size, size_of
+
 DESCRIPTION = """Measure how right the ground node's scans are on synthetic streets with exact depth, and their cost.
 
 Errors are relative to the true range of the nearest visible obstacle in each direction, up to 0.5 m above the road.
@@ -12,9 +14,8 @@ HEADER = '{:>26}  {:>7} {:>7} {:>7} {:>8} {:>9} {:>6} {:>7}'.format(
 def add_arguments(parser):
     parser.add_argument('--streets', type=int, default=40, metavar='N', help='streets to measure on (40)')
     parser.add_argument('--seed', type=int, default=900000, help='seed of the first; the others follow (900000)')
-    parser.add_argument('--width', type=int, default=640, metavar='PIXELS', help='width of the pictures (640)')
-    parser.add_argument('--height', type=int, default=480, metavar='PIXELS', help='height of the pictures (480)')
-    parser.add_argument('--model', metavar='NAME', help='measure with the labels of this model too')
+    add_size(parser, 'of the pictures', 'vga', '640x480')
+    parser.add_argument('--model', metavar='MODEL', help='measure with the labels of this model too')
     parser.add_argument('--pitch', type=float, nargs='*', default=[0.0], metavar='DEGREES',
                         help='errors of the pitch that is told (0)')
     parser.add_argument('--imu', type=float, metavar='DEGREES',
@@ -32,9 +33,10 @@ def run(options):
     path = options.traversability or os.path.join(os.path.dirname(models.models_directory()), 'config',
                                                   'traversability.yaml')
     table = read_traversability(path)
+    width, height = (given or default for given, default in zip(size_of(options), (640, 480)))
     print(HEADER)
     for name, predict, names in [('true', None, None)] + ([_model(options.model)] if options.model else []):
-        found = measure.measure(options.streets, table, options.seed, options.width, options.height,
+        found = measure.measure(options.streets, table, options.seed, width, height,
                                 pitch_errors=options.pitch, predict=predict, names=names, imu=options.imu)
         for (error, limit), a in found.items():
             print('{:>26}  {:>6.1%} {:>7.1%} {:>+7.1%} {:>8.2%} {:>9.2%} {:>6.1%} {:>7}'.format(
@@ -42,10 +44,10 @@ def run(options):
                 a.cut, a.beams))
         if options.drive:
             print('{:>26}  an obstacle within 15 m was missed in at most {} consecutive frames'.format(
-                name, measure.longest_miss(10, options.drive, table, options.seed, options.width, options.height,
+                name, measure.longest_miss(10, options.drive, table, options.seed, width, height,
                                            predict=predict, names=names)))
     if options.cost:
-        for what, milliseconds in measure.costs(table, options.width, options.height).items():
+        for what, milliseconds in measure.costs(table, width, height).items():
             print('{:>26}  {:.2f} ms of one core'.format(what, milliseconds))
     return 0
 

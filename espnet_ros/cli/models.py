@@ -4,12 +4,10 @@ import os
 import sys
 
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from espnet_ros import models
 from espnet_ros.cli import onnx_model
+from espnet_ros.cli.tables import print_table
 from espnet_ros.errors import ModelError, printable
 from espnet_ros.models.card import card_to_dict
 from espnet_ros.network import FAMILIES, count
@@ -17,6 +15,12 @@ from espnet_ros.network import FAMILIES, count
 DESCRIPTION = """Models known by name: those that are shipped with this package, those of ESPNet's
 authors, whose weights are fetched once to $ESPNET_ROS_CACHE, else $XDG_CACHE_HOME/espnet_ros,
 else ~/.cache/espnet_ros, and checked by SHA-256, and those that you add."""
+
+
+LEGEND = """
+* default. CPU: int8 where the model has that form, the fastest with OpenVINO.
+SIZE: parameters. MIOU: of classes in %, on the first data set of the card."""
+COLUMNS = ('NAME', 'STATE', 'INPUT', 'CPU', 'CLASSES', 'SIZE', 'MIOU')
 
 
 def add_arguments(parser):
@@ -75,12 +79,11 @@ def _list(options):
     if options.json:
         print(json.dumps([_described(e) for e in entries], indent=2))
         return
-    table = Table('NAME', 'CLASSES', 'INPUT', 'PARAMETERS', 'STATE', 'MIOU', 'CATEGORIES', 'MEASURED ON', box=None,
-                  pad_edge=False, padding=(0, 1))
-    for e in entries:
-        table.add_row(*_row(_described(e)))
-    # Into a file or pipe each model stays on one line.
-    Console(width=None if sys.stdout.isatty() else 10000, markup=False, highlight=False).print(table)
+    found = [_described(e) for e in entries]
+    print_table(COLUMNS, [_row(model) for model in found], 4, [model['description'].partition('. ')[0]
+                                                               for model in found])
+    if sys.stdout.isatty():
+        print(LEGEND)
 
 
 def _describe(options):
@@ -99,7 +102,7 @@ def _described(entry):
         'weights': entry.weights_path or None, 'label_set': card.label_set.name, 'classes': list(card.label_set.names),
         'input': {'width': card.input_width, 'height': card.input_height},
         'parameters': card.parameters or _parameters(card), 'license': card.license,
-        'source': card.source,
+        'source': card.source, 'int8': card.int8 is not None and card.int8.is_vouched_for,
         'results': card.results}
 
 
@@ -108,11 +111,10 @@ def _parameters(card):
 
 
 def _row(model):
-    measured, result = next(((name, r) for name, r in model['results'].items() if isinstance(r, dict)), ('', {}))
-    state = model['state'] + (', default' if model['default'] else '')
-    return (model['name'], str(len(model['classes'])), '{width}x{height}'.format(**model['input']),
-            '{:,}'.format(model['parameters']), state, str(result.get('class mIOU', '-')),
-            str(result.get('category mIOU', '-')), measured or '-')
+    result = next((r for r in model['results'].values() if isinstance(r, dict)), {})
+    return (model['name'] + ' *' * model['default'], model['state'], '{width}x{height}'.format(**model['input']),
+            'int8' if model['int8'] else 'float', str(len(model['classes'])),
+            '{:.2f} M'.format(model['parameters'] / 1e6), str(result.get('class mIOU', '-')))
 
 
 def _fetch(options):
@@ -123,6 +125,8 @@ def _fetch(options):
     # All names first: a mistake in the last should not show after the first has come.
     entries = [models.entry(name) for name in options.names] or models.available()
     failed = 0
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
     console = Console(stderr=True)
     for entry in entries:
         name = entry.card.name

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from espnet_ros.cli.nodes import ros
+from espnet_ros.cli.options import add_alias
 from espnet_ros.diagnostics.status import OK, WARN
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.monitor.board import WORDS, Board
@@ -31,11 +32,13 @@ _TOGETHER = 2.5
 
 
 def add_arguments(parser):
-    parser.add_argument('--nodes', metavar='NAME', nargs='+', default=[],
+    add_alias(parser, '--nodes', 'nodes', nargs='+')
+    parser.add_argument('--node', metavar='NAME', nargs='+', default=[], dest='nodes',
                         help='only these segmentation nodes, or those in these namespaces; each must be running')
-    parser.add_argument('--topic', default='/diagnostics', help='topic of the diagnostics (default: %(default)s)')
+    parser.add_argument('--topic', metavar='TOPIC', default='/diagnostics',
+                        help='topic of the diagnostics (default: %(default)s)')
     parser.add_argument('--once', action='store_true', help='print the state once and end')
-    parser.add_argument('--timeout', metavar='SECONDS', type=float, default=10.0,
+    parser.add_argument('--timeout', metavar='S', type=float, default=10.0,
                         help='with --once: how long to wait for the nodes (default: %(default)g)')
     parser.add_argument('--plain', action='store_true', help='a line a second, also in a terminal')
     parser.add_argument('--json', action='store_true', help='the lines as JSON, for programs')

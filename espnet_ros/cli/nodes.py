@@ -1,8 +1,11 @@
 """Nodes as child processes of a command."""
+import contextlib
+import os
 import signal
 import subprocess
 import sys
 
+from espnet_ros.cli.files import make_folder
 from espnet_ros.errors import EspnetError
 
 
@@ -13,6 +16,21 @@ def ros(what):
     except ImportError as error:
         raise EspnetError('{} needs ROS 2 ({}); source its setup.bash, or install the wheels in '
                           'requirements/run.txt'.format(what, error)) from None
+
+
+@contextlib.contextmanager
+def segmentation_node(logs, **parameters):
+    """Yield Nodes with a segmentation node in a private ROS domain, which this process joins."""
+    from espnet_ros.clients.domain import private_domain, private_environment
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
+    make_folder(logs)
+    with private_domain() as domain:
+        environment = private_environment(domain)
+        os.environ.clear()
+        os.environ.update(environment)
+        with Nodes(logs) as nodes:
+            nodes.start('segmentation', **parameters)
+            yield nodes
 
 
 class Nodes:

@@ -4,11 +4,9 @@ import json
 import pathlib
 import sys
 
-from rich.console import Console
-
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder, replacing
-from espnet_ros.cli.options import size_or
+from espnet_ros.cli.options import add_model, add_size, size_of
 from espnet_ros.engine import BACKENDS, PRECISIONS
 from espnet_ros.errors import ParameterError
 
@@ -28,14 +26,14 @@ def add_arguments(parser):
     def add(flag, text, **settings):
         parser.add_argument(flag, help=text + ' (default: %(default)s)', **settings)
 
-    add('--model', 'name of `espnet-ros models list`, model card (.yaml) or weights file', metavar='M',
-        default=models.DEFAULT)
-    add('--size', 'of the network input, WIDTHxHEIGHT, or `card` for that of the model card', metavar='S',
-        type=size_or('card'), default='card')
-    add('--backend', 'engine; layers are measured in PyTorch', choices=BACKENDS, default='auto')
+    add_model(parser, models.DEFAULT)
+    add_size(parser)
+    add('--backend', 'engine: {}; layers are measured in PyTorch'.format(', '.join(BACKENDS)), metavar='ENGINE',
+        choices=BACKENDS, default='auto')
     add('--precision', 'of the computation', choices=PRECISIONS, default='auto')
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
-    add('--seconds', 'how long the model runs while the machine is sampled', type=float, default=10.0)
+    add('--seconds', 'how long the model runs while the machine is sampled', metavar='S', type=float,
+        default=10.0)
     parser.add_argument('--frequencies', metavar='MHZ', nargs='*', type=float,
                         help='GPU clocks to compare, or without values some over its range; not touched by default')
     add('--top', 'number of layers and kernels to print', type=int, default=10)
@@ -55,14 +53,18 @@ def run(options):
         print('measuring ' + text, file=sys.stderr, flush=True)
 
     print('loading the model', file=sys.stderr, flush=True)
+    from rich.console import Console
+
+    from espnet_ros.cli.progress import working
     console = Console(highlight=False, markup=False)
     # Only now: the engines change how this process keeps memory.
     from espnet_ros.performance.profile import report
     from espnet_ros.performance.profile.profile import profile
     from espnet_ros.performance.profile.subject import prepare
-    size = (0, 0) if options.size == 'card' else options.size
-    subject = prepare(options.model, size[0], size[1], options.backend, options.device, options.precision)
-    found = profile(subject, options.model, options.seconds, options.frequencies, say)
+    width, height = size_of(options)
+    subject = prepare(options.model, width, height, options.backend, options.device, options.precision)
+    with working('measuring'):
+        found = profile(subject, options.model, options.seconds, options.frequencies, say)
     with replacing(options.out / 'profile.json') as path:
         path.write_text(json.dumps(report.as_data(found), indent=1))
     kernels = [(engine,) + row for engine in found.kernels for row in report.kernel_rows(found, engine)]

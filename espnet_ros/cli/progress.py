@@ -1,5 +1,7 @@
 """Progress of a long command on standard error: a bar in a terminal, a line each 10 s elsewhere."""
-import datetime
+import contextlib
+import sys
+import threading
 import time
 
 from rich.console import Console
@@ -10,20 +12,20 @@ INTERVAL = 10.0
 
 
 class Steps:
-    """Counts steps toward a total and shows where it stands; a context manager."""
+    """Counts steps toward a total and shows where it stands and how long it will take; a context manager."""
 
     def __init__(self, total, unit, console=None, now=time.monotonic):
-        """total: number of steps. unit: their name, in the plural."""
+        """total: number of steps, None while unknown. unit: their name, in the plural."""
         self._console = console or Console(stderr=True, markup=False)
         self._bar = Progress(
             TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(),
-            TextColumn('elapsed,'), TimeRemainingColumn(), TextColumn('left'), console=self._console, transient=True,
-            disable=not self._console.is_terminal)
-        self._task = self._bar.add_task('', total=total)
+            TextColumn('elapsed,'), TimeRemainingColumn(), TextColumn('left{task.fields[state]}'),
+            console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task('', total=total, state='')
         self._total, self._unit, self._now = total, unit, now
-        self._done, self._said = 0, now()
-        self._began, self._skipped = now(), 0
-        self._description = ''
+        self.done = self._skipped = 0
+        self._began = self._said = now()
+        self._description = self._state = ''
 
     def __enter__(self):
         self._bar.start()
@@ -44,17 +46,60 @@ class Steps:
 
     def skip(self, count):
         """Count steps that were done before; they say nothing of the time that is left."""
-        self._done += count
+        self.done += count
         self._skipped += count
-        self._bar.update(self._task, completed=self._done)
+        self._bar.update(self._task, completed=self.done)
 
     def advance(self):
         """Count a step."""
-        self._done += 1
-        self._bar.advance(self._task)
+        self.show(self.done + 1, self._total)
+
+    def show(self, done, total, state=''):
+        """Say how many steps of how many are done, and in a few words how it stands."""
+        self.done, self._total, self._state = done, total, state and ', ' + state
+        self._bar.update(self._task, completed=done, total=total, state=self._state)
         if not self._console.is_terminal and self._now() - self._said >= INTERVAL:
             self._said = self._now()
-            left = (self._said - self._began) / (self._done - self._skipped) * (self._total - self._done)
-            self._console.print('{}: {} of {} {}, about {} left'.format(
-                self._description, self._done, self._total, self._unit, datetime.timedelta(seconds=round(left))),
+            self._console.print('{}{} of {} {}{}{}'.format(
+                self._description and self._description + ': ', done, total, self._unit, self._left(), self._state),
                 highlight=False, soft_wrap=True)
+
+    def counted(self, items):
+        """Yield the items, each of which is a step."""
+        for item in items:
+            yield item
+            self.advance()
+
+    def _left(self):
+        done = self.done - self._skipped
+        remaining = (self._now() - self._began) / max(1, done) * (self._total - self.done)
+        return ', about {} left'.format(duration(remaining)) if done and remaining > 0 else ''
+
+
+def duration(seconds):
+    """Return seconds in words: 40 s, 3 min, 2.5 h."""
+    if seconds < 100:
+        return '{:.0f} s'.format(seconds)
+    return '{:.0f} min'.format(seconds / 60) if seconds < 6000 else '{:.1f} h'.format(seconds / 3600)
+
+
+@contextlib.contextmanager
+def working(text, stream=None, interval=INTERVAL):
+    """Say each 10 s that something whose length nobody knows is still being done.
+
+    text: what, as in 'calibrating'. It is for commands that print nothing else meanwhile, or seldom.
+    """
+    stream, began, done = stream or sys.stderr, time.monotonic(), threading.Event()
+
+    def say():
+        while not done.wait(interval):
+            print('espnet-ros: {}, for {} so far'.format(text, duration(time.monotonic() - began)), file=stream,
+                  flush=True)
+
+    thread = threading.Thread(target=say, name='working', daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -3,8 +3,8 @@ import hashlib
 import os
 
 from espnet_ros import models
+from espnet_ros.cli.options import add_model
 from espnet_ros.datasets import SPECS, open_dataset
-from espnet_ros.datasets.base import Dataset
 from espnet_ros.errors import ParameterError
 from espnet_ros.files import write_file
 from espnet_ros.models.card import MAX_INT8_LOSS, Companion, write_card
@@ -21,8 +21,7 @@ A dataset is written as
 
 
 def add_arguments(parser):
-    parser.add_argument('--model', metavar='M', default=models.DEFAULT,
-                        help='name of `espnet-ros models list`, model card or weights file (default: %(default)s)')
+    add_model(parser, models.DEFAULT)
     parser.add_argument('--data', metavar='DATASET', nargs='+', required=True,
                         help='images to calibrate on, some hundred, as different as the robot will see')
     parser.add_argument('--val', metavar='DATASET', nargs='+', default=(),
@@ -35,7 +34,8 @@ def add_arguments(parser):
 
 
 def run(options):
-    from espnet_ros.evaluation.quantization import quantize
+    from espnet_ros.cli.progress import working
+    from espnet_ros.evaluation.quantization import held_out, quantize
     model = models.find(options.model)
     known = next((entry for entry in models.available() if entry.card == model.card), None)
     out = options.out or (known.card_path if known else options.model)
@@ -44,9 +44,9 @@ def run(options):
     data = [open_dataset(spec) for spec in options.data]
     val = [open_dataset(spec) for spec in options.val]
     if not val:
-        val = [Part(dataset, held_out=True) for dataset in data]
-        data = [Part(dataset, held_out=False) for dataset in data]
-    found = quantize(model.card, models.load(model), data, val, lambda words: print(words, flush=True))
+        data, val = held_out(data)
+    with working('quantizing'):
+        found = quantize(model.card, models.load(model), data, val, lambda words: print(words, flush=True))
     for key, value in found.facts.items():
         print('{}: {}'.format(key, ', '.join(value) if isinstance(value, list) else value))
     if found.lost > MAX_INT8_LOSS and not options.accept_loss:
@@ -58,19 +58,3 @@ def run(options):
     write_card(model.card._replace(int8=companion), out)
     print('{}: {:.0f} kB, and its entry in {}'.format(os.path.join(folder, name), len(found.content) / 1e3, out))
     return 0
-
-
-class Part(Dataset):
-    """Every fifth image of a dataset, held out, or all others."""
-
-    def __init__(self, dataset, held_out):
-        super().__init__('{}, {}'.format(dataset.name, 'every fifth' if held_out else 'without every fifth'),
-                         dataset.label_set)
-        self._dataset = dataset
-        self._numbers = [i for i in range(len(dataset)) if (i % 5 == 4) == held_out]
-
-    def __len__(self):
-        return len(self._numbers)
-
-    def _read(self, i):
-        return self._dataset[self._numbers[i]]

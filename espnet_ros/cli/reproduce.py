@@ -10,10 +10,11 @@ import rich.table
 import rich.text
 
 from espnet_ros.cli.files import make_folder
+from espnet_ros.cli.options import add_alias
 from espnet_ros.errors import ParameterError
 from espnet_ros.files import write_file
 from espnet_ros.paper import counts, report, speed, tables, training
-from espnet_ros.paper.expected import LEVELS, read_expected
+from espnet_ros.paper.expected import ENGINES, LEVELS, read_expected
 from espnet_ros.paper.outcomes import (
     DIFFERS,
     NOT_RUN,
@@ -56,13 +57,16 @@ def add_arguments(parser):
     parser.add_argument('--level', choices=LEVELS, default=LEVELS[0], help='(default: %(default)s)')
     parser.add_argument('--out', metavar='DIR', type=pathlib.Path, default=pathlib.Path('reproduction'),
                         help='folder to write to (default: %(default)s)')
-    parser.add_argument('--engines', nargs='+', choices=speed.ENGINES, default=list(speed.ENGINES),
-                        help='speed: engines to measure; the last one is in the tables (default: all)')
+    add_alias(parser, '--engines', 'engines', nargs='+', choices=ENGINES)
+    parser.add_argument('--backend', nargs='+', metavar='ENGINE', choices=ENGINES, default=list(ENGINES),
+                        dest='engines', help='speed: engines to measure, {}; the last one is in the tables (default: '
+                        'all)'.format(' '.join(ENGINES)))
     parser.add_argument('--networks', metavar='NAME', nargs='+', help='speed, train: only these, such as ENet')
     parser.add_argument('--minutes', metavar='M', type=_minutes, default=15.0,
                         help='speed: for all that is not measured yet, as far as three turns of each allow; 0 measures '
                         'nothing (default: %(default)s)')
-    parser.add_argument('--again', action='store_true', help='measure again what results.json has')
+    parser.add_argument('--restart', action='store_true', help='measure again what results.json has')
+    add_alias(parser, '--again', 'restart', action='store_true')
     parser.add_argument('--data', metavar='DATASET', nargs='+', default=[], help='train: as for espnet-ros train')
     parser.add_argument('--val', metavar='DATASET', nargs='+', default=[], help='train: to validate on')
     parser.add_argument('--recipe', default='camvid', help='train: as for espnet-ros train (default: %(default)s)')
@@ -118,7 +122,7 @@ def run(options):
 def _measure_speed(rows, networks, results, options):
     left = [each for each in speed.wanted(rows, networks, options.engines)
             if (not options.networks or each[0] in options.networks) and
-            (options.again or 'problem' in results.get(speed.key(*each), {'problem': 'not measured'}))]
+            (options.restart or 'problem' in results.get(speed.key(*each), {'problem': 'not measured'}))]
     energy = bool(left) and has_power_sensor()
     deadline = time.monotonic() + 60 * options.minutes
     for number, (name, size, engine) in enumerate(left):
@@ -145,7 +149,7 @@ def _train(rows, networks, results, options, about):
     for seed in options.seeds:  # all networks with one seed before the next: an order can be seen early
         for network in chosen:
             done = there is not None and there.settings == settings and seed in there.of(network, networks)
-            if options.again or not done:
+            if options.restart or not done:
                 print('espnet-ros: training {} with seed {}'.format(network.name, seed), file=sys.stderr)
                 folder = options.out / 'train' / training.folder_name(network.name, seed)
                 results.put(training.key(network.name, seed), dict(

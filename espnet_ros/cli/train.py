@@ -1,22 +1,17 @@
 """The command `espnet-ros train`."""
-import argparse
 import os
 import pathlib
 import shlex
 import sys
 
-from rich.console import Console
-from rich.table import Table
-
 from espnet_ros import models
 from espnet_ros.cli.files import make_folder
+from espnet_ros.cli.options import whole
 from espnet_ros.datasets import SPECS
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.network import configure
-from espnet_ros.performance.environment import environment
 from espnet_ros.training.settings import BASE, read_recipe, recipes, settings_text
 from espnet_ros.training.sources import open_source
-from espnet_ros.training.transfer import PARTS, Pretrained
 
 DESCRIPTION = """Train a network in the two stages of the paper: the encoder on labels at 1/8, then the whole network.
 Files in DIR:
@@ -42,7 +37,7 @@ def add_arguments(parser):
     parser.add_argument('--show', action='store_true', help='print the settings with descriptions and exit')
     parser.add_argument('--from', metavar='MODEL', dest='start',
                         help='initialize with the matching weights of this model (name, card or weights file)')
-    parser.add_argument('--from-part', choices=PARTS, default=PARTS[0],
+    parser.add_argument('--from-part', choices=('all', 'encoder'), default='all',
                         help='which of its weights to use (default: %(default)s)')
     parser.add_argument('--backbone', metavar='FILE', help='initialize the backbone of fcn8s, segnet, deeplab-v2 or '
                         "pspnet with a weights file of torchvision's VGG16 or ResNet-101")
@@ -53,8 +48,8 @@ def add_arguments(parser):
                         help='folder to write to (default: %(default)s)')
     parser.add_argument('--restart', action='store_true', help='start over; the checkpoint in DIR is discarded')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (default: %(default)s)')
-    parser.add_argument('--threads', metavar='N', type=_count, help='CPU threads (default: chosen by PyTorch)')
-    parser.add_argument('--workers', metavar='N', type=_count_or_zero, default=min(8, (os.cpu_count() or 1) // 2),
+    parser.add_argument('--threads', metavar='N', type=whole(1, 1024), help='CPU threads (default: chosen by PyTorch)')
+    parser.add_argument('--workers', metavar='N', type=whole(0, 1024), default=min(8, (os.cpu_count() or 1) // 2),
                         help='data loading processes (default: %(default)s)')
 
 
@@ -63,15 +58,18 @@ def run(options):
     if options.show:
         print(settings_text(settings))
         return 0
+    # Wrong paths are told at once. Of several processes, the first one looks when it has joined the others.
+    opened = None if 'RANK' in os.environ else _opened(options)
     import torch  # with the modules below, which load it: it takes seconds
 
+    from espnet_ros.performance.environment import environment
     from espnet_ros.training.process_group import join_process_group
     from espnet_ros.training.result import write_model
     if options.threads:
         torch.set_num_threads(options.threads)
     with join_process_group(options.device) as group:
         try:
-            plan, network, rows = _trained(options, settings, group)
+            plan, network, rows = _trained(options, settings, group, opened)
         except EspnetError:
             if group.is_first:
                 raise
@@ -91,23 +89,30 @@ def run(options):
     return 0
 
 
-def _trained(options, settings, group):
+def _opened(options, is_first=True):
+    """Return the datasets to train on with their weights, those to validate on, and the Model to begin with or None."""
+    if options.start and options.backbone:
+        raise ParameterError('--from and --backbone both say what the network begins with; give one of them')
+    if is_first:
+        make_folder(options.out)
+        print('espnet-ros: reading the images', file=sys.stderr)
+    return ([open_source(text) for text in options.data], [_unweighted(text) for text in options.val],
+            models.find(options.start) if options.start else None)
+
+
+def _trained(options, settings, group, opened):
     """Return the Plan, the trained network, and the rows of the log."""
     from espnet_ros.cli.train_progress import TrainingProgress
     from espnet_ros.models.layouts import read_backbone
     from espnet_ros.training.plan import make_plan
     from espnet_ros.training.trainer import Callback, train
+    from espnet_ros.training.transfer import Pretrained
 
     def inputs():
-        if group.is_first:
-            make_folder(options.out)
-            print('espnet-ros: reading the images', file=sys.stderr)
-        return ([open_source(text) for text in options.data], [_unweighted(text) for text in options.val],
-                Pretrained(models.find(options.start), options.from_part) if options.start else None,
+        sources, validation, model = opened or _opened(options, group.is_first)
+        return (sources, validation, Pretrained(model, options.from_part) if model else None,
                 read_backbone(options.backbone, configure(settings.family, {})) if options.backbone else None)
 
-    if options.start and options.backbone:
-        raise ParameterError('--from and --backbone both say what the network begins with; give one of them')
     sources, validation, start, backbone = group.on_all(inputs)
     plan = make_plan(settings, sources, validation, group, start, options.name, options.workers)
     plan = plan._replace(card=plan.card._replace(license=options.license, description=options.description),
@@ -136,6 +141,9 @@ def _unweighted(text):
 
 
 def _print_summary(path, options):
+    from rich.console import Console
+    from rich.table import Table
+
     from espnet_ros.training.result import REPORT
     card = models.find(str(path)).card
     if card.results:
@@ -149,17 +157,3 @@ def _print_summary(path, options):
 
 def _folder(text):
     return pathlib.Path(os.path.expanduser(text))  # shells do not expand --out=~/x
-
-
-def _count(text):
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise argparse.ArgumentTypeError('{} is not from 1 to 1024'.format(text))
-    return value
-
-
-def _count_or_zero(text):
-    return 0 if text == '0' else _count(text)
-
-
-_count.__name__ = _count_or_zero.__name__ = 'whole number'  # what argparse calls them in its messages

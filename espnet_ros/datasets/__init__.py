@@ -1,29 +1,39 @@
 """Labeled images from folders, slides, bags and the synthetic street."""
+import importlib
 import re
 
-from espnet_ros.datasets.base import Dataset, FileDataset, LabeledImage, Memory, Pair, read_labels
-from espnet_ros.datasets.readers import camvid, cityscapes, folder, mapillary, voc
-from espnet_ros.datasets.slides import TISSUES, SlideTiles
-from espnet_ros.datasets.synthetic import Drive, Streets
 from espnet_ros.errors import SourceError
-from espnet_ros.labels.truth import KINDS, GroundTruth, ground_truth, label_table, read_mapping
-from espnet_ros.labels.voc import VOC
 
-__all__ = ['KINDS', 'SPECS', 'TISSUES', 'VOC', 'Dataset', 'Drive', 'FileDataset', 'GroundTruth', 'LabeledImage',
-           'Memory', 'Pair', 'SlideTiles', 'Streets', 'camvid', 'cityscapes', 'folder', 'ground_truth', 'is_spec',
-           'label_table', 'mapillary', 'open_dataset', 'read_labels', 'read_mapping', 'voc']
+_HOMES = {
+    'espnet_ros.datasets.base': ('Dataset', 'FileDataset', 'LabeledImage', 'Memory', 'Pair', 'read_labels'),
+    'espnet_ros.datasets.readers': ('camvid', 'cityscapes', 'folder', 'mapillary', 'voc'),
+    'espnet_ros.datasets.slides': ('TISSUES', 'SlideTiles'),
+    'espnet_ros.datasets.synthetic': ('Drive', 'Streets'),
+    'espnet_ros.labels.truth': ('KINDS', 'GroundTruth', 'ground_truth', 'label_table', 'read_mapping'),
+    'espnet_ros.labels.voc': ('VOC',)}
+"""Modules and the names of theirs that this package has, too: imported when used, so that commands start fast."""
 
 SPECS = """\
 camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot
 cityscapes:FOLDER:SPLIT    train or val below FOLDER/leftImg8bit and FOLDER/gtFine
-mapillary:FOLDER:SPLIT     training or validation; labels are mapped to the 7 Cityscapes categories
-voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation: val, or trainaug with SBD
-wsi:SLIDES:LABELS[:MAP]    tiles of whole-slide images; labels are slides of ids 0..7, or as MAP says
-folder:IMAGES:LABELS:MAP   two folders; MAP is a mapping file (.yaml), labelIds, trainIds, camvid or categoryIds
+mapillary:FOLDER:SPLIT     training or validation, in the 7 Cityscapes categories
+voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation: val, or trainaug
+                           with SBD
+wsi:SLIDES:LABELS[:MAP]    tiles of whole-slide images; labels are slides of ids 0..7,
+                           or as MAP says
+folder:IMAGES:LABELS:MAP   two folders; MAP: a mapping file (.yaml), labelIds,
+                           trainIds, camvid or categoryIds
 street:COUNT[:WxH[:SEED]]  synthetic images, each of a different street
 drive:COUNT[:WxH[:SEED]]   synthetic images of one street at 10 Hz
 bag:PATH                   the frames of a bag that have ground truth"""
 """How a dataset is written on a command line or in a YAML file."""
+
+
+def __getattr__(name):
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError('module {} has no attribute {}'.format(__name__, name))
 
 
 def open_dataset(spec):
@@ -48,6 +58,10 @@ def is_spec(text):
     return str(text).partition(':')[0] in _OPENERS and ':' in str(text)
 
 
+def _files(kind):
+    return lambda *arguments: __getattr__(kind)(*arguments)
+
+
 def _bag(path):
     from espnet_ros.datasets.recordings import BagDataset  # needs the package rosbags, other datasets do not
     return BagDataset(path)
@@ -60,11 +74,11 @@ def _synthetic(kind):
             raise SourceError("'{}:{}:{}' is not COUNT:WIDTHxHEIGHT:SEED, such as 100:640x480:7".format(
                 count, size, seed))
         width, height = map(int, size.split('x'))
-        return kind(int(count), width, height, int(seed))
+        return __getattr__(kind)(int(count), width, height, int(seed))
     return opener
 
 
 _OPENERS = {
-    'camvid': ((2,), camvid), 'cityscapes': ((2,), cityscapes), 'mapillary': ((2,), mapillary), 'voc': ((2,), voc),
-    'wsi': ((2, 3), SlideTiles), 'folder': ((3,), folder), 'street': ((1, 2, 3), _synthetic(Streets)),
-    'drive': ((1, 2, 3), _synthetic(Drive)), 'bag': ((1,), _bag)}
+    **{kind: ((2,), _files(kind)) for kind in ('camvid', 'cityscapes', 'mapillary', 'voc')},
+    'wsi': ((2, 3), _files('SlideTiles')), 'folder': ((3,), _files('folder')), 'street': ((1, 2, 3), _synthetic('Streets')),
+    'drive': ((1, 2, 3), _synthetic('Drive')), 'bag': ((1,), _bag)}

@@ -9,6 +9,9 @@ if typing.TYPE_CHECKING:
 
 BACKENDS = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16', 'int8')
+OUTPUT_SIZES = ('camera', 'network')
+UPSAMPLINGS = ('nearest', 'bilinear')
+"""Sizes of the labels and ways to bring them there (segmenter.Segmenter)."""
 
 
 class EngineInfo(typing.NamedTuple):

@@ -9,8 +9,8 @@ import numpy as np
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.journal import read_frames
-from espnet_ros.evaluation.report import METRICS, environment, unique
-from espnet_ros.evaluation.scoring import rows_of
+from espnet_ros.evaluation.pages import METRICS, environment, unique
+from espnet_ros.evaluation.protocols import rows_of
 from espnet_ros.files import read_bytes, write_file
 from espnet_ros.labels import CATEGORIES, LabelSet, label_set_from_dict
 from espnet_ros.limits import JSON_BYTES
@@ -18,7 +18,7 @@ from espnet_ros.metrics.confusion import category_confusion
 
 DRAWS = 2000
 CONFIDENCE = 0.95
-_LATENCY = 'mean latency'
+_LATENCY, _OUTLINES = 'mean latency', 'boundary F1'
 _AT_A_TIME = 100
 """Draws whose sums are computed together, for the sake of memory."""
 
@@ -52,19 +52,24 @@ class Difference(typing.NamedTuple):
 
 
 class SideBySide(typing.NamedTuple):
-    """The metrics of A and B, the number of frames that both have, and the Differences, means first."""
+    """The metrics of A and B, the number of frames that both have, and the Differences, means first.
+
+    note: a sentence where both are compared by category because they were not scored in the same classes, else ''.
+    """
 
     metrics: tuple[dict, dict]
     frames: int
     block: int
     differences: tuple[Difference, ...]
+    note: str = ''
 
 
 class _Frames(typing.NamedTuple):
     """Counts of F frames of one evaluation, float.
 
-    categories, classes: pixels of intersection and union of each, [F, 2, n]. correct: correct pixels and all pixels,
-    [F, 2]. boundary, latency: of each frame, [F]; boundary is NaN where undefined.
+    categories, classes: pixels of intersection and union of each, [F, 2, n]. correct: pixels whose class or category,
+    whichever both evaluations have, is correct, and all pixels, [F, 2]. boundary, latency: of each frame, [F];
+    boundary is NaN where undefined.
     """
 
     categories: np.ndarray
@@ -80,6 +85,8 @@ def compare(first, second, block=1, draws=DRAWS, seed=0):
     Frames are the same if index of the bag, topic and stamp are equal. Each draw takes as many frames as there are, at
     random with replacement and the same for both, and adds up their confusion matrices (paired bootstrap). block: draw
     runs of this many successive frames, because neighbors in a recording are similar; 1 treats frames as independent.
+    Evaluations in different classes, or one of classes and one of categories, are both scored by category; boundary F1
+    is then left out, because the lines between classes are not known any more.
     """
     folders = first, second
     metrics = tuple(map(_read_metrics, folders))
@@ -92,12 +99,13 @@ def compare(first, second, block=1, draws=DRAWS, seed=0):
     if not common:
         raise ParameterError("'{}' and '{}' have no labeled frame in common; evaluate both on the same bags".format(
             first, second))
-    by_class = all(m['byClass'] for m in metrics) and labels[0] == labels[1]
+    is_alike = metrics[0]['byClass'] == metrics[1]['byClass'] and labels[0].meaning == labels[1].meaning
+    by_class = is_alike and metrics[0]['byClass']
     names = labels[0].names if by_class else ()
-    frames = [_counted([found[key] for key in common], label_set, m['protocol'])
+    frames = [_counted([found[key] for key in common], label_set, m['protocol'], by_class)
               for found, label_set, m in zip(records, labels, metrics)]
-    differences = _differences(frames, names, block, draws, np.random.default_rng(seed))
-    return SideBySide(metrics, len(common), block, differences)
+    differences = _differences(frames, names, is_alike, block, draws, np.random.default_rng(seed))
+    return SideBySide(metrics, len(common), block, differences, '' if is_alike else _note(metrics))
 
 
 def comparison_page(comparison, names):
@@ -115,6 +123,11 @@ def shown(value, unit, sign=False):
     """Return a score as text: percent or ms; a dash where it is NaN."""
     factor, digits = (100, 2) if unit == '%' else (1000, 1)
     return '–' if math.isnan(value) else '{:{}.{}f}'.format(factor * value, '+' if sign else '', digits)
+
+
+def _note(metrics):
+    scored = ['classes of {}'.format(m['labelSet']['name']) if m['byClass'] else 'categories' for m in metrics]
+    return 'A was scored in {} and B in {}; both are compared by category, without boundary F1'.format(*scored)
 
 
 def _facts(comparison):
@@ -142,7 +155,7 @@ def _read_metrics(folder):
         raise ParameterError("'{}' is damaged: {}".format(path, error))
 
 
-def _counted(records, label_set: LabelSet, protocol):
+def _counted(records, label_set: LabelSet, protocol, by_class):
     """Return the _Frames of records."""
     size = len(label_set.classes)
     classes, categories, correct = [], [], []
@@ -151,9 +164,11 @@ def _counted(records, label_set: LabelSet, protocol):
         rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
         confusion[rows, columns] = pixels
         confusion = rows_of(confusion, protocol)
+        by_category = category_confusion(confusion, label_set)
         classes.append(_parts(confusion))
-        categories.append(_parts(category_confusion(confusion, label_set)))
-        correct.append((np.trace(confusion[:size]), confusion[:size].sum()))
+        categories.append(_parts(by_category))
+        counted = confusion[:size] if by_class else by_category[:len(CATEGORIES) - 1]
+        correct.append((np.trace(counted), counted.sum()))
     return _Frames(np.array(categories, np.float64), np.array(classes, np.float64), np.array(correct, np.float64),
                    np.array([record['boundary_f1'] for record in records], np.float64),
                    np.array([record['latency'] for record in records], np.float64))
@@ -166,9 +181,9 @@ def _parts(confusion):
     return hit, confusion[:size].sum(1) + confusion[:, :size].sum(0) - hit
 
 
-def _differences(frames, names, block, draws, random):
+def _differences(frames, names, is_alike, block, draws, random):
     both = ~np.isnan(frames[0].boundary) & ~np.isnan(frames[1].boundary)
-    titles = ['category mIOU', *(['class mIOU'] if names else []), 'pixel accuracy', 'boundary F1', _LATENCY,
+    titles = ['category mIOU', *(['class mIOU'] if names else []), 'pixel accuracy', _OUTLINES, _LATENCY,
               *CATEGORIES[1:], *names]
     count = len(both)
     points = [_scores(f, np.ones((1, count)), names, both)[0] for f in frames]
@@ -181,7 +196,7 @@ def _differences(frames, names, block, draws, random):
         warnings.simplefilter('ignore', RuntimeWarning)  # scores without a value in any draw, which stay NaN
         low, high = np.nanpercentile(np.concatenate(drawn), (margin, 100 - margin), axis=0)
     return tuple(Difference(title, float(a), float(b), float(start), float(end), 'ms' if title == _LATENCY else '%')
-                 for title, a, b, start, end in zip(titles, *points, low, high))
+                 for title, a, b, start, end in zip(titles, *points, low, high) if is_alike or title != _OUTLINES)
 
 
 def _weights(count, block, draws, random):

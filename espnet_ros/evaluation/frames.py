@@ -4,8 +4,8 @@ import os
 import typing
 
 from espnet_ros.bags.reader import Frame
-from espnet_ros.datasets import label_table
 from espnet_ros.labels import LabelSet
+from espnet_ros.labels.truth import label_table
 
 _RATE = 10.0
 """Hz at which the images of a dataset are stamped, beginning at _FIRST_STAMP."""

@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from espnet_ros.errors import ParameterError
-from espnet_ros.evaluation.offline import Task
+from espnet_ros.evaluation.tasks import Task
 
 FRAMES, PROGRESS = 'frames.jsonl', 'progress.jsonl'
 _REMEDY = 'choose another folder with --out, or discard them with --restart'

@@ -5,10 +5,11 @@ import contextlib
 import time
 
 from espnet_ros.errors import SourceError
-from espnet_ros.evaluation.offline import Task, TaskResult, fresh_frames, prefetch
+from espnet_ros.evaluation.offline import fresh_frames, prefetch
 from espnet_ros.evaluation.pictures import frame_pictures
 from espnet_ros.evaluation.scoring import score_frame
 from espnet_ros.evaluation.statistics import OUTCOMES
+from espnet_ros.evaluation.tasks import Task, TaskResult
 
 TIMEOUT = 30.0
 """Seconds in which the node must answer."""
@@ -242,5 +243,5 @@ def check_node(card, size, player):
         raise SourceError('the node runs other weights (SHA-256 {}...) than {} ({}...); give the model that the node '
                           'runs as --model'.format(weights[:12], card.name, card.sha256[:12]))
     if network_input and network_input != '{}x{}'.format(*size):
-        raise SourceError('the network input of the node is {}, not {}x{}; set --width and --height to it'.format(
+        raise SourceError('the network input of the node is {}, not {}x{}; set --size to it'.format(
             network_input, *size))

@@ -10,6 +10,7 @@ from espnet_ros.engine import build_engine
 from espnet_ros.evaluation.frames import FrameSource
 from espnet_ros.evaluation.pictures import frame_pictures
 from espnet_ros.evaluation.scoring import Comparison, score_frame
+from espnet_ros.evaluation.tasks import TaskResult
 from espnet_ros.segmenter import Segmenter
 
 _PREFETCHED = 2
@@ -40,22 +41,6 @@ class Setup(typing.NamedTuple):
     mode: str = OFFLINE
     overlap: bool = True
     upsampling: str = 'nearest'
-
-
-class Task(typing.NamedTuple):
-    """Frames start to stop - 1 of a source, which is given by its index in Setup.sources."""
-
-    source: int
-    start: int
-    stop: int
-
-
-class TaskResult(typing.NamedTuple):
-    """Processed frames: records of those that could be decoded (see `Evaluator.run`), and the problems of all."""
-
-    task: Task
-    records: list[dict]
-    problems: tuple[str, ...]
 
 
 class FrameReference(typing.NamedTuple):

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 import torch
 
+from espnet_ros.datasets.base import Dataset
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.calibration import MAX_IMAGES
 from espnet_ros.engine.companion import pack, unpack
@@ -174,3 +175,24 @@ def _is_quantized(node):
     if node.get_type_name() == 'Concat':
         return all(_is_quantized(value.get_node()) for value in node.input_values())
     return node.get_type_name() == 'FakeQuantize'
+
+
+def held_out(datasets):
+    """Split datasets: return those without every fifth image, and those of every fifth image alone."""
+    return tuple([_Part(dataset, is_fifth) for dataset in datasets] for is_fifth in (False, True))
+
+
+class _Part(Dataset):
+    """Every fifth image of a dataset, or all others."""
+
+    def __init__(self, dataset, is_fifth):
+        super().__init__('{}, {}'.format(dataset.name, 'every fifth' if is_fifth else 'without every fifth'),
+                         dataset.label_set)
+        self._dataset = dataset
+        self._numbers = [i for i in range(len(dataset)) if (i % 5 == 4) == is_fifth]
+
+    def __len__(self):
+        return len(self._numbers)
+
+    def _read(self, i):
+        return self._dataset[self._numbers[i]]

@@ -1,5 +1,4 @@
 """Results of an evaluation as files: report.html, metrics.json, confusion.csv."""
-import base64
 import csv
 import io
 import json
@@ -10,14 +9,13 @@ import numpy as np
 
 from espnet_ros.evaluation import charts
 from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE
+from espnet_ros.evaluation.pages import CONFUSION, METRICS, PAGE, environment, percent, unique
 from espnet_ros.evaluation.pictures import FramePictures
-from espnet_ros.evaluation.scoring import PROTOCOLS
+from espnet_ros.evaluation.protocols import PROTOCOLS
 from espnet_ros.evaluation.statistics import OUTCOMES
 from espnet_ros.files import write_file
 from espnet_ros.labels import CATEGORIES, CATEGORY_COLORS
 from espnet_ros.metrics.confusion import category_confusion, class_accuracy
-
-PAGE, METRICS, CONFUSION = 'report.html', 'metrics.json', 'confusion.csv'
 
 
 class WorstFrame(typing.NamedTuple):
@@ -86,32 +84,6 @@ def images_in_words(images):
     return ', '.join(parts)
 
 
-def environment():
-    """Return the Jinja environment of this package's templates, which escapes everything that is filled in."""
-    import jinja2  # here, so that commands that write no page start fast
-    found = jinja2.Environment(loader=jinja2.PackageLoader('espnet_ros.evaluation'), autoescape=True,
-                               undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    found.filters.update(percent=percent, milliseconds=milliseconds, data_uri=data_uri,
-                         color='rgb({0[0]} {0[1]} {0[2]})'.format,
-                         stamp=lambda ns: '{}.{:09d}'.format(*divmod(ns, 10**9)))
-    return found
-
-
-def percent(value):
-    """Return a share of 1 as text: 68.68; a dash where it is None or NaN."""
-    return '–' if value is None or np.isnan(value) else '{:.2f}'.format(100 * value)
-
-
-def milliseconds(seconds):
-    """Return seconds as text in ms; a dash where they are None or NaN."""
-    return '–' if seconds is None or np.isnan(seconds) else '{:.1f}'.format(1000 * seconds)
-
-
-def data_uri(picture):
-    """Return a picture, (media type, bytes), as a data URI."""
-    return 'data:{};base64,{}'.format(picture[0], base64.b64encode(picture[1]).decode())
-
-
 def _class_rows(statistics, metrics):
     columns = (metrics[key].values() for key in (
         'classScores', 'classAccuracies', 'boundaryScores', 'priors', 'classInstScores'))
@@ -166,12 +138,3 @@ def _facts(metrics):
             ', {:.0f} % of the time in the engine'.format(100 * share) if share else '')
     for versions in unique(session['versions'] for session in sessions):
         yield 'versions', ', '.join('{} {}'.format(*item) for item in versions.items())
-
-
-def unique(items):
-    """Return the distinct items of an iterable in the order of their first occurrence; they need not be hashable."""
-    found: list = []
-    for item in items:
-        if item not in found:
-            found.append(item)
-    return found

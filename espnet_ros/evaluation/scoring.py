@@ -3,16 +3,13 @@ import typing
 
 import numpy as np
 
-from espnet_ros.datasets import label_table
+from espnet_ros.evaluation.protocols import rows_of
 from espnet_ros.labels import CATEGORY_SET, LabelSet
+from espnet_ros.labels.truth import label_table
 from espnet_ros.metrics.boundary import boundary_f1
 from espnet_ros.metrics.confusion import category_confusion, count_pixels, iou, mean, pixel_accuracy
 from espnet_ros.metrics.instances import count_objects
 from espnet_ros.segmenter import resize_nearest
-
-PROTOCOLS = {'cityscapes': 'pixels of unlabeled ground truth are ignored',
-             'authors': 'predictions on unlabeled ground truth count as false positives'}
-"""Name and rule of each protocol; the second is that of ESPNet's authors on CamVid."""
 
 
 class Comparison(typing.NamedTuple):
@@ -39,17 +36,13 @@ def compare_labels(model_set, truth_sets):
     model_set: the LabelSet of the model. truth_sets: those of the bags, None for bags without ground truth. Classes are
     compared when all have the model's ids, names and categories, else the 7 Cityscapes categories.
     """
-    by_class = all(_meaning(s) == _meaning(model_set) for s in truth_sets if s)
+    by_class = all(s.meaning == model_set.meaning for s in truth_sets if s)
     target = model_set if by_class else CATEGORY_SET
     numbered = LabelSet(target.name, tuple(c._replace(id=i) for i, c in enumerate(target.classes)))
     indices = np.full(256, len(target.classes), np.uint8)
     indices[list(target.ids)] = range(len(target.classes))
     return [Comparison(numbered, by_class, indices[label_table(s, target) if s and not by_class else np.arange(256)],
                        indices[label_table(model_set, target)]) for s in truth_sets]
-
-
-def _meaning(label_set):
-    return [(c.id, c.name, c.category) for c in label_set.classes]
 
 
 def score_frame(comparison, truth, labels, protocol='cityscapes', outlines=True, instances=None):
@@ -84,11 +77,6 @@ def aligned(comparison, truth, labels):
     """Return ground truth and labels at the size of the ground truth, as indices in comparison.label_set."""
     labels = resize_nearest(labels, truth.shape[1], truth.shape[0])
     return comparison.truth[truth], comparison.prediction[labels]
-
-
-def rows_of(confusion, protocol):
-    """Return the rows of a confusion matrix [n + 1, n + 1] that the protocol counts, for the functions of `metrics`."""
-    return confusion if protocol == 'authors' else confusion[:-1]
 
 
 def number(value):

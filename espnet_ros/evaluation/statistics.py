@@ -6,7 +6,8 @@ import math
 import numpy as np
 
 from espnet_ros.diagnostics import keys
-from espnet_ros.evaluation.scoring import PROTOCOLS, number, rows_of
+from espnet_ros.evaluation.protocols import PROTOCOLS, rows_of
+from espnet_ros.evaluation.scoring import number
 from espnet_ros.labels import CATEGORIES, label_set_to_dict
 from espnet_ros.metrics.confusion import BatchIoU, category_confusion, class_accuracy, iou, mean, pixel_accuracy
 from espnet_ros.metrics.instances import ObjectScores, mean_score

@@ -11,7 +11,8 @@ import typing
 from concurrent.futures.process import BrokenProcessPool
 
 from espnet_ros.errors import EngineError, EspnetError
-from espnet_ros.evaluation.offline import Evaluator, Task, TaskResult
+from espnet_ros.evaluation.offline import Evaluator
+from espnet_ros.evaluation.tasks import Task, TaskResult
 from espnet_ros.process import tune_process
 
 CHUNK = 32

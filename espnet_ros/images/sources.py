@@ -1,10 +1,13 @@
 """Image sources: webcam, network stream, video, folder, image file or the synthetic street."""
 import abc
 import glob
+import http.client
 import math
 import os
 import re
+import time
 import typing
+import urllib.request
 
 import cv2
 import numpy as np
@@ -15,7 +18,7 @@ from espnet_ros.images.decoder import decode
 from espnet_ros.images.headers import image_size
 from espnet_ros.images.limits import IMAGE_SUFFIXES, check_size
 from espnet_ros.images.resize import resize_for_viewing
-from espnet_ros.limits import MAX_IMAGE_BYTES
+from espnet_ros.limits import DOWNLOAD_SECONDS, MAX_IMAGE_BYTES
 
 if typing.TYPE_CHECKING:
     from espnet_ros.scene.street import StreetPose
@@ -141,16 +144,37 @@ def read_image(path):
         data = read_bytes(path, MAX_IMAGE_BYTES)  # cv2.imread takes only UTF-8 file names, and hides why it fails
     except OSError as error:
         raise SourceError('cannot read {}: {}'.format(printable(path), error.strerror))
+    return _decoded(data, printable(path))
+
+
+def read_image_at(address):
+    """Return the image at an http or https address as `read_image` does a file. Raises SourceError."""
+    name, data, deadline = public_address(address), b'', time.monotonic() + DOWNLOAD_SECONDS
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:
+            part = answer.read1(1 << 16)
+            while part:
+                data += part
+                if len(data) > MAX_IMAGE_BYTES or time.monotonic() > deadline:
+                    raise SourceError('{} has more than {} bytes or takes longer than {:.0f} s'.format(
+                        name, MAX_IMAGE_BYTES, DOWNLOAD_SECONDS))
+                part = answer.read1(1 << 16)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise SourceError('cannot get {}: {}'.format(name, printable(getattr(error, 'reason', None) or error)))
+    return _decoded(data, name)
+
+
+def _decoded(data, name):
     size = image_size(data)
     image = None
     if size and _is_whole(data):
         try:
-            image, _ = decode(data, size, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, printable(path))
+            image, _ = decode(data, size, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name)
         except ImageError as error:
             raise SourceError(str(error))
     if image is None:
         raise SourceError('{} ({} bytes) is not an image or is damaged; copy it again or remove it'.format(
-            printable(path), len(data)))
+            name, len(data)))
     return image
 
 

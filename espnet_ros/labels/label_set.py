@@ -46,6 +46,11 @@ class LabelSet(typing.NamedTuple):
         return tuple(c.id for c in self.classes)
 
     @property
+    def meaning(self):
+        """What makes label sets the same classes: (id, name, category) of each, whatever their colors."""
+        return tuple((c.id, c.name, c.category) for c in self.classes)
+
+    @property
     def without_category(self):
         """Names of the classes that have no Cityscapes category."""
         return tuple(c.name for c in self.classes if c.category == 0)

@@ -9,6 +9,8 @@ from espnet_ros.network import configure
 
 FILE = pathlib.Path(__file__).with_name('expected.yaml')
 LEVELS = ('counts', 'speed', 'train', 'full')
+ENGINES = ('torch', 'openvino')
+"""In which speed is measured."""
 SIZE = (1024, 512)
 """Width and height of the network's input unless a row says otherwise (section 4.1)."""
 

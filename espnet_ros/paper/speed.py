@@ -11,7 +11,6 @@ from espnet_ros.performance.benchmark.turns import in_turns
 
 REFERENCE = 'ESPNet'
 """Network with which each other is measured in turns."""
-ENGINES = ('torch', 'openvino')
 
 
 class Faster(typing.NamedTuple):

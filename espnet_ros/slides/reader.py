@@ -6,9 +6,6 @@ import numpy as np
 from espnet_ros.errors import SourceError, one_line, printable
 from espnet_ros.limits import SLIDE_PIXELS, SLIDE_SIDE, SLIDE_TILE_PIXELS
 
-SLIDE_SUFFIXES = ('.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.svslide', '.vms', '.vmu')
-"""Files that only scanners of slides write. Slides also come as .tif, .tiff and .dcm, which other images may be."""
-
 
 class Slide:
     """A whole-slide image at its full resolution.

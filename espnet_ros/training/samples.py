@@ -4,9 +4,9 @@ import typing
 import cv2
 import numpy as np
 
-from espnet_ros.datasets import label_table
 from espnet_ros.images.resize import resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
+from espnet_ros.labels.truth import label_table
 
 
 class Sample(typing.NamedTuple):

@@ -9,7 +9,7 @@ import typing
 
 import numpy as np
 
-from espnet_ros.datasets import FileDataset
+from espnet_ros.datasets.base import FileDataset
 from espnet_ros.errors import EspnetError, LabelError, ModelError
 from espnet_ros.files import write_file
 from espnet_ros.models import cache_directory

@@ -3,9 +3,9 @@ import collections
 import typing
 
 from espnet_ros import models
-from espnet_ros.datasets import label_table
 from espnet_ros.errors import LabelError
 from espnet_ros.labels import UNLABELED
+from espnet_ros.labels.truth import label_table
 from espnet_ros.network import DEFAULT
 
 PARTS = ('all', 'encoder')

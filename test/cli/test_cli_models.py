@@ -23,12 +23,12 @@ def row(name, text):
 def test_list(capsys):
     assert main(['models', 'list']) == 0
     text = capsys.readouterr().out
-    assert row('NAME', text) == [
-        'NAME', 'CLASSES', 'INPUT', 'PARAMETERS', 'STATE', 'MIOU', 'CATEGORIES', 'MEASURED ON']
+    assert row('NAME', text) == ['NAME', 'STATE', 'INPUT', 'CPU', 'CLASSES', 'SIZE', 'MIOU']
     assert row('cityscapes-espnet-q8', text) == [
-        'cityscapes-espnet-q8', '19', '1024x512', '364,569', 'not fetched', '60.34', '82.18', 'Cityscapes test']
+        'cityscapes-espnet-q8', 'not fetched', '1024x512', 'float', '19', '0.36 M', '60.34',
+        models.entry('cityscapes-espnet-q8').card.description]
     assert len(text.splitlines()) == 1 + len(models.available())
-    assert row(models.DEFAULT, text)[4] == 'shipped, default' and text.count('default') == 1
+    assert row(models.DEFAULT + ' *', text)[3] == 'int8' and text.count(' *') == 1
 
 
 def test_list_for_programs(capsys):
@@ -43,7 +43,16 @@ def test_list_for_programs(capsys):
 def test_a_model_that_was_not_measured_is_listed(tmp_path, tiny, monkeypatch, capsys):
     monkeypatch.setattr(catalog, 'models_directory', lambda: str(tmp_path / 'tiny'))
     assert main(['models', 'list']) == 0
-    assert row('tiny', capsys.readouterr().out)[-4:] == ['shipped', '-', '-', '-']
+    assert row('tiny', capsys.readouterr().out)[1:] == ['shipped', '96x64', 'float', '11', '0.11 M', '-', 'random']
+
+
+def test_in_a_terminal_the_list_is_80_columns_wide_and_has_a_legend(monkeypatch, capsys):
+    monkeypatch.setattr('sys.stdout.isatty', lambda: True)
+    monkeypatch.setenv('COLUMNS', '80')
+    assert main(['models', 'list']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80 and lines[-2].startswith('* default.')
+    assert any(line.startswith('    The default model, trained by this project') for line in lines)
 
 
 def test_fetch_from_file(weights, cache, capsys):
@@ -51,7 +60,7 @@ def test_fetch_from_file(weights, cache, capsys):
     assert capsys.readouterr() == ('cityscapes-espnet-q8: {}\n'.format(cache / 'cityscapes-espnet-q8.pth'), '')
     assert models.find('cityscapes-espnet-q8').weights_path == str(cache / 'cityscapes-espnet-q8.pth')
     assert main(['models', 'list']) == 0
-    assert row('cityscapes-espnet-q8', capsys.readouterr().out)[4] == 'cached'
+    assert row('cityscapes-espnet-q8', capsys.readouterr().out)[1] == 'cached'
 
 
 def test_fetch_all_goes_on_after_a_model_without_source(tmp_path, tiny, monkeypatch, cache, capsys):

@@ -1,6 +1,11 @@
 """espnet-ros predict."""
+import argparse
+import http.server
+import json
 import pathlib
 import shutil
+import threading
+import types
 
 import cv2
 import numpy as np
@@ -8,11 +13,13 @@ import pytest
 import torch
 
 from espnet_ros import labels, models
-from espnet_ros.cli import main
+from espnet_ros.cli import main, predict
 from espnet_ros.cli.files import write_image
 from espnet_ros.cli.predict import IMAGE_ENDINGS, jobs_for
+from espnet_ros.cli.predictor import load
 from espnet_ros.engine import build_engine
 from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.images import sources as capture
 from espnet_ros.images.render import overlay
 from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.segmenter import Segmenter
@@ -62,8 +69,9 @@ def names_in(folder):
 def segment(tiny):
     """What the segmenter says of an image."""
     model = models.find(tiny)
-    engine = build_engine(model.card, models.load(model), 96, 64)
-    return lambda image, size='camera', **options: Segmenter(engine, size).segment(image, **options).labels
+    engine = build_engine(model.card, models.load(model), 96, 64, 'torch')
+    return lambda image, size='camera', **options: Segmenter(
+        engine, size, 'bilinear' if size == 'camera' else 'nearest').segment(image, **options).labels
 
 
 def test_an_image_becomes_three(tiny, segment, capsys):
@@ -77,8 +85,12 @@ def test_an_image_becomes_three(tiny, segment, capsys):
     assert np.abs(over.astype(int) - overlay(image, color, 0.25)).mean() < 4  # JPEG
     out, err = capsys.readouterr()
     assert err == '' and out.splitlines()[0] == '1 of 1 inputs, 1 frames: predictions'
-    assert out.splitlines()[1].startswith('model tiny at 96x64, ')
-    assert out.splitlines()[2].startswith('median of a frame: preprocess ')
+    lines = out.splitlines()
+    names = [labels.CAMVID.names[id] for id in np.bincount(found[found < 255]).argsort()[::-1][:2]]
+    assert lines[1].startswith('pixels: {} {:.1f} %, {} '.format(
+        names[0], 100 * (found == labels.CAMVID.names.index(names[0])).mean(), names[1]))
+    assert lines[-2].startswith('model tiny at 96x64, torch in ') and lines[-2].endswith(', bilinear upsampling')
+    assert lines[-1].startswith('median of a frame: preprocess ') and max(map(len, lines[:-2])) <= 80
 
 
 def test_results_at_the_networks_size(tiny, segment):
@@ -124,6 +136,36 @@ def test_kinds_of_images(tiny, segment, image, equal):
     np.testing.assert_array_equal(read('Bilder 1/ü/ö ä_labels.png'), segment(equal(image)))
 
 
+def test_edges_are_those_of_the_scores_unless_labels_are_resized(tiny, segment):
+    """The picture is ten times as large as the network: steps of ten pixels, or none."""
+    image = picture(1, 960, 640)
+    path = write(pathlib.Path('x.png'), image)
+    assert main(['predict', path, '--model', tiny]) == 0
+    smooth = read('predictions/x_labels.png')
+    np.testing.assert_array_equal(smooth, segment(image))
+    assert main(['predict', path, '--model', tiny, '--upsampling', 'nearest']) == 0
+    stepped = read('predictions/x_labels.png')
+    edges = [np.unique(np.nonzero(found[:, 1:] != found[:, :-1])[1] % 10) for found in (smooth, stepped)]
+    assert len(edges[0]) == 10 and list(edges[1]) == [9]
+    assert (smooth == stepped).mean() > 0.8
+
+
+@pytest.mark.parametrize('arguments', [
+    ['--precision', 'int8'], ['--backend', 'openvino'], ['--output-size', 'network']])
+def test_where_there_are_no_scores_labels_are_resized(arguments, tiny, monkeypatch):
+    asked = []
+
+    def stand_in(card, network, width, height, backend, *_, **__):
+        asked.append(backend)
+        return types.SimpleNamespace(card=card, width=width, height=height, fallback='')
+    monkeypatch.setattr('espnet_ros.cli.predictor.build_engine', stand_in)
+    parser = argparse.ArgumentParser()
+    predict.add_arguments(parser)
+    options = parser.parse_args(['x', *arguments])
+    assert load(models.find(tiny), (0, 0), options).upsampling == 'nearest'
+    assert asked == [options.backend]
+
+
 def test_folders_and_patterns(tiny):
     for name in ('a/1.png', 'a/2.JPG', 'a/sub/3.png', 'b/4.png', 'b/5.png'):
         write(pathlib.Path(name.lower()), picture())
@@ -132,13 +174,122 @@ def test_folders_and_patterns(tiny):
     assert main(['predict', 'a', 'b/*.png', 'b/4.png', '--model', tiny]) == 0
     assert [n for n in names_in('predictions') if n.endswith('_labels.png')] == [
         '1_labels.png', '2_labels.png', '4_labels.png', '5_labels.png']
+    assert names_in('predictions/sub') == sorted('3' + ending for ending in IMAGE_ENDINGS)
+
+
+def test_results_and_hidden_folders_inside_the_input_are_left_out():
+    for name in ('x.png', 'sub/deep/x.png', 'predictions/x_color.png', '.hidden/y.png'):
+        write(pathlib.Path(name), picture())
+    jobs, problems = jobs_for(['.'], pathlib.Path('predictions'))
+    assert [str(job.target) for job in jobs] == ['predictions/x', 'predictions/sub/deep/x'] and problems == []
+
+
+def test_a_folder_of_too_many_files_is_refused(monkeypatch):
+    monkeypatch.setattr('espnet_ros.cli.files.MAX_FILES', 1)
+    for name in ('a/1.png', 'a/b/2.png'):
+        write(pathlib.Path(name), picture())
+    (problem,) = jobs_for(['a'], pathlib.Path('out'))[1]
+    assert 'hold more than 1 files' in str(problem)
+
+
+def test_what_is_not_there_is_named_and_the_rest_is_done(tiny, capsys):
+    assert main(['predict', 'nowhere.png', write(pathlib.Path('x.png'), picture()), '/dev/video999', '--model',
+                 tiny]) == 1
+    out, err = capsys.readouterr()
+    assert err.splitlines()[0] == "espnet-ros: error: there is no file 'nowhere.png'"
+    assert 'there is no camera /dev/video999; ' in err and err.count('\n') == 2
+    assert out.startswith('1 of 3 inputs, 1 frames: predictions\n') and len(names_in('predictions')) == 3
+
+
+@pytest.mark.parametrize('address, stem, is_image', [
+    ('0', 'camera0', False), ('/dev/video2', 'video2', False), ('rtsp://me:secret@host/front?key=x', 'front', False),
+    ('http://host/a/b.jpg?key=x', 'b', True), ('rtsp://me:secret@host', 'host', False),
+    ('https://host/%2e%2e/..', 'stream', False)])
+def test_names_of_cameras_and_addresses(address, stem, is_image):
+    (job,), problems = jobs_for([address], pathlib.Path('out'))
+    assert (job.target, job.is_image, problems) == (pathlib.Path('out') / stem, is_image, [])
+
+
+@pytest.fixture
+def server():
+    """The address of a server of the working directory."""
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            """Say nothing."""
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Quiet) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield 'http://127.0.0.1:{}'.format(served.server_port)
+        served.shutdown()
+
+
+def test_a_picture_from_the_network(tiny, segment, server, capsys):
+    write(pathlib.Path('x.png'), picture())
+    pathlib.Path('text.png').write_text('no image')
+    assert main(['predict', server + '/x.png?token=secret', server + '/text.png', server + '/none.png', '--json',
+                 '--model', tiny]) == 1
+    np.testing.assert_array_equal(read('predictions/x_labels.png'), segment(picture()))
+    out, err = capsys.readouterr()
+    assert json.loads(out)['input'] == server + '/x.png?...' and 'secret' not in err
+    lines = err.splitlines()
+    assert 'text.png (8 bytes) is not an image' in lines[0] and lines[1].endswith('none.png: File not found')
+
+
+def test_shares_as_json(tiny, capsys):
+    path = write_video('a.avi', [picture(seed, 122, 70) for seed in range(3)])
+    image = write(pathlib.Path('x.png'), picture())
+    assert main(['predict', path, image, '--model', tiny, '--json', '--frames', '2']) == 0
+    out, err = capsys.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [(line['input'], line.get('frame'), line['width']) for line in lines] == [
+        (path, 0, 122), (path, 1, 122), (image, None, 120)]
+    found = read('predictions/x_labels.png')
+    for number, name in enumerate(labels.CAMVID.names):
+        assert lines[-1]['shares'][name] == pytest.approx((found == number).mean(), abs=1e-6)
+    assert sum(lines[-1]['shares'].values()) == pytest.approx(1, abs=1e-4)
+    assert '2 of 2 inputs, 3 frames' in err and len(frames_of('predictions/a_overlay.mp4')[0]) == 2
+
+
+def test_a_camera_ends_with_ctrl_c_and_its_video_is_kept(tiny, monkeypatch, capsys):
+    class Camera(capture.Source):
+        live = True
+
+        def _once(self):
+            for number in range(3):
+                yield capture.Capture(picture(number), str(number))
+            raise KeyboardInterrupt
+    monkeypatch.setattr(capture, 'open_source', lambda address: Camera(0, 0))
+    assert main(['predict', '0', '--model', tiny]) == 0
+    assert len(frames_of('predictions/camera0_overlay.mp4')[0]) >= 3
+    assert capsys.readouterr().out.startswith('1 of 1 inputs, 3 frames: predictions\n')
+
+
+def test_a_window(tiny, monkeypatch, capsys):
+    """OpenCV without windows, no display, and a user who closes it after the first of two images."""
+    inputs = [write(pathlib.Path(name), picture()) for name in ('x.png', 'y.png')]
+    monkeypatch.delenv('DISPLAY', raising=False)
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    assert main(['predict', *inputs, '--model', tiny, '--show']) == 1
+    assert '--show needs a display, and neither DISPLAY' in capsys.readouterr().err
+    monkeypatch.setenv('DISPLAY', ':9')
+
+    def fail(*_):
+        raise cv2.error('The function is not implemented')
+    monkeypatch.setattr(cv2, 'namedWindow', fail)
+    assert main(['predict', *inputs, '--model', tiny, '--show']) == 1
+    assert '--show needs an OpenCV with windows' in capsys.readouterr().err
+    shown, keys = [], iter([-1, ord('q')])
+    for name, value in (('namedWindow', lambda *_: None), ('imshow', lambda _, image: shown.append(image.shape)),
+                        ('waitKey', lambda _: next(keys)), ('getWindowProperty', lambda *_: 1.0)):
+        monkeypatch.setattr(cv2, name, value)
+    assert main(['predict', *inputs, '--model', tiny, '--show']) == 0
+    assert shown == [(70, 120, 3)] and '1 frames' in capsys.readouterr().out
 
 
 def test_inputs_with_one_stem_do_not_replace_each_other():
     for name in ('left/x.png', 'right/x.png', 'right/X.jpg', 'right/x.bmp', 'right_x.png'):
         write(pathlib.Path(name), picture())
     stems = [job.target.name for job in jobs_for(
-        ['left/x.png', 'right', 'right_x.png'], pathlib.Path('out'))]
+        ['left/x.png', 'right', 'right_x.png'], pathlib.Path('out'))[0]]
     assert stems == ['x', 'right_X', 'right_x_2', 'right_x_3', 'work_right_x']
     assert len({stem.lower() for stem in stems}) == 5
 
@@ -220,7 +371,7 @@ def test_a_video_that_breaks_off_is_named(tiny, capsys):
     (['x.jpg', '--out', 'x.jpg'], "cannot write 'x.jpg': File exists; choose another folder with --out"),
     (['x.jpg', '--out', 'x.jpg/out'], "cannot write 'x.jpg/out': Not a directory"),
     (['x.jpg', '--width', '100'], 'input_width is 100; it must be a multiple of 8'),
-    (['.', 'folder'], "the folder 'folder' holds no images"),
+    (['folder'], "the folder 'folder' holds no images"),
     (['x.jpg', '--model', 'x.jpg'], "the weights 'x.jpg' (SHA-256 ")])
 def test_mistakes_are_one_line(tiny, capsys, arguments, error):
     write(pathlib.Path('x.jpg'), picture())
@@ -263,8 +414,8 @@ def test_an_engine_that_cannot_be_had_is_an_error(tiny, capsys, arguments, words
 
 
 def test_jobs_raise_our_errors(tmp_path):
-    with pytest.raises(SourceError):
-        jobs_for([str(tmp_path / '\udcff')], tmp_path)
+    (problem,) = jobs_for([str(tmp_path / '\udcff')], tmp_path)[1]
+    assert isinstance(problem, SourceError)
     write(tmp_path / 'x_overlay.jpg', picture())
     write(tmp_path / 'x.png', picture())
     with pytest.raises(ParameterError):

@@ -1,10 +1,11 @@
 """Progress of a long command: a bar in a terminal, lines elsewhere."""
 import io
+import time
 
 import pytest
 from rich.console import Console
 
-from espnet_ros.cli.progress import Steps
+from espnet_ros.cli.progress import Steps, duration, working
 
 
 class Clock:
@@ -28,7 +29,7 @@ def test_elsewhere_a_line_each_10_s(clock):
         for _ in range(5):
             clock.time += 4
             steps.advance()
-    assert stream.getvalue() == 'small torch [1] 96x64: 3 of 5 turns, about 0:00:08 left\n'
+    assert stream.getvalue() == 'small torch [1] 96x64: 3 of 5 turns, about 8 s left\n'
 
 
 def test_what_was_done_before_took_no_time(clock):
@@ -38,7 +39,33 @@ def test_what_was_done_before_took_no_time(clock):
         steps.skip(90)
         clock.time += 12
         steps.advance()
-    assert stream.getvalue() == 'slide: 91 of 100 tiles, about 0:01:48 left\n'
+    assert stream.getvalue() == 'slide: 91 of 100 tiles, about 2 min left\n'
+
+
+def test_a_state_and_counted_items(clock):
+    stream = io.StringIO()
+    with Steps(None, 'frames', Console(file=stream, markup=False), clock) as steps:
+        clock.time += 10
+        steps.show(1, 31, 'mIOU 60.00')
+        assert list(steps.counted('ab')) == ['a', 'b'] and steps.done == 3
+    assert stream.getvalue() == '1 of 31 frames, about 5 min left, mIOU 60.00\n'
+
+
+def test_work_of_unknown_length_says_that_it_goes_on():
+    stream = io.StringIO()
+    with working('building', stream, 0.01):
+        deadline = time.monotonic() + 60
+        while stream.getvalue().count('\n') < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    said = stream.getvalue()
+    assert said.startswith('espnet-ros: building, for 0 s so far\n') and said.count('\n') >= 2
+    time.sleep(0.05)
+    assert stream.getvalue() == said  # it ended with the work
+
+
+@pytest.mark.parametrize('seconds, words', [(40, '40 s'), (170, '3 min'), (9000, '2.5 h')])
+def test_durations_in_words(seconds, words):
+    assert duration(seconds) == words
 
 
 def test_a_bar_in_a_terminal(clock):

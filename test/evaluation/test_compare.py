@@ -24,7 +24,7 @@ def evaluation(folder, wrong, model_set=CAMVID, protocol='cityscapes', latency=0
             random = np.random.default_rng((truth_seed, stamp))
             truth = random.integers(0, 11, (12, 16), dtype=np.uint8)
             prediction = np.where(random.random(truth.shape) < wrong, (truth + 1) % 11, truth).astype(np.uint8)
-            if not comparison.by_class:
+            if model_set is CITYSCAPES:
                 prediction = np.zeros_like(prediction)
             record = dict(score_frame(comparison, truth, prediction, protocol), bag=0, topic='/a', stamp=stamp,
                           latency=latency + random.random() / 100)
@@ -86,6 +86,27 @@ def test_only_common_frames_count_and_blocks_widen_nothing_that_is_independent(t
     # One block holds all: every draw is the whole.
     for d in compare(a, b, block=10).differences:
         assert (d.low, d.high) == pytest.approx((d.difference, d.difference))
+
+
+def changed(**values):
+    """CamVid's label set with a class that is another one in some respect."""
+    first, *others = CAMVID.classes
+    return CAMVID._replace(classes=(first._replace(**values), *others))
+
+
+def test_equal_predictions_are_equal_when_one_was_scored_by_category(tmp_path):
+    a, b = evaluation(tmp_path / 'a', 0.3), evaluation(tmp_path / 'b', 0.3, changed(name='Heaven'))
+    assert [json.loads((folder / 'metrics.json').read_text())['byClass'] for folder in (a, b)] == [True, False]
+    for first, second in ((a, b), (b, a)):
+        found = compare(first, second)
+        assert 'by category, without boundary F1' in found.note and found.note in comparison_page(found, ['a', 'b'])
+        assert by_name(found)['pixel accuracy'].a > 0.7 and 'boundary F1' not in by_name(found)
+        assert all((d.difference, d.low, d.high, d.verdict) == (0, 0, 0, '') for d in found.differences)
+
+
+def test_other_colors_are_no_other_classes(tmp_path):
+    a, b = evaluation(tmp_path / 'a', 0.1), evaluation(tmp_path / 'b', 0.1, changed(color=(1, 2, 3)))
+    assert compare(a, b).note == '' and 'class mIOU' in by_name(compare(a, b))
 
 
 def test_models_of_other_label_sets_are_compared_by_category(tmp_path):

@@ -20,7 +20,7 @@ from espnet_ros.evaluation.evaluate import configuration_of, evaluate
 from espnet_ros.evaluation.frames import DatasetFrames
 from espnet_ros.evaluation.journal import read_frames
 from espnet_ros.evaluation.offline import Evaluator, Setup
-from espnet_ros.evaluation.report import percent
+from espnet_ros.evaluation.pages import percent
 from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.statistics import Statistics
 from espnet_ros.evaluation.workers import InProcess, Processes

@@ -5,7 +5,7 @@ import pytest
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.journal import FRAMES, PROGRESS, Journal, read_frames
-from espnet_ros.evaluation.offline import Task, TaskResult
+from espnet_ros.evaluation.tasks import Task, TaskResult
 
 CONFIGURATION = {'model': 'm', 'input': (96, 64)}
 

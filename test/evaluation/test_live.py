@@ -14,8 +14,9 @@ from espnet_ros.evaluation import live
 from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.journal import read_frames
 from espnet_ros.evaluation.live import ThroughNode, check_node, playback_mode
-from espnet_ros.evaluation.offline import Evaluator, Task
+from espnet_ros.evaluation.offline import Evaluator
 from espnet_ros.evaluation.statistics import OUTCOMES
+from espnet_ros.evaluation.tasks import Task
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CAMVID
 from espnet_ros.models.card import read_card
@@ -238,6 +239,6 @@ def test_a_node_with_another_model_is_refused(tmp_path):
     check_node(card, (96, 64), Told(weights=card.sha256, network_input='96x64'))
     for told, sentence in ((Told(names=('road', 'sky')), 'has 2 classes'),
                            (Told(weights='f' * 64), 'runs other weights'),
-                           (Told(network_input='128x64'), 'is 128x64, not 96x64; set --width and --height to it')):
+                           (Told(network_input='128x64'), 'is 128x64, not 96x64; set --size to it')):
         with pytest.raises(SourceError, match=sentence):
             check_node(card, (96, 64), told)

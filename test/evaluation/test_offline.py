@@ -8,8 +8,9 @@ from bag_maker import LABEL_MAP, BagMaker, labels, picture, stamp_of
 from evaluation_rig import setup_for, without_times
 
 from espnet_ros.errors import SourceError
-from espnet_ros.evaluation.offline import Evaluator, FrameReference, Task, prefetch
+from espnet_ros.evaluation.offline import Evaluator, FrameReference, prefetch
 from espnet_ros.evaluation.scoring import score_frame
+from espnet_ros.evaluation.tasks import Task
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from evaluation_rig import setup_for, without_times
 
 from espnet_ros.errors import EngineError, EspnetError
 from espnet_ros.evaluation import ray_workers, workers
-from espnet_ros.evaluation.offline import FrameReference, Task
+from espnet_ros.evaluation.offline import FrameReference
 from espnet_ros.evaluation.ray_workers import RayCluster
+from espnet_ros.evaluation.tasks import Task
 
 
 @pytest.fixture(scope='module')

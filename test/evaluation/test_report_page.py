@@ -9,6 +9,7 @@ import pytest
 from browser import browser  # noqa: F401
 
 from espnet_ros.evaluation.charts import BINS, histogram, summarized, timeline
+from espnet_ros.evaluation.compare import Difference, SideBySide, write_comparison
 from espnet_ros.evaluation.pictures import frame_pictures
 from espnet_ros.evaluation.report import WorstFrame, write_report
 from espnet_ros.evaluation.scoring import compare_labels, score_frame
@@ -106,12 +107,27 @@ def test_pictures_load_and_the_matrix_is_right(tmp_path, look):
 def test_nothing_is_cut_off_at_any_width(tmp_path, look, width, label_set):
     page = look(write(tmp_path, label_set), width)
     assert page.evaluate('document.documentElement.scrollWidth') <= width
-    # What is wider than the window can be scrolled by itself; nothing else reaches out of its section.
+    # Only on the smallest phones something is scrolled by itself; nothing else reaches out of its section.
+    wide = page.evaluate("[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length")
+    assert wide == 0
     assert page.evaluate("""[...document.querySelectorAll('section, .tile')].flatMap(section => {
         const end = section.getBoundingClientRect().right + 1;
         return [...section.querySelectorAll('td, th, p, li, figure, b, span')]
             .filter(e => !e.closest('.scroll') && e.getBoundingClientRect().right > end)
             .map(e => e.outerHTML)})""") == []
+
+
+def test_a_comparison_shows_its_verdicts_on_a_phone(tmp_path, look):
+    scores = 'category mIOU', 'pixel accuracy', 'Column_Pole', 'Bicyclist'
+    differences = tuple(Difference(name, 0.98765, 0.12345, -0.91234, -0.90123) for name in scores)
+    metrics = {'labelledFrames': 9, 'scoredFrames': 9, 'sessions': DETAILS['sessions'],
+               'configuration': DETAILS['configuration']}
+    write_comparison(tmp_path / 'page.html', SideBySide((metrics, metrics), 9, 1, differences), ['one', 'another'])
+    for width in (390, 320):
+        page = look(tmp_path / 'page.html', width)
+        boxes = [cell.bounding_box() for cell in page.locator('td.worse').all()]
+        assert len(boxes) == 8 and all(box['x'] + box['width'] <= width - 10 for box in boxes)
+        assert page.evaluate('document.documentElement.scrollWidth') <= width
 
 
 def test_light_and_dark_have_contrast(tmp_path, look):

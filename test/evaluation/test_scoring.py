@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from espnet_ros import labels
-from espnet_ros.evaluation.scoring import aligned, compare_labels, rows_of, score_frame
+from espnet_ros.evaluation.protocols import rows_of
+from espnet_ros.evaluation.scoring import aligned, compare_labels, score_frame
 from espnet_ros.labels import CAMVID, CITYSCAPES, LabelClass, LabelSet
 
 FRUIT = LabelSet('fruit', (

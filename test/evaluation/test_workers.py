@@ -8,7 +8,8 @@ from evaluation_rig import setup_for, without_times
 
 from espnet_ros.errors import EngineError, EspnetError
 from espnet_ros.evaluation import workers
-from espnet_ros.evaluation.offline import FrameReference, Task
+from espnet_ros.evaluation.offline import FrameReference
+from espnet_ros.evaluation.tasks import Task
 
 
 @pytest.fixture(scope='module')
