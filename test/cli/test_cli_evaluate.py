@@ -79,9 +79,9 @@ def test_the_exit_code_says_whether_limits_are_kept(bag, tiny, capsys, option, b
 def test_a_bag_without_ground_truth_keeps_no_limit_of_right(bag, tiny, capsys):
     arguments = ['evaluate', bag, '--model', tiny, '--image-topic', '/camera/ground_truth']
     assert main([*arguments, '--min-coverage', '0.1']) == 1
-    assert 'coverage is 0, below the limit of 0.1' in capsys.readouterr().err
+    assert 'coverage is 0 %, below the limit of 10 %' in capsys.readouterr().err
     assert main([*arguments, '--min-category-miou', '0']) == 1
-    assert 'category mIOU is nan, which does not meet the limit of 0' in capsys.readouterr().err
+    assert 'category mIOU is nan %, which does not meet the limit of 0 %' in capsys.readouterr().err
 
 
 def test_a_dataset_is_evaluated_as_a_bag_of_it_is(bag, tiny, capsys):
