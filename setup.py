@@ -51,7 +51,7 @@ setup(
     python_requires='>=3.6',
     install_requires=requirements('base'),
     extras_require=dict({extra: requirements(extra) for extra in (
-        'cpu', 'eval', 'gpu', 'quantize', 'ros', 'slides', 'train')},
+        'completion', 'cpu', 'eval', 'gpu', 'quantize', 'ros', 'slides', 'train')},
                         test=requirements('test') or ['pytest']),  # colcon test looks for pytest here
     zip_safe=True,
     entry_points={'console_scripts': [

@@ -18,7 +18,7 @@ import yaml
 import espnet_ros
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-EXTRAS = ('cpu', 'eval', 'gpu', 'quantize', 'ros', 'slides', 'test', 'train')
+EXTRAS = ('completion', 'cpu', 'eval', 'gpu', 'quantize', 'ros', 'slides', 'test', 'train')
 NODES = ('camera_node', 'diagnostics_node', 'ground_node', 'segmentation_node')
 COPIED = ('LICENSE', 'Makefile', 'config', 'espnet_ros', 'launch', 'models', 'package.xml', 'pyproject.toml',
           'requirements', 'resource', 'setup.cfg', 'setup.py')

@@ -12,8 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'espnet_ros'
 BIN = pathlib.Path(sys.executable).parent
 ABOVE_ROBOT = {'bags', 'cli', 'clients', 'datasets', 'evaluation', 'monitor', 'paper', 'training', 'view'}
-ROBOT_COMMANDS = ('__init__', '__main__', 'benchmark', 'build', 'demo', 'doctor', 'export', 'files', 'models',
-                  'options', 'predict', 'predictor', 'profile', 'progress', 'submission', 'tables')
+ROBOT_COMMANDS = ('__init__', '__main__', 'benchmark', 'build', 'completion', 'demo', 'doctor', 'export', 'files',
+                  'models', 'options', 'predict', 'predictor', 'profile', 'progress', 'submission', 'tables')
 """Parts of the command line for a robot's Python too; the others evaluate, train and watch."""
 ROS = ('ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'geometry_msgs', 'launch',
        'launch_ros', 'lifecycle_msgs', 'nav_msgs', 'rcl_interfaces', 'rclpy', 'rosgraph_msgs', 'sensor_msgs',

@@ -16,6 +16,7 @@ COMMANDS = {
     'benchmark': 'measure how fast models and engines are on this machine',
     'build': 'build the TensorRT engine of a model ahead of time',
     'compare': 'compare two evaluations',
+    'completion': 'print what makes bash or zsh complete commands and model names',
     'demo': 'run camera, segmentation and diagnostics as ROS nodes and watch them',
     'doctor': 'check this machine: ROS, engines, GPU, cameras, models',
     'evaluate': 'measure the accuracy of a model on bags and datasets',
@@ -35,8 +36,9 @@ COMMANDS = {
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse leaves with 2 when a command is written wrongly."""
 
-LONG = ('benchmark', 'build', 'demo', 'evaluate', 'export', 'predict', 'profile', 'quantize', 'reproduce', 'train')
-"""Commands that load PyTorch, and say that they have begun where a person waits."""
+LONG = ('bag', 'benchmark', 'build', 'demo', 'evaluate', 'export', 'predict', 'profile', 'quantize', 'reproduce',
+        'train')
+"""Commands that may take long, and say that they have begun where a person waits."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,6 +63,9 @@ def suggestion(word, known):
 
 def main(argv=None):
     """Run a command and return its exit code."""
+    if '_ARGCOMPLETE' in os.environ:  # the shell wants to complete a command line
+        from espnet_ros.cli.completion import complete
+        complete(COMMANDS)
     parser = Parser(
         prog='espnet-ros', formatter_class=argparse.RawDescriptionHelpFormatter, usage='%(prog)s COMMAND ...',
         description='Semantic segmentation with ESPNet: labels, colors and overlays of street scenes.',
@@ -97,15 +102,15 @@ def _run(name, arguments):
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')  # read at its import; our errors say what users need
     try:
         command = importlib.import_module('espnet_ros.cli.' + name)
+        parser = Parser(prog='espnet-ros ' + name, description=command.DESCRIPTION, formatter_class=HelpFormatter)
+        command.add_arguments(parser)
+        options = parser.parse_args(arguments)
+        if name in LONG and sys.stderr.isatty():
+            print('espnet-ros {}: starting'.format(name), file=sys.stderr, flush=True)
+        return command.run(options)
     except ModuleNotFoundError as error:
         package = (error.name or '').partition('.')[0]
         if package in ('', 'espnet_ros'):
             raise
         raise EspnetError('espnet-ros {} needs the Python package {}, which is not installed; with pip: pip install '
                           '{}'.format(name, package, package)) from None
-    parser = Parser(prog='espnet-ros ' + name, description=command.DESCRIPTION, formatter_class=HelpFormatter)
-    command.add_arguments(parser)
-    options = parser.parse_args(arguments)
-    if name in LONG and sys.stderr.isatty():
-        print('espnet-ros {}: starting'.format(name), file=sys.stderr, flush=True)
-    return command.run(options)

@@ -64,9 +64,10 @@ class Nodes:
             command += ['-p', '{}:={}'.format(key, text)]
         self._run(name, command, True)
 
-    def start_page(self):
+    def start_page(self, host='127.0.0.1', port=None):
         """Serve the live page of the nodes (`espnet-ros view`); the nodes do without it when it ends."""
-        self._run('page', [sys.executable, '-u', '-m', 'espnet_ros.cli', 'view'], False)
+        command = [sys.executable, '-u', '-m', 'espnet_ros.cli', 'view', '--host', host]
+        self._run('page', command + ([] if port is None else ['--port', str(port)]), False)
 
     def lines(self, name):
         """Return what a process has written so far."""

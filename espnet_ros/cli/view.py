@@ -1,10 +1,15 @@
 """`espnet-ros view`: a running segmentation node in a browser."""
 import contextlib
+import pathlib
 import signal
 import sys
+import tempfile
 import time
 
-from espnet_ros.cli.nodes import ros
+from espnet_ros import models
+from espnet_ros.bags.paths import check_bag
+from espnet_ros.cli.nodes import ros, segmentation_node
+from espnet_ros.cli.options import add_model, whole
 from espnet_ros.errors import EspnetError
 from espnet_ros.monitor.board import Board
 from espnet_ros.view.frames import FrameStore
@@ -13,21 +18,34 @@ from espnet_ros.view.state import PageState
 
 DESCRIPTION = """Show a running segmentation node in a browser: camera and result side by side, classes, rates, latency,
 the machine, and warnings with their remedies. While nobody looks at the page it subscribes to diagnostics only.
-The page is served on this machine alone; from another one, forward the port over SSH. Ctrl-C ends it."""
+The page is served on this machine alone; from another one, forward the port over SSH. Ctrl-C ends it.
+With --bag it shows a recording instead: its images are played, again and again, through a segmentation node
+that is started for it and that the network does not see."""
+
+CONNECT_SECONDS, BUILD_SECONDS, LONGEST_PAUSE = 60.0, 3600.0, 1.0
+"""Time limits for finding that node and for building its engine, and the longest pause between two images."""
 
 
 def add_arguments(parser):
     """Declare the command's arguments."""
     parser.add_argument('--node', metavar='NAME', default='',
                         help='the segmentation node (default: the first one heard)')
+    parser.add_argument('--bag', metavar='BAG', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file to show')
+    parser.add_argument('--image-topic', metavar='TOPIC', help='images to use if the bag has several')
+    add_model(parser, models.DEFAULT)
     parser.add_argument('--host', default='127.0.0.1',
                         help='address to listen on (default: %(default)s; 0.0.0.0 lets everybody on the network look)')
-    parser.add_argument('--port', type=int, help='port to listen on (default: the first free one from 8080 to 8089)')
+    parser.add_argument('--port', metavar='N', type=whole(0),
+                        help='port to listen on (default: the first free one from 8080 to 8089)')
 
 
 def run(options):
     """Serve the page until Ctrl-C; return the exit code."""
+    if options.bag:
+        check_bag(options.bag)
     ros('the live page')
+    if options.bag:
+        return _show_bag(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts
     with serving(options.node, options.host, options.port) as (server, viewer), contextlib.suppress(KeyboardInterrupt):
         print(greeting(server), flush=True)
@@ -35,6 +53,53 @@ def run(options):
             time.sleep(0.2)
         raise EspnetError('the page cannot be fed: {}'.format(viewer.error))
     return 0
+
+
+def _show_bag(options):
+    from espnet_ros.bags.reader import open_bag
+    from espnet_ros.clients.background import spinning
+    from espnet_ros.clients.replay import Player
+    print('espnet-ros view: reading {}'.format(options.bag), file=sys.stderr, flush=True)
+    with open_bag(options.bag, options.image_topic) as bag, tempfile.TemporaryDirectory() as folder, \
+            segmentation_node(pathlib.Path(folder), model=options.model, use_sim_time=True) as nodes, \
+            contextlib.suppress(KeyboardInterrupt):
+        if not len(bag):
+            raise EspnetError("there are no images in '{}': {}".format(options.bag, '; '.join(bag.problems)))
+        nodes.start('diagnostics')
+        nodes.start_page(options.host, options.port)
+        print('\n'.join(_page_lines(nodes)), flush=True)
+        with spinning(lambda: Player('/espnet', nodes.check)) as player:
+            player.connect(CONNECT_SECONDS, BUILD_SECONDS, lambda text: print('node: ' + text, flush=True))
+            while True:
+                _play(bag, player, nodes)
+                player.forget()
+    return 0
+
+
+def _page_lines(nodes):
+    """Wait for the page and return what it says of its address. Raises EspnetError when it ends."""
+    while True:
+        lines = nodes.lines('page')
+        if not nodes.is_running('page'):
+            raise EspnetError('the page cannot be shown: {}'.format(' '.join(lines[-1:])))
+        nodes.check()
+        if len(lines) > 1:
+            return lines
+        time.sleep(0.1)
+
+
+def _play(bag, player, nodes):
+    """Send the images of a bag once, as fast as they were recorded."""
+    before, due = None, time.monotonic()
+    for frame in bag:
+        if before is not None:
+            due += min(LONGEST_PAUSE, max(0.0, (frame.stamp - before) / 1e9))
+        before = frame.stamp
+        time.sleep(max(0.0, due - time.monotonic()))
+        due = max(due, time.monotonic() - LONGEST_PAUSE)  # a slow machine does not catch up in a burst
+        nodes.check()
+        player.send(frame.stamp, frame.frame_id, frame.image)
+        player.take()
 
 
 @contextlib.contextmanager

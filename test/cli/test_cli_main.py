@@ -139,7 +139,8 @@ def test_a_package_that_is_missing_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'rich.console', None)
     for name in ('monitor', 'dashboard'):
         monkeypatch.delitem(sys.modules, 'espnet_ros.cli.' + name, raising=False)
-    assert main(['monitor']) == 1
-    assert capsys.readouterr().err == (
-        'espnet-ros: error: espnet-ros monitor needs the Python package rich, which is not installed; with pip: pip '
-        'install rich\n')
+    for arguments in (['monitor'], ['benchmark']):  # imported with the command, and when it runs
+        assert main(arguments) == 1
+        assert capsys.readouterr().err == (
+            'espnet-ros: error: espnet-ros {} needs the Python package rich, which is not installed; with pip: pip '
+            'install rich\n'.format(*arguments))

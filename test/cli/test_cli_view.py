@@ -11,7 +11,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from ros_process import wait_until
 from websockets.sync.client import connect
 
+from espnet_ros.bags.writer import write_bag
 from espnet_ros.cli import main
+from espnet_ros.datasets.synthetic import Drive
 
 
 @pytest.fixture
@@ -71,6 +73,24 @@ def test_camera_and_results_come_in_pairs_and_only_while_somebody_looks(view, ob
     wait_until(lambda: subscribers() == 0, 60)
 
 
+def test_a_bag_is_shown_with_its_labels(start_node, tiny, tmp_path):
+    write_bag(tmp_path / 'drive', [Drive(5, 96, 64)])
+    view = start_node('espnet_ros.cli', 'view', '--port', '0', '--bag', str(tmp_path / 'drive'), '--model', tiny)
+    view.wait_for('http://localhost:')
+    port = int(re.search(r'http://localhost:(\d+)', view.output)[1])
+    pairs = []
+    with connect('ws://localhost:{}/live'.format(port), max_size=None, proxy=None) as socket:
+        deadline = time.monotonic() + 120
+        while len(pairs) < 8 and time.monotonic() < deadline:  # more than the bag has: it begins again
+            socket.send(json.dumps({'output': 'overlay'}))
+            message = socket.recv(timeout=100)
+            if isinstance(message, bytes):
+                pairs.append(message)
+    assert len(pairs) == 8
+
+
 def test_mistakes_are_one_sentence(capsys):
+    assert main(['view', '--bag', 'nowhere']) == 1
+    assert "'nowhere' is not a bag, there is no such file" in capsys.readouterr().err
     assert main(['view', '--port', '99999']) == 1
     assert 'espnet-ros: error: the page cannot be served on 127.0.0.1 port 99999' in capsys.readouterr().err
