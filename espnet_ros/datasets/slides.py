@@ -8,7 +8,8 @@ from espnet_ros.errors import LabelError, SourceError
 from espnet_ros.labels import UNLABELED, LabelClass, LabelSet
 from espnet_ros.labels.truth import ground_truth
 from espnet_ros.slides.grid import OVERLAP, positions
-from espnet_ros.slides.reader import SLIDE_SUFFIXES, Slide
+from espnet_ros.slides import SLIDE_SUFFIXES
+from espnet_ros.slides.reader import Slide
 
 TILE = 384
 """Side of the tiles in pixels, as in the whole-slide experiment of the paper (table 1d)."""
