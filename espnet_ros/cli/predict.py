@@ -116,7 +116,8 @@ def run(options):
             if predictor.is_closed:
                 break
     if predictor.timings or predictor.tiles:
-        print(predictor.summary(len(jobs) + len(problems), bad, folder, unit), file=sys.stderr if options.json else None)
+        print(predictor.summary(len(jobs) + len(problems), bad, folder, unit),
+              file=sys.stderr if options.json else None)
     return 1 if bad else 0
 
 

@@ -60,7 +60,8 @@ def load(model, size, options, has_slides=False):
 class Predictor:
     """Segments inputs and writes what the options ask for.
 
-    timings: an entry for every frame. tiles: number of those of finished slides. is_closed: whether the user wants to see no more.
+    timings: an entry for every frame. tiles: number of those of finished slides. is_closed: whether the user wants to
+    see no more.
     """
 
     def __init__(self, segmenter, options):

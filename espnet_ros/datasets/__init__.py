@@ -80,5 +80,5 @@ def _synthetic(kind):
 
 _OPENERS = {
     **{kind: ((2,), _files(kind)) for kind in ('camvid', 'cityscapes', 'mapillary', 'voc')},
-    'wsi': ((2, 3), _files('SlideTiles')), 'folder': ((3,), _files('folder')), 'street': ((1, 2, 3), _synthetic('Streets')),
-    'drive': ((1, 2, 3), _synthetic('Drive')), 'bag': ((1,), _bag)}
+    'wsi': ((2, 3), _files('SlideTiles')), 'folder': ((3,), _files('folder')),
+    'street': ((1, 2, 3), _synthetic('Streets')), 'drive': ((1, 2, 3), _synthetic('Drive')), 'bag': ((1,), _bag)}

@@ -7,8 +7,8 @@ from espnet_ros.datasets.base import Dataset, LabeledImage
 from espnet_ros.errors import LabelError, SourceError
 from espnet_ros.labels import UNLABELED, LabelClass, LabelSet
 from espnet_ros.labels.truth import ground_truth
-from espnet_ros.slides.grid import OVERLAP, positions
 from espnet_ros.slides import SLIDE_SUFFIXES
+from espnet_ros.slides.grid import OVERLAP, positions
 from espnet_ros.slides.reader import Slide
 
 TILE = 384

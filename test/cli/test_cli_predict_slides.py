@@ -46,12 +46,12 @@ def test_a_slide_becomes_a_tiled_label_image(tiny, slide, tmp_path, capsys):
     np.testing.assert_array_equal(color, labels.CAMVID.palette()[:, ::-1][wanted])  # small enough not to be reduced
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == '1 of 1 inputs, {} tiles: predictions'.format(stitcher.tiles)
-    assert ', torch in ' in out and err == ''
+    assert ', torch in ' in out and 'error' not in err  # on a slow machine it says how far it is
 
 
 def test_a_large_slides_picture_is_reduced(tiny, tmp_path, monkeypatch):
-    from espnet_ros.cli import predict
-    monkeypatch.setattr(predict, 'SLIDE_PICTURE', 100)
+    from espnet_ros.cli import predictor
+    monkeypatch.setattr(predictor, 'SLIDE_PICTURE', 100)
     path = write_slide(tmp_path, 310, 190)[0]
     assert main(['predict', str(path), '--tiles', '--model', tiny, '--overlap', '8']) == 0
     assert cv2.imread('predictions/slide_color.png').shape == (47, 77, 3)
