@@ -37,13 +37,14 @@ def write_model(plan, network, training, folder, watch=lambda progress: None):
     return path
 
 
-def evaluated(path, card, dataset, report, watch=lambda progress: None):
+def evaluated(path, card, dataset, report, watch=lambda progress: None, backend='torch', precision='fp32'):
     """Evaluate the model whose card is at `path` on a datasets.Dataset; return the result for its card.
 
-    report: folder for the evaluator's report. watch: takes evaluate.Progress. Raises EspnetError.
+    report: folder for the evaluator's report. watch: takes evaluate.Progress. backend, precision: as for build_engine.
+    Raises EspnetError.
     """
     frames = DatasetFrames(dataset, card.label_set)
-    setup = Setup(str(path), card.input_width, card.input_height, 'torch', 'auto', 'fp32', (frames,),
+    setup = Setup(str(path), card.input_width, card.input_height, backend, 'auto', precision, (frames,),
                   tuple(compare_labels(card.label_set, [frames.label_set])), 'cityscapes', True)
     statistics = evaluate(setup, report, InProcess, restart=True, on_progress=watch)
     return {'class mIOU': percent(statistics.class_miou), 'category mIOU': percent(statistics.category_miou),

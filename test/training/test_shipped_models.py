@@ -3,6 +3,7 @@ import pytest
 
 from espnet_ros import models
 from espnet_ros.datasets import open_dataset
+from espnet_ros.models.card import MAX_INT8_LOSS
 from espnet_ros.training.result import evaluated
 
 SHIPPED = {entry.card.name: entry for entry in models.available() if entry.state == models.SHIPPED}
@@ -29,6 +30,19 @@ def test_camvid(shared, tmp_path, name, result):
     found = check(SHIPPED[name], 'camvid:{}:val'.format(shared / 'data' / 'camvid'), result, tmp_path)
     if name == models.DEFAULT:
         assert found['class mIOU'] > 65 and found['category mIOU'] > 74
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize('name', sorted(name for name, entry in SHIPPED.items() if entry.card.int8))
+def test_int8_on_camvid(shared, tmp_path, name):
+    pytest.importorskip('openvino')
+    pytest.importorskip('onnx')
+    entry = SHIPPED[name]
+    dataset = open_dataset('camvid:{}:val'.format(shared / 'data' / 'camvid'))
+    found = evaluated(entry.card_path, entry.card, dataset, tmp_path / 'report', backend='openvino', precision='int8')
+    facts = entry.card.int8.facts
+    assert found['class mIOU'] == pytest.approx(facts['mIOU in int8'], abs=0.15)  # other kernels round otherwise
+    assert facts['mIOU in fp32'] - found['class mIOU'] <= MAX_INT8_LOSS
 
 
 @pytest.mark.timeout(900)
