@@ -34,11 +34,12 @@ make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer i
              ARGS='-k labels'   arguments for pytest
 make test    everything: the same, Python 3.6 at work, nodes over real DDS, trainings, benchmarks
              JOBS=2             how many tests at a time; by default as many as there are cores
-make campaign  mutated inputs of every kind, each with a bound on time and memory, then images over DDS to a node; the
-             counts go to docs/reliability.md
+make campaign  mutated inputs of every kind, each with a bound on time and memory, malformed images over DDS to a node,
+             and faults around nodes, trainings and evaluations; the counts go to docs/reliability.md
              MINUTES=30 SEED=1  how long, and which cases
 make gpu     on a machine with an NVIDIA GPU: its tests, benchmarks, profile and training; results go to gpu/
              CAMVID=FOLDER      for TensorRT in int8 and the training
+make soak    a node at full speed, its memory, threads and descriptors sampled; MINUTES=60
 make lint    only what make check does without unit tests
 make docs    the documentation site, built strictly into site/
 make floor   the environment with Python 3.6 that make test uses where it is: 900 MB of downloads, into .floor
@@ -69,7 +70,7 @@ export CHECK_PYTHON
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-.PHONY: help demo check test campaign gpu lint docs floor env clean
+.PHONY: help demo check test campaign soak gpu lint docs floor env clean
 .DELETE_ON_ERROR:
 
 help:
@@ -84,10 +85,17 @@ check: env
 test: env
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
+# Half of the time for inputs of every kind, a fifth for images over DDS and for faults on nodes, the rest for the others.
+part = $(shell awk 'BEGIN { print $(MINUTES) * $(1) }')
+CAMPAIGN := $(BIN)/python test/campaign/
+TABLE := --table docs/reliability.md
 campaign: env
-	$(BIN)/python test/campaign/run.py --minutes $(MINUTES) --seed $(SEED) --table docs/reliability.md
-	$(BIN)/python test/campaign/over_dds.py --minutes 2 --seed $(SEED) --transport raw
-	$(BIN)/python test/campaign/over_dds.py --minutes 2 --seed $(SEED) --transport compressed
+	@status=0; for work in 'run.py --minutes $(call part,0.5)' 'over_dds.py --minutes $(call part,0.2)' \
+	    'node_faults.py --minutes $(call part,0.2)' 'work_faults.py --minutes $(call part,0.1)'; do \
+	    $(CAMPAIGN)$$work --seed $(SEED) $(TABLE) || status=1; done; exit $$status
+
+soak: env
+	$(CAMPAIGN)soak.py --minutes $(MINUTES) $(TABLE)
 
 gpu: env
 	$(BIN)/python test/support/gpu_list.py $(if $(CAMVID),--camvid "$$CAMVID")

@@ -94,6 +94,15 @@ def main(argv=None):
     except BrokenPipeError:  # whoever read the output has seen enough; Python must not flush the rest at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except Exception as error:  # PyTorch, OpenCV and the system have each their own for this
+        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        print('espnet-ros: error: there is not enough memory ({}); end other programs, or use smaller images or '
+              'batches, or fewer processes'.format(printable(error)[:200] or 'MemoryError'), file=sys.stderr)
+        return FAILED
+
+
+_NO_MEMORY = re.compile("can(no|')t allocate memory|out of memory|insufficient memory", re.I)
 
 
 def _run(name, arguments):

@@ -23,6 +23,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'support')]
 SECONDS = 20.0
 """A case that takes longer fails; a compressed image fails after 2 s."""
 TARGET_SECONDS = {'RawImages': 2.0, 'CompressedImages': 2.0, 'Cdr': 2.0}
+CASES = 5000
+"""Of each target, before the rest of the time is divided equally."""
 MIB = 1536
 """A process of the campaign that takes more memory for one case fails."""
 SENTINEL = b'a good file beside the mutated one'
@@ -35,11 +37,13 @@ def work(target, seed, start, stop, folder):
     from espnet_ros.errors import EspnetError
     place = pathlib.Path(folder) / target
     place.mkdir()
+    out = os.fdopen(os.dup(1), 'w')
+    os.dup2(2, 1)  # libraries written in C print there, too
     attacked = TARGETS[target](place)
     (place / 'good').write_bytes(SENTINEL)
-    print(json.dumps({'ready': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}), flush=True)
+    print(json.dumps({'ready': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}), file=out, flush=True)
     for number in range(start, stop):
-        print(json.dumps({'begin': number}), flush=True)
+        print(json.dumps({'begin': number}), file=out, flush=True)
         data = attacked.case(rng_of(seed, target, number))
         began, cpu = time.monotonic(), time.process_time()
         verdict, text = 'success', ''
@@ -56,7 +60,7 @@ def work(target, seed, start, stop, folder):
         print(json.dumps({
             'end': number, 'verdict': verdict, 'text': text[:300], 'seconds': time.monotonic() - began,
             'cpu': time.process_time() - cpu, 'mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}),
-            flush=True)
+            file=out, flush=True)
 
 
 class Result:
@@ -187,13 +191,15 @@ def main():
         return 0
     from targets import TARGETS
     names = options.targets.split(',') if options.targets else list(TARGETS)
-    results = {name: Result() for name in names}
+    results, reached = {name: Result() for name in names}, dict.fromkeys(names, 0)
     signal.signal(signal.SIGALRM, _alarm)
     began = time.monotonic()
-    for done, name in enumerate(names):
-        left = began + 60.0 * options.minutes - time.monotonic()
-        attack(name, options.seed, 0, options.cases, time.monotonic() + left / (len(names) - done), results[name])
-        print('{}: {}, seed {}'.format(name, dict(results[name].verdicts), options.seed), flush=True)
+    for bar in sorted({min(CASES, options.cases), options.cases}):
+        for done, name in enumerate(names):
+            left = began + 60.0 * options.minutes - time.monotonic()
+            reached[name] = attack(name, options.seed, reached[name], bar,
+                                   time.monotonic() + left / (len(names) - done), results[name])
+            print('{}: {}, seed {}'.format(name, dict(results[name].verdicts), options.seed), flush=True)
     minutes = (time.monotonic() - began) / 60.0
     lines = ['Seed {}, {:.0f} minutes, {} cases, Python {}, {}.'.format(
         options.seed, minutes, sum(sum(r.verdicts.values()) for r in results.values()), platform.python_version(),

@@ -182,6 +182,24 @@ class Weights(Target):
         load_network(CONFIG, self.file(data))
 
 
+class OnnxFiles(Target):
+    """Networks of other people, checked and run once, as `espnet-ros models add` does."""
+
+    suffix = '.onnx'
+
+    def inputs(self):
+        import onnx_files
+        return [onnx_files.classifier(), onnx_files.classifier('labels', dtype='uint8'),
+                onnx_files.classifier('probabilities', stride=2, dynamic=True),
+                *(onnx_files.classifier(change=change) for change in (
+                    onnx_files.external, onnx_files.huge_weights, onnx_files.huge_tensor, onnx_files.huge_resize))]
+
+    def run(self, data):
+        from espnet_ros.engine.foreign import Wishes, draft
+        from espnet_ros.models.onnx_file import read_content
+        draft(read_content(self.file(data)), 'case.onnx', 'case', '0' * 64, Wishes(label_set=labels.CAMVID))
+
+
 class Cards(Target):
     """Model cards."""
 
@@ -396,8 +414,9 @@ class Evaluations(Target):
 
 
 TARGETS = {kind.__name__: kind for kind in (
-    RawImages, CompressedImages, Cdr, CameraInfos, Pictures, Videos, Weights, Cards, LabelSets, Calibrations, McapBags,
-    SqliteBags, Ros1Bags, CompressedBags, Metadata, Evaluations)}
+    RawImages, CompressedImages, Cdr, CameraInfos, Pictures, Videos, Cards, LabelSets, Calibrations, SqliteBags,
+    Ros1Bags, CompressedBags, Evaluations, Metadata, OnnxFiles, McapBags, Weights)}
+"""By name; those whose cases take long come last, and get the time that the others leave."""
 
 
 def rng_of(seed, target, number):

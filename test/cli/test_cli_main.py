@@ -134,6 +134,21 @@ def test_a_user_sees_no_traceback():
     assert result.stderr.count('\n') == 1
 
 
+@pytest.mark.parametrize('error', [
+    MemoryError(), OSError(12, 'Cannot allocate memory'),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nError code 12")])
+def test_a_lack_of_memory_is_a_sentence(monkeypatch, capsys, error):
+    def fail(*_):
+        raise error
+    monkeypatch.setattr(cli, '_run', fail)
+    assert main(['doctor']) == 1
+    text = capsys.readouterr().err
+    assert text.startswith('espnet-ros: error: there is not enough memory (') and text.count('\n') == 1
+    monkeypatch.setattr(cli, '_run', lambda *_: {}['x'])
+    with pytest.raises(KeyError):
+        main(['doctor'])
+
+
 def test_a_package_that_is_missing_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'rich', None)
     monkeypatch.setitem(sys.modules, 'rich.console', None)

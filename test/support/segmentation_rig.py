@@ -64,7 +64,9 @@ class Rig:
         words = ['--ros-args', '-r', '__ns:=' + namespace]
         for flag, settings in (('-p', parameters), ('-r', remap)):
             words += [word for setting in settings for word in (flag, setting)]
-        self.process = NodeProcess(program, words, domain)
+        self._wait = wait
+        self._start = lambda: NodeProcess(program, words, domain)
+        self.process = self._start()
         if wait:
             self.process.wait_for(wait)
 
@@ -73,6 +75,12 @@ class Rig:
         if self.observer:
             self.observer.close()
             self.observer = None
+
+    def respawn(self):
+        """Start the process again after its end, with the parameters of its first start."""
+        self._mark = 0
+        self.process = self._start()
+        self.process.wait_for(self._wait)
 
     def restart(self, **parameters):
         """Clean the node up and start it again with these parameters in place of those of the last restart.
