@@ -27,7 +27,7 @@ unexport ROS_LOCALHOST_ONLY ROS_STATIC_PEERS ROS_DISCOVERY_SERVER ROS_SUPER_CLIE
 unexport FASTRTPS_DEFAULT_PROFILES_FILE FASTDDS_DEFAULT_PROFILES_FILE
 
 define HELP
-make demo    camera, segmentation and diagnostics as ROS 2 nodes for some seconds; leaves pictures in demo/
+make demo    camera, segmentation, ground and diagnostics as ROS 2 nodes for some seconds; leaves pictures in demo/
              SOURCE=video.mp4   in place of the synthetic street: video, folder of images, webcam index, RTSP address
              SECONDS=20         how long
 make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer in about a minute

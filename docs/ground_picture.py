@@ -8,7 +8,7 @@ import numpy as np
 from espnet_ros.ground.grid import Grid
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.measure import street_lens
-from espnet_ros.ground.overlay import draw
+from espnet_ros.ground.overlay import draw, from_above
 from espnet_ros.ground.pose import mounted
 from espnet_ros.ground.scan import Scanner
 from espnet_ros.ground.traversability import ground_table, read_traversability
@@ -17,17 +17,6 @@ from espnet_ros.scene import Street
 
 ROOT = pathlib.Path(__file__).resolve().parent
 WIDTH, HEIGHT, SEED, START, FRAMES, RATE = 768, 432, 900039, 57.2, 21, 10.0
-
-
-def colored(data, around):
-    """A grid, int8 [N, N], as BGR with x upward and y to the left, cut to `around` (top, bottom, left, right)."""
-    free = 255 - (1.6 * np.clip(data, 0, 100))
-    gray = np.where(data < 0, 120, free).astype(np.uint8)
-    picture = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
-    picture[data >= 65] = (40, 40, 235)
-    picture = picture.transpose(1, 0, 2)[::-1, ::-1]
-    top, bottom, left, right = around
-    return picture[top:bottom, left:right]
 
 
 def main():
@@ -44,8 +33,7 @@ def main():
         contacts = scanner.contacts(level)
         grid.update(scanner, level, contacts, (pose.x, pose.y, pose.yaw), i / RATE)
     left = draw(frame.image, scanner.view, contacts)
-    right = colored(grid.occupancy(), (0, 220, 120, 320))
-    right = cv2.resize(right, (int(HEIGHT * right.shape[1] / right.shape[0]), HEIGHT), interpolation=cv2.INTER_NEAREST)
+    right = from_above(grid.occupancy(), grid.resolution, grid.origin, (pose.x, pose.y, pose.yaw), (HEIGHT, HEIGHT))
     gap = np.full((HEIGHT, 8, 3), 255, np.uint8)
     path = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / 'ground.png')
     cv2.imwrite(path, np.hstack((left, gap, right)), [cv2.IMWRITE_PNG_COMPRESSION, 9])

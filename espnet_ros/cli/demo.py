@@ -1,4 +1,4 @@
-"""`espnet-ros demo`: camera, segmentation and diagnostics as real ROS nodes, watched for some seconds."""
+"""`espnet-ros demo`: camera, segmentation, ground and diagnostics as real ROS nodes, watched for some seconds."""
 import contextlib
 import os
 import pathlib
@@ -17,11 +17,14 @@ from espnet_ros.labels import CITYSCAPES
 
 DESCRIPTION = """Run camera, segmentation and diagnostics as real ROS nodes on this machine, show them live in a browser
 page, and leave a picture, a video and logs. Where the camera publishes ground truth, as the street's does, some of
-its images become a bag, on which the model is evaluated at the end. The nodes are not visible on the network."""
+its images become a bag, on which the model is evaluated at the end, and the picture shows free space in meters and the
+grid from above: the pose of that camera is known. The nodes are not visible on the network."""
 
 STREET = {'width': 480, 'height': 360, 'rate': 25.0}
 """Pixels and Hz of the synthetic camera: the default model's input size, so that two cores do for both."""
 VIDEO_RATE = 10
+GROUND = {'max_rate': 5.0, 'grid_size': 40.0}
+"""Parameters of the ground node: few pictures, so that two cores do for it too, and a grid as far as it sees."""
 START_SECONDS = 120.0
 RECORDED, RECORDED_EVERY = 30, 8
 """Images in the bag at most, and one of so many that arrive: neighbors are alike."""
@@ -47,9 +50,12 @@ def run(options):
     ros('the demo')
     from espnet_ros.clients.domain import private_domain, private_environment
     from espnet_ros.clients.watcher import watching
+    from espnet_ros.images.sources import street_seed
+    from espnet_ros.scene import mount_of
     make_folder(options.out / 'logs')
     given = {name: value for name, value in zip(STREET, (*size_of(options), options.rate)) if value}
-    camera = dict(STREET, **given) if options.source.startswith('street') else given
+    seed = street_seed(options.source)
+    camera = given if seed is None else dict(STREET, **given)
     recording = _Recording()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts below, which end the nodes
     with contextlib.ExitStack() as stack:
@@ -59,15 +65,21 @@ def run(options):
         nodes = stack.enter_context(Nodes(options.out / 'logs'))
         print('starting; the nodes log to {}'.format(nodes.logs), flush=True)
         nodes.start_page()
-        nodes.start('segmentation', remap='image:=image_raw', model=options.model)
+        nodes.start('segmentation', 'image:=image_raw', model=options.model)
         nodes.start('diagnostics')
         recorder = stack.enter_context(_Recorder(options.out))
-        watcher = stack.enter_context(watching('/espnet', recorder.add, VIDEO_RATE, recording.add))
+        watcher = stack.enter_context(watching('/espnet', recorder.add, VIDEO_RATE, recording.add,
+                                               None if seed is None else '/ground'))
         progress = _Progress(watcher, nodes)
         progress.follow(lambda view: view.ready)
         # Only now: images that come before the engine is there would all be dropped.
         nodes.start('camera', source=options.source, loop=True, **camera)
         progress.follow(lambda view: view.frames)
+        if seed is not None:
+            # Only now: it shall not delay the first output.
+            nodes.start('ground', 'image:=image_raw', *('{0}:=/espnet/{0}'.format(name) for name in (
+                'labels', 'label_map', 'camera_info')), camera_height=mount_of(seed), **GROUND)
+        progress.follow(lambda view: view.pictures)
         end = time.monotonic() + options.seconds
         progress.follow(lambda view: time.monotonic() > end)
     view = watcher.view()
@@ -100,7 +112,7 @@ class _Progress:
                 raise EspnetError('the segmentation node reports: {}'.format(view.engine))
             if is_done(view):
                 break
-            if not view.frames and time.monotonic() > deadline:
+            if not view.pictures and time.monotonic() > deadline:
                 raise EspnetError('no output after {:.0f} s; see the logs in {}'.format(
                     START_SECONDS, self._nodes.logs))
             _print_line(_line(view))

@@ -54,10 +54,11 @@ class Nodes:
                 process.wait()
             log.close()
 
-    def start(self, name, remap=None, **parameters):
-        """Start the node `name` with ROS parameters; its output goes to a file of its own."""
+    def start(self, name, *remaps, **parameters):
+        """Start the node `name` with remappings and ROS parameters; its output goes to a file of its own."""
         command = [sys.executable, '-m', 'espnet_ros.nodes.' + name, '--ros-args']
-        command += ['-r', remap] if remap else []
+        for remap in remaps:
+            command += ['-r', remap]
         for key, value in parameters.items():
             # A source such as '0' is a string: quoted, for ROS reads parameters as YAML.
             text = "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value).lower()

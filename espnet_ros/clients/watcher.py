@@ -1,11 +1,13 @@
 """A node that watches a segmentation node from outside: rates, latency, accuracy and pictures."""
 import collections
+import math
 import threading
 import typing
 
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -15,6 +17,8 @@ from espnet_ros.clients.background import spinning
 from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import ERROR
+from espnet_ros.ground.overlay import from_above
+from espnet_ros.ground.pose import quaternion_to_matrix
 from espnet_ros.images import render
 from espnet_ros.images.resize import resize_for_viewing
 from espnet_ros.labels import CAMVID, CATEGORIES, CATEGORY_SET, CITYSCAPES, cityscapes_to_camvid
@@ -32,7 +36,8 @@ class View(typing.NamedTuple):
     """What has been seen so far.
 
     latency: median seconds from stamp to arrival. miou: category mIOU 0..1, NaN without ground truth. engine: what
-    diagnostics says of the engine; ready, failed: whether it can be used, and whether that is in error.
+    diagnostics says of the engine; ready, failed: whether it can be used, and whether that is in error. pictures: drawn
+    so far.
     """
 
     frames: int
@@ -43,6 +48,7 @@ class View(typing.NamedTuple):
     engine: str
     ready: bool
     failed: bool
+    pictures: int
 
 
 class Watcher(Node):
@@ -52,9 +58,11 @@ class Watcher(Node):
     executor's thread with an overlay, BGR uint8 [H, W, 3] with a legend, and its stamp, at most `picture_rate` times a
     second of stamps. on_truth(image, labels): likewise with each camera image that has ground truth, BGR uint8
     [H, W, 3] and trainIds uint8 [H, W].
+    ground: full name of a ground node beside it, None without: pictures then are those that it looks at too, and have
+    its overlay and its grid from above in a second row; this needs odometry with the stamps of the images.
     """
 
-    def __init__(self, target, on_picture, picture_rate, on_truth):
+    def __init__(self, target, on_picture, picture_rate, on_truth, ground=None):
         super().__init__('watcher')
         self.error = None
         self._target = target
@@ -65,16 +73,22 @@ class Watcher(Node):
         self._lock = threading.Lock()
         self._rate = RateMeter()
         self._latencies = collections.deque(maxlen=300)
-        self._frames = self._dropped = 0
+        self._frames = self._dropped = self._pictures = 0
         self._engine, self._ready, self._failed = 'starting', False, False
         self._confusion = np.zeros((len(CATEGORIES) - 1, len(CATEGORIES)), np.int64)
         self._halves = {name: collections.OrderedDict() for name in (
-            'labels', 'image', 'categories', 'truth', 'image of truth', 'truth of image')}
+            'labels', 'image', 'categories', 'truth', 'image of truth', 'truth of image', 'ground', 'grid', 'odometry')}
+        self._parts = ['labels', 'image'] + (['ground', 'grid', 'odometry'] if ground else [])
         self._label_set = None
         qos = QoSProfile(depth=10)
-        for topic, names in ((target + '/labels', ['labels']), (target + '/categories', ['categories']),
-                             ('image_raw', ['image', 'image of truth']), ('ground_truth', ['truth', 'truth of image'])):
-            self.create_subscription(Image, topic, self._on(names), qos)
+        topics = [(Image, target + '/labels', ['labels']), (Image, target + '/categories', ['categories']),
+                  (Image, 'image_raw', ['image', 'image of truth']),
+                  (Image, 'ground_truth', ['truth', 'truth of image'])]
+        if ground:
+            topics += [(Image, ground + '/overlay', ['ground']), (OccupancyGrid, ground + '/grid', ['grid']),
+                       (Odometry, 'odom', ['odometry'])]
+        for kind, topic, names in topics:
+            self.create_subscription(kind, topic, self._on(names), qos)
         self.create_subscription(String, target + '/label_map', self._on_label_map, LATCHED_QOS)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
@@ -85,7 +99,8 @@ class Watcher(Node):
         with self._lock:
             return View(self._frames, self._rate.rate(self._now()),
                         float(np.median(self._latencies)) if self._latencies else float('nan'),
-                        self._dropped, mean_iou(self._confusion), self._engine, self._ready, self._failed)
+                        self._dropped, mean_iou(self._confusion), self._engine, self._ready, self._failed,
+                        self._pictures)
 
     def _now(self):
         return self.get_clock().now().nanoseconds * 1e-9
@@ -110,7 +125,11 @@ class Watcher(Node):
     def _take(self, key, *names):
         """Return the messages of that stamp by all of these names, and forget them; None while one is missing."""
         if all(key in self._halves[name] for name in names):
-            return [self._halves[name].pop(key) for name in names]
+            found = [self._halves[name].pop(key) for name in names]
+            for half in (self._halves[name] for name in names):
+                while half and next(iter(half)) < key:  # messages come in order: its other halves will not
+                    half.popitem(last=False)
+            return found
         return None
 
     def _match_truth(self, key):
@@ -130,7 +149,7 @@ class Watcher(Node):
                                                 len(CATEGORY_SET.classes))
 
     def _match_picture(self, key):
-        found = None if self._label_set is None else self._take(key, 'labels', 'image')
+        found = None if self._label_set is None else self._take(key, *self._parts)
         if found is None or stamp_to_seconds(found[0].header.stamp) < self._last_picture + self._interval:
             return
         # Drawn here: overlays of all frames would cost the node more than these few.
@@ -138,7 +157,9 @@ class Watcher(Node):
         image = resize_for_viewing(image_to_bgr(found[1]), labels.shape[1], labels.shape[0])
         self._last_picture = stamp_to_seconds(found[0].header.stamp)
         overlay = render.overlay(image, render.colorize(labels, self._label_set.palette()[:, ::-1]), 0.5, labels)
-        self._on_picture(self._last_picture, render.add_legend(overlay, self._label_set))
+        picture = render.add_legend(overlay, self._label_set)
+        self._on_picture(self._last_picture, _with_ground(picture, *found[2:]) if found[2:] else picture)
+        self._pictures += 1
 
     def _match_image(self, key):
         found = self._take(key, 'image of truth', 'truth of image')
@@ -161,6 +182,22 @@ class Watcher(Node):
 def watching(*arguments):
     """Run a Watcher in a thread of its own (see background.spinning); yields it."""
     return spinning(lambda: Watcher(*arguments))
+
+
+def _with_ground(picture, overlay, grid, odometry):
+    """Return the picture above the ground node's overlay and its grid from above, on which the robot drives upward."""
+    below = image_to_bgr(overlay)
+    height = below.shape[0]
+    p, q = odometry.pose.pose.position, odometry.pose.pose.orientation
+    rotation = quaternion_to_matrix(q.x, q.y, q.z, q.w)
+    info = grid.info
+    data = np.asarray(grid.data, np.int8).reshape(info.height, info.width)
+    above = from_above(data, info.resolution, (info.origin.position.x, info.origin.position.y),
+                       (p.x, p.y, math.atan2(rotation[1, 0], rotation[0, 0])), (height * 2 // 3, height))
+    below = np.hstack((below, above))
+    width = max(picture.shape[1], below.shape[1])
+    return np.vstack([cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=(32, 32, 32))
+                      for row in (picture, below)])
 
 
 def _plane(message):

@@ -195,7 +195,7 @@ class _Street(Source):
         size = _target_size(STREET_SIZE, width, height)
         super().__init__(*size)
         from espnet_ros.scene import Street  # here, so that commands for files start fast
-        self._street = Street(size[0], size[1], int(address.partition(':')[2] or 0))
+        self._street = Street(size[0], size[1], street_seed(address))
         self.rate = float(rate or STREET_RATE)
         self.camera_matrix = self._street.camera_matrix
         self.mount = self._street.mount
@@ -318,8 +318,17 @@ class _Stream(Source):
         raise SourceError('the stream {} delivers no more images'.format(public_address(self._address)))
 
 
+_STREET = 'street(?::([0-9]{1,18}))?'
+
+
+def street_seed(address):
+    """Return the seed of the street that `open_source` opens at an address, None of any other source."""
+    found = re.fullmatch(_STREET, address)
+    return None if found is None else int(found.group(1) or 0)
+
+
 _LIVE_KINDS = (
-    ('street(:[0-9]{1,18})?', _Street),
+    (_STREET, _Street),
     ('[0-9]{1,4}|/dev/.+', _Webcam),
     ('(rtsp|rtsps|rtmp|http|https|udp)://.+', _Stream),
 )

@@ -53,6 +53,16 @@ class StreetPose(typing.NamedTuple):
     turn: float
 
 
+def mount_of(seed):
+    """Return the `mount` of the Street with this seed, without building it."""
+    return _camera(Dice(_SERIES, int(seed)), SMALLEST, SMALLEST).mount
+
+
+def _camera(dice, width, height):
+    return Camera(width, height, max(width, height) * dice.uniform(0.8, 1.1), (width - 1) / 2.0,
+                  height * dice.uniform(0.4, 0.5), dice.uniform(1.2, 1.5))
+
+
 class Street:
     """An endless street in one light, driven along at constant speed; `seed` decides everything about it."""
 
@@ -67,8 +77,7 @@ class Street:
         self._seed = int(seed)
         dice = Dice(_SERIES, self._seed)
         width, height = int(width), int(height)
-        self._camera = Camera(width, height, max(width, height) * dice.uniform(0.8, 1.1), (width - 1) / 2.0,
-                              height * dice.uniform(0.4, 0.5), dice.uniform(1.2, 1.5))
+        self._camera = _camera(dice, width, height)
         self.speed = dice.uniform(8.0, 10.0)
         self._phase = dice.uniform(0.0, 1000.0)
         self._light = Light(dice, self._camera)

@@ -31,7 +31,7 @@ def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
     last = [line for line in done.stdout.splitlines() if ' fps | ' in line][-1]
     assert 'category mIOU' in last and ' 0 answered' not in last, done.stdout
     picture = cv2.imread(str(tmp_path / 'out dir/overlay.png'))
-    assert picture.shape[0] == 360 and picture.shape[1] > 480  # the legend stands beside it
+    assert picture.shape == (2 * 360, 480 + 240, 3)  # labels and legend; below, free space and grid from above
     assert re.search('Live page: http://localhost:[0-9]+\n', done.stdout)
     assert done.stdout.endswith('Report: {}\n'.format((tmp_path / 'out dir/evaluation/report.html').as_uri()))
     video = cv2.VideoCapture(str(tmp_path / 'out dir/overlay.mp4'))
@@ -41,7 +41,16 @@ def test_demo_segments_the_street_and_leaves_pictures(run_demo, tiny, tmp_path):
     frames = len((tmp_path / 'out dir/evaluation/frames.jsonl').read_text().splitlines())
     assert '{0} frames, {0} of {0} labeled ones scored'.format(frames) in done.stdout and frames >= 1
     assert {p.name for p in (tmp_path / 'out dir/logs').iterdir()} == {
-        'camera.log', 'segmentation.log', 'diagnostics.log', 'page.log'}
+        'camera.log', 'segmentation.log', 'ground.log', 'diagnostics.log', 'page.log'}
+
+
+def test_demo_of_other_pictures_does_without_the_ground(run_demo, tiny, tmp_path):
+    (tmp_path / 'folder').mkdir()
+    cv2.imwrite(str(tmp_path / 'folder/a.png'), np.zeros((96, 128, 3), np.uint8))
+    done = run_demo('--model', tiny, '--source', 'folder', '--seconds', '1')
+    assert done.returncode == 0, done.stdout
+    assert cv2.imread(str(tmp_path / 'demo/overlay.png')).shape[0] == 96
+    assert not (tmp_path / 'demo/logs/ground.log').exists()
 
 
 @pytest.mark.parametrize('arguments, sentence', [

@@ -6,6 +6,7 @@ import pytest
 from ground_scenes import paint
 
 from espnet_ros.ground.grid import Grid
+from espnet_ros.ground.overlay import OBSTACLE_COLOR, UNKNOWN_COLOR, from_above
 from espnet_ros.ground.scan import Scanner
 
 BUILDING = 2
@@ -67,3 +68,27 @@ def test_a_jump_back_in_time_starts_anew(fuse):
     fuse(grid, [], time=10.0)
     data = fuse(grid, [(BUILDING, 5.0, 50.0, 0.0, 0.0, 3.0)], time=1.0)
     assert cell(grid, data, 12.0, 0.0) == -1
+
+
+@pytest.mark.parametrize('yaw', [0.0, 0.5 * math.pi, -2.0])
+def test_from_above_ahead_is_up_and_left_is_left(yaw):
+    foot = (100.0, -50.0, yaw)
+    data = np.full((400, 400), -1, np.int8)
+    origin = (80.0, -70.0)
+    for ahead, left, cost in ((12.0, 4.0, 100), (6.0, -2.0, 0), (17.0, -3.0, 40)):
+        x = foot[0] + math.cos(yaw) * ahead - math.sin(yaw) * left
+        y = foot[1] + math.sin(yaw) * ahead + math.cos(yaw) * left
+        column, row = int((x - origin[0]) / 0.1), int((y - origin[1]) / 0.1)
+        data[row - 4:row + 5, column - 4:column + 5] = cost
+    picture = from_above(data, 0.1, origin, foot, (240, 360))
+    assert picture.shape == (360, 240, 3) and picture.dtype == np.uint8
+
+    def at(ahead, left):  # 18 pixels a meter
+        return picture[int(360 - 18 * ahead), int(120 - 18 * left)].tolist()
+    assert at(12.0, 4.0) == list(OBSTACLE_COLOR) and at(6.0, -2.0) == [255] * 3 and at(17.0, -3.0) == [191] * 3
+    assert at(12.0, -4.0) == at(6.0, 2.0) == at(8.0, 0.0) == list(UNKNOWN_COLOR)
+
+
+def test_from_above_shows_nothing_where_the_grid_ends():
+    picture = from_above(np.zeros((100, 100), np.int8), 0.1, (-5.0, -5.0), (0.0, 0.0, 0.0), (240, 360))
+    assert (picture[:-95, :80] == UNKNOWN_COLOR).all(-1).mean() > 0.98 and (picture[-80, 60] == 255).all()

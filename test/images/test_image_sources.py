@@ -13,8 +13,8 @@ import pytest
 
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.images import sources as capture
-from espnet_ros.images.sources import open_source, read_image
-from espnet_ros.scene import Street
+from espnet_ros.images.sources import open_source, read_image, street_seed
+from espnet_ros.scene import Street, mount_of
 
 
 def picture(number, width=64, height=48):
@@ -214,6 +214,13 @@ def test_shrinking_takes_the_mean(tmp_path):
 def test_wrong_settings(folder, settings, message):
     with pytest.raises(ParameterError, match=message):
         open_source(folder, **settings)
+
+
+@pytest.mark.parametrize('address, seed', [('street', 0), ('street:7', 7), ('street:', None), ('streets.mp4', None),
+                                           ('0', None)])
+def test_the_seed_of_a_street_is_in_its_address(address, seed):
+    assert street_seed(address) == seed
+    assert seed is None or mount_of(seed) == open_source(address, 64, 32).mount
 
 
 def test_street_is_the_street_with_its_labels():

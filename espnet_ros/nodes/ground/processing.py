@@ -1,5 +1,6 @@
 """One label image to everything that somebody subscribes to."""
 import math
+import time
 
 import cv2
 import numpy as np
@@ -47,6 +48,7 @@ class Processing:
         self.processed = 0
         self.problems = {}
         self.reach = 0.0
+        self._due = 0.0
         self._node, self._settings, self._poses, self._publishers = node, settings, poses, publishers
         self._traversability = read_traversability(traversability)
         self._table = None
@@ -97,6 +99,9 @@ class Processing:
 
     def process(self, message):
         """Publish everything for one sensor_msgs/Image of labels; what cannot be made becomes a problem."""
+        now, rate = time.monotonic(), self._settings().max_rate
+        if rate > 0 and now < self._due:
+            return
         self.problems = {}
         wanted = {name for name, publisher in self._publishers.items() if publisher.get_subscription_count()}
         try:
@@ -107,6 +112,8 @@ class Processing:
             self.problems['labels'] = str(error)
             return
         self.processed += 1
+        if rate > 0:
+            self._due = max(self._due + 1.0 / rate, now + 0.5 / rate)  # labels jitter
         header = message.header
         for names, make in (((('scan', 'free_space', 'grid') + _OVERLAYS), self._ground), (_CLOUDS, self._clouds),
                             (('depth_static',), self._static)):

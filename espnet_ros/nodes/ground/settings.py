@@ -28,6 +28,7 @@ class GroundParameters(typing.NamedTuple):
     grid_decay: float = 5.0
     cloud_width: int = 0
     cloud_height: int = 0
+    max_rate: float = 0.0
     sync_slop: float = 0.05
     jpeg_quality: int = 80
 
@@ -59,6 +60,7 @@ GROUND_RULES = {
     'grid_decay': Rule('Seconds until what is out of sight is forgotten to 1/e; 0: never.', 0, 3600, fixed=True),
     'cloud_width': Rule('Columns of the organized cloud; 0: those of the labels.', 0, 4096, fixed=True),
     'cloud_height': Rule('Rows of the organized cloud; 0: those of the labels.', 0, 4096, fixed=True),
+    'max_rate': Rule('Label images used per second at most; 0: all of them.', 0, 1000),
     'sync_slop': Rule('Seconds by which stamps of depth, points, imu and odom may differ from the labels\'.', 0, 10),
     'jpeg_quality': Rule('JPEG quality of ~/overlay/compressed.', 1, 100),
 }

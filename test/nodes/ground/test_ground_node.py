@@ -1,4 +1,6 @@
 """The ground node's outputs, from outside: contents, stamps, frames; and a sentence for each bad input."""
+import time
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,17 @@ def test_the_grid_stands_in_the_frame_of_the_odometry(rig):
     grid = rig.until(grids, 'camera_info', odom=odom)
     assert grid.header.frame_id == 'odom'
     assert grid.info.origin.position.x == pytest.approx(985.0, abs=0.2)
+
+
+def test_max_rate_leaves_label_images_out(rig):
+    rig = rig('camera_height:=1.3', 'max_rate:=0.01')
+    scans = rig.collect(LaserScan, 'scan')
+    rig.ready('labels', 'camera_info')
+    first = rig.until(scans, 'camera_info')
+    for _ in range(10):
+        rig.publish('camera_info')
+        time.sleep(0.1)
+    assert [scan.header.stamp for scan in scans] == [first.header.stamp]
 
 
 def test_an_imu_corrects_the_pitch(rig):
