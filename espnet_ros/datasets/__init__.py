@@ -14,15 +14,18 @@ _HOMES = {
 """Modules and the names of theirs that this package has, too: imported when used, so that commands start fast."""
 
 SPECS = """\
-camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and FOLDER/SPLITannot
-cityscapes:FOLDER:SPLIT    train or val below FOLDER/leftImg8bit and FOLDER/gtFine
-mapillary:FOLDER:SPLIT     training or validation, in the 7 Cityscapes categories
-voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation: val, or trainaug
-                           with SBD
-wsi:SLIDES:LABELS[:MAP]    tiles of whole-slide images; labels are slides of ids 0..7,
-                           or as MAP says
-folder:IMAGES:LABELS:MAP   two folders; MAP: a mapping file (.yaml), labelIds,
-                           trainIds, camvid or categoryIds
+camvid:FOLDER:SPLIT        train or val in FOLDER/SPLIT and
+                           FOLDER/SPLITannot
+cityscapes:FOLDER:SPLIT    train or val below FOLDER/leftImg8bit and
+                           FOLDER/gtFine
+mapillary:FOLDER:SPLIT     training or validation, in the 7 Cityscapes
+                           categories
+voc:FOLDER:SPLIT           a list of FOLDER/ImageSets/Segmentation: val, or
+                           trainaug with SBD
+wsi:SLIDES:LABELS[:MAP]    tiles of whole-slide images; labels are slides of
+                           ids 0..7, or as MAP says
+folder:IMAGES:LABELS:MAP   two folders; MAP: a mapping file (.yaml),
+                           labelIds, trainIds, camvid or categoryIds
 street:COUNT[:WxH[:SEED]]  synthetic images, each of a different street
 drive:COUNT[:WxH[:SEED]]   synthetic images of one street at 10 Hz
 bag:PATH                   the frames of a bag that have ground truth"""
