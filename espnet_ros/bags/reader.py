@@ -134,6 +134,16 @@ class Bag:
         """The problems found while iterating over this Bag."""
         return tuple(map(str, self._skipped.values()))
 
+    @property
+    def stamps(self):
+        """Stamps of the frames, ascending: int64 [frames], ns."""
+        return self._stamps
+
+    def messages(self, topics):
+        """Yield the Messages on other topics, a set of names, in the order in which they were recorded."""
+        for file in self._files:
+            yield from file.messages(topics)
+
     def fresh_copy(self):
         """Return the same Bag with nothing skipped yet; both share their files."""
         bag = copy.copy(self)

@@ -1,4 +1,4 @@
-"""How right scans are: measured on synthetic streets whose depth is exact."""
+"""How right scans are, by depth: that of synthetic streets, which is exact, or of a recording."""
 import math
 import time
 import typing
@@ -11,20 +11,24 @@ from espnet_ros.ground.grid import Grid
 from espnet_ros.ground.lens import Lens
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.pose import mounted, turn
-from espnet_ros.ground.scan import CUT, OBSTACLE, UNKNOWN, Scanner
+from espnet_ros.ground.scan import CUT, FREE, OBSTACLE, UNKNOWN, Scanner
 from espnet_ros.ground.traversability import ground_table
 from espnet_ros.labels import CITYSCAPES
 from espnet_ros.scene import Street
 
 TALL = 0.5
 """Obstacles count in the truth from the ground up to this height (m): what wheels and bumpers meet."""
+LOW = 0.2
+"""Without labels, what is lower than this (m) is no obstacle: curbs, and errors of depth and pose."""
+HOLES = 0.1
+"""A direction with more than this share of ground pixels without depth has no truth."""
 
 
 class Beams(typing.NamedTuple):
     """One frame, direction by direction, float64 or uint8 [directions].
 
     estimate: range (m), inf where free, nan where unknown. kind, label: as Contacts. truth: range of the nearest
-    pixel of an obstacle no higher than TALL, inf where there is none.
+    pixel of an obstacle no higher than TALL, inf where there is none, nan where depth does not tell.
     """
 
     estimate: np.ndarray
@@ -36,10 +40,10 @@ class Beams(typing.NamedTuple):
 class Accuracy(typing.NamedTuple):
     """Shares are 0..1; errors are relative to the true range.
 
-    median, p95: of obstacles nearer than the limit whose foot is in the picture. bias: median of signed errors. missed:
-    share of such beams seen free, or over 25 % too far. phantoms: share of the beams free to 10 m that have an
-    obstacle nearer than that, by over 25 %. cut: share of the beams to obstacles within the limit whose foot is below
-    the picture. beams: how many were compared.
+    median, p95: of obstacles nearer than the limit whose foot is in the picture, nan without any. bias: median of
+    signed errors. missed: share of such beams seen free, or over 25 % too far. phantoms: share of the beams free to 10
+    m that have an obstacle nearer than that, by over 25 %. cut: share of the beams to obstacles within the limit whose
+    foot is below the picture. beams: how many were compared.
     """
 
     median: float
@@ -57,18 +61,22 @@ def street_lens(street, width, height):
     return Lens(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
 
 
-def true_ranges(view, frame, blocks):
+def true_ranges(view, depth, obstacles=None):
     """Return the range (m) of the nearest obstacle pixel in each direction of a view: float64, inf for none.
 
-    Each pixel counts in all directions that it covers. view: LevelView with the true pose.
+    Each pixel counts in all directions that it covers. view: LevelView with the true pose. depth: float32 [H, W],
+    meters along the optical axis, of the lens's size: inf is far away, nan, 0 and below are unknown. obstacles: bool
+    [H, W]; None for what stands between LOW and TALL. Directions with too many HOLES are nan.
     """
     lens, pose = view.lens, view.pose
-    v, u = np.nonzero((blocks[frame.labels] > 0) & np.isfinite(frame.depth) & (frame.depth < 2 * view.reach))
-    z = frame.depth[v, u].astype(np.float64)
-    points = np.stack(((u - lens.cx) / lens.fx * z, (v - lens.cy) / lens.fy * z, z), 1).dot(
-        pose.level_rotation().T)
-    low = (points[:, 2] + pose.height <= TALL) & (points[:, 0] > 0.1)
-    points = points[low]
+    known = depth > 0
+    candidates = known & (depth < 2 * view.reach)
+    v, u = np.nonzero(candidates if obstacles is None else candidates & obstacles)
+    z = depth[v, u].astype(np.float64)
+    rays = lens.rays(np.stack((u, v), 1)) if len(u) else np.zeros((0, 2))
+    points = np.column_stack((rays * z[:, None], z)).dot(pose.level_rotation().T)
+    height = points[:, 2] + pose.height
+    points = points[(height <= TALL) & (points[:, 0] > 0.1) & ((obstacles is not None) | (height >= LOW))]
     column = view.column(points[:, 1] / points[:, 0])
     ranges = np.hypot(points[:, 0], points[:, 1])
     result = np.full(len(view.tangents), np.inf)
@@ -76,7 +84,41 @@ def true_ranges(view, frame, blocks):
         index = np.rint(column + shift).astype(int)
         kept = (index >= 0) & (index < len(result))
         np.minimum.at(result, index[kept], ranges[kept])
+    seen = view.look(known.view(np.uint8))  # 255 outside the picture
+    result[(seen == 0).sum(1) > HOLES * (seen < 255).sum(1)] = np.nan
     return result
+
+
+def label_beams(scanner, labels, true_view, truth):
+    """Return the Beams of the scan of labels uint8 [H, W] against `true_ranges` of `true_view`."""
+    view = scanner.view
+    contacts = scanner.contacts(scanner.look(labels))
+    # The told view may have other directions: each true direction asks the nearest told one.
+    near = np.clip(np.rint(view.column(true_view.tangents)).astype(int), 0, len(view.tangents) - 1)
+    return _beams(contacts.kind[near], contacts.ranges[near], contacts.label[near], view.reach, truth)
+
+
+def scan_beams(scan, view, truth):
+    """Return the Beams of a Scan in the view's frame (x below the optical axis) against `true_ranges` of `view`.
+
+    A range no farther than the nearest ground in the picture counts as CUT, as the scan's own do; beyond its range_max
+    the scan knows nothing. label is 255.
+    """
+    angles = np.arctan(view.tangents)
+    index = np.rint((angles - scan.angle_min) / scan.angle_increment).astype(int)
+    inside = (index >= 0) & (index < len(scan.ranges))
+    ranges = np.where(inside, np.asarray(scan.ranges, np.float64)[index.clip(0, len(scan.ranges) - 1)], np.nan)
+    with np.errstate(invalid='ignore'):
+        ranges[~(ranges > 0) | np.isinf(ranges) & (truth > scan.range_max)] = np.nan
+        cut = ranges <= 1.001 * view.distance(view.first) / view.cosines
+    kind = np.where(np.isnan(ranges), UNKNOWN, np.where(cut, CUT, np.where(np.isinf(ranges), FREE, OBSTACLE)))
+    return _beams(kind.astype(np.uint8), ranges, np.full(len(ranges), 255, np.uint8), view.reach, truth)
+
+
+def _beams(kind, ranges, label, reach, truth):
+    ranges = np.where((kind == OBSTACLE) | (kind == CUT), ranges, np.where(kind == UNKNOWN, np.nan, np.inf))
+    ranges[ranges > reach] = np.inf
+    return Beams(ranges, kind, label, truth)
 
 
 def measure_frame(street, frame, labels, traversability, names, reach=30.0, pitch_error=0.0, measured=None):
@@ -92,33 +134,36 @@ def measure_frame(street, frame, labels, traversability, names, reach=30.0, pitc
     if measured is not None:
         told = told.tilted(turn(0.0, measured, 0.0))
     view = LevelView(lens, told._replace(position=np.array([0.0, 0.0, street.mount])), reach)
-    scanner = Scanner(view, ground_table(traversability, names))
-    contacts = scanner.contacts(scanner.look(labels))
-    # The told view may have other directions: each true direction asks the nearest told one.
-    near = np.clip(np.rint(view.column(true_view.tangents)).astype(int), 0, len(view.tangents) - 1)
-    kind, ranges = contacts.kind[near], contacts.ranges[near]
-    ranges = np.where((kind == OBSTACLE) | (kind == CUT), ranges, np.where(kind == UNKNOWN, np.nan, np.inf))
-    ranges[ranges > reach] = np.inf
     blocks = ground_table(traversability, {c.id: c.name for c in CITYSCAPES.classes}).blocks
-    return Beams(ranges, kind, contacts.label[near], true_ranges(true_view, frame, blocks))
+    return label_beams(Scanner(view, ground_table(traversability, names)), labels, true_view,
+                       true_ranges(true_view, frame.depth, blocks[frame.labels] > 0))
 
 
-def summarize(frames, limit=15.0):
-    """Return the Accuracy of a list of Beams up to `limit` meters."""
+def summarize(frames, limit=15.0, nearest=0.0):
+    """Return the Accuracy of a list of Beams for obstacles `nearest` to `limit` meters away; phantoms are of all."""
     estimate, kind, _, truth = (np.concatenate([getattr(f, name) for f in frames]) for name in Beams._fields)
     with np.errstate(invalid='ignore', divide='ignore'):
-        near = truth < limit
+        near = (truth >= nearest) & (truth < limit)
         compared = near & (kind == OBSTACLE)
-        missed = np.concatenate([_missed(f, limit) for f in frames])
+        missed = near & np.concatenate([_missed(f, limit) for f in frames])
         found = compared & np.isfinite(estimate)
         error = (estimate[found] - truth[found]) / truth[found]
         clear = np.isfinite(estimate) & (estimate < 10.0) & (truth > 1.25 * estimate)
         free = truth > 10.0
+    if not len(error):
+        error = np.array([np.nan])
     return Accuracy(
         float(np.median(np.abs(error))), float(np.percentile(np.abs(error), 95)), float(np.median(error)),
         float(missed.sum() / max((near & (kind != CUT)).sum(), 1)),
         float((clear & free).sum() / max(free.sum(), 1)), float((near & (kind == CUT)).sum() / max(near.sum(), 1)),
         int(found.sum()))
+
+
+def wrong(beams, limit=15.0):
+    """Directions of Beams that miss an obstacle, see one where none is, or are over 25 % off: bool."""
+    with np.errstate(invalid='ignore', divide='ignore'):
+        known = (beams.kind == OBSTACLE) & np.isfinite(beams.estimate) & (beams.estimate < limit)
+        return _missed(beams, limit) | known & (np.abs(beams.estimate / beams.truth - 1.0) > 0.25)
 
 
 def streets(count, seed, width, height):

@@ -47,7 +47,7 @@ def test_the_truth_is_that_of_the_depth(traversability):
     street = Street(320, 160, 5)
     frame = street.frame(4.0, depth=True)
     view = LevelView(street_lens(street, 320, 160), mounted(street.mount), 30.0)
-    truth = true_ranges(view, frame, ground_table(traversability, NAMES).blocks)
+    truth = true_ranges(view, frame.depth, ground_table(traversability, NAMES).blocks[frame.labels] > 0)
     column = 40
     i = int(round(float(view.column((159.5 - column) / street.camera_matrix[0, 0]))))
     blocked = (ground_table(traversability, NAMES).blocks[frame.labels[:, column]] > 0) & np.isfinite(

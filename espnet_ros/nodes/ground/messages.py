@@ -1,6 +1,5 @@
 """Results of espnet_ros.ground to and from ROS messages."""
 import array
-import typing
 
 import numpy as np
 from geometry_msgs.msg import Point32, PolygonStamped
@@ -9,11 +8,11 @@ from sensor_msgs.msg import LaserScan, PointField
 from std_msgs.msg import Header
 
 from espnet_ros.errors import ImageError, quoted
+from espnet_ros.images.depth import image_to_depth, image_to_rows
 from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_cloud
 
 MOST_BYTES = 1 << 28
 """A larger message is refused before it is copied."""
-_DEPTH: typing.Dict[str, np.dtype] = {'32FC1': np.dtype('<f4'), '16UC1': np.dtype('<u2'), 'mono16': np.dtype('<u2')}
 
 
 def image_to_labels(message):
@@ -21,27 +20,7 @@ def image_to_labels(message):
     if message.encoding not in ('mono8', '8UC1'):
         raise ImageError('labels have the encoding {}; remap `labels` to ~/labels or ~/categories of the segmentation '
                          'node, which are mono8'.format(quoted(message.encoding)))
-    return _rows(message, np.dtype('u1'), 'labels')
-
-
-def image_to_depth(message):
-    """Return a sensor_msgs/Image of depth as float32 meters or uint16 millimeters [H, W]. Raises ImageError."""
-    if message.encoding not in _DEPTH:
-        raise ImageError('depth has the encoding {}; it must be 32FC1 (meters) or 16UC1 (millimeters)'.format(
-            quoted(message.encoding)))
-    kind = _DEPTH[message.encoding]
-    depth = _rows(message, kind.newbyteorder('>') if message.is_bigendian else kind, 'depth')
-    return depth.astype(kind, copy=False)
-
-
-def _rows(message, kind, what):
-    width, height, step = message.width, message.height, message.step
-    if not width or not height or step < width * kind.itemsize or len(message.data) < step * height \
-            or step * height > MOST_BYTES:
-        raise ImageError('{} of {}x{} with a step of {} and {} bytes make no image; look at who publishes them'.format(
-            what, width, height, step, len(message.data)))
-    data = np.frombuffer(message.data, np.uint8, step * height).reshape(height, step)
-    return np.ascontiguousarray(data[:, :width * kind.itemsize]).view(kind)
+    return image_to_rows(message, np.dtype('u1'), 'labels')
 
 
 def cloud_to_points(message):
