@@ -429,7 +429,7 @@ def test_summary_tells_rates_and_gaps(tmp_path):
 @pytest.mark.slow
 def test_without_rosbags_one_sentence_says_so():
     program = ('import sys; sys.modules["rosbags"] = None; from espnet_ros import cli; cli.COMMANDS["bag"] = ""\n'
-               'sys.exit(cli.main(["bag", "info", "x"]))')
+               'sys.exit(cli.main(["bag", "info", "."]))')
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith(
         'espnet-ros: error: reading bags needs the package rosbags; install it with: pip install rosbags (')
