@@ -1,4 +1,5 @@
 """The exceptions a user can meet; each message names what was found, where, and what to do."""
+import difflib
 
 
 class EspnetError(Exception):
@@ -27,6 +28,12 @@ class ModelError(EspnetError):
 
 class EngineError(EspnetError):
     """A network cannot be executed the way it was asked for on this machine."""
+
+
+def suggestion(word, known):
+    """Return '; did you mean ...?' with the known words that are similar, '' without any."""
+    near = difflib.get_close_matches(word, known, 2, 0.6)
+    return '; did you mean {}?'.format(' or '.join(near)) if near else ''
 
 
 def quoted(value):

@@ -1,6 +1,5 @@
 """The command line `espnet-ros`."""
 import argparse
-import difflib
 import importlib
 import os
 import re
@@ -8,7 +7,7 @@ import sys
 
 from espnet_ros import __version__
 from espnet_ros.cli.options import HelpFormatter
-from espnet_ros.errors import EspnetError, printable
+from espnet_ros.errors import EspnetError, printable, suggestion
 from espnet_ros.process import tune_process
 
 COMMANDS = {
@@ -53,12 +52,6 @@ class Parser(argparse.ArgumentParser):
         elif choice:
             message += suggestion(choice.group(1), re.findall(r'[\w.-]+', choice.group(2)))
         super().error(message)
-
-
-def suggestion(word, known):
-    """Return '; did you mean ...?' with the known words that are similar, '' without any."""
-    near = difflib.get_close_matches(word, known, 2, 0.6)
-    return '; did you mean {}?'.format(' or '.join(near)) if near else ''
 
 
 def main(argv=None):

@@ -145,6 +145,9 @@ def run(options):
         setup = Setup(options.model, width, height, options.backend, options.device, options.precision, sources,
                       comparisons, options.protocol, options.outlines, _mode(options), options.max_latency_p95 is None,
                       options.upsampling)
+        if not comparisons[0].by_class:
+            _warn(['the ground truth does not have the classes of {} ({}): categories are compared; --model with one '
+                   'of its classes compares those'.format(card.name, card.label_set.name)])
         known = [problem for source in sources for problem in source.problems]
         _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None

@@ -2,10 +2,11 @@
 import contextlib
 import errno
 import glob
+import itertools
 import os
 import pathlib
 
-from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError, printable, suggestion
 from espnet_ros.files import check_replaceable
 from espnet_ros.images.limits import IMAGE_SUFFIXES
 from espnet_ros.limits import MAX_FILES
@@ -35,8 +36,18 @@ def pictures_at(text, results=None):
     except OSError as error:
         raise SourceError("cannot read '{}': {}".format(path, error.strerror or error))
     if not found:
-        raise SourceError("there is no file '{}'".format(path))
+        raise SourceError("there is no file '{}'{}".format(path, _similar(path)))
     return [(p, pathlib.Path()) for p in found]
+
+
+def _similar(path):
+    """Return what to do about a path where nothing is: the names there that are similar, else what a path may be."""
+    try:
+        with os.scandir(str(path.parent)) as entries:
+            names = [printable(entry.name) for entry in itertools.islice(entries, MAX_FILES)]
+    except (OSError, ValueError):
+        return "; there is no folder '{}' either, from '{}'".format(path.parent, os.getcwd())
+    return suggestion(path.name, names) or '; give a picture, a video, a folder or a pattern such as *.png'
 
 
 def _pictures_below(folder, results):

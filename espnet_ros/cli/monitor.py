@@ -59,12 +59,11 @@ def run(options):
             lambda found: board.add(found, time.monotonic()), options.topic)) as listener:
         if options.once:
             return _once(board, listener, console, options)
-        waiting = WAITING.format(options.topic)
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it
             if options.plain or options.json or not console.is_terminal or console.is_dumb_terminal:
-                _print_lines(board, listener, options.json, waiting)
+                _print_lines(board, listener, options)
             else:
-                _show(board, listener, console, waiting)
+                _show(board, listener, console, options)
     return 0
 
 
@@ -79,7 +78,7 @@ def _once(board, listener, console, options):
             complete = now
         if complete is None and now > deadline:
             if not any(group.parts for group in nodes):
-                raise EspnetError(WAITING.format(options.topic))
+                raise EspnetError(_waiting(board, listener, options))
             break
         time.sleep(0.05)
     now = time.monotonic()
@@ -95,17 +94,17 @@ def _once(board, listener, console, options):
     return {OK: 0, WARN: WARNS}.get(max(group.level for group in groups), FAILS)
 
 
-def _print_lines(board, listener, as_json, waiting):
+def _print_lines(board, listener, options):
     told: set = set()
     while True:
         _check(listener)
         groups = board.groups(time.monotonic())
         stamp = time.strftime('%H:%M:%S')
-        if as_json:
+        if options.json:
             print(_json(groups), flush=True)
         else:
             is_heard = any(group.is_node and group.parts for group in groups)
-            print(stamp, plain_line(groups) if is_heard else waiting, flush=True)
+            print(stamp, plain_line(groups) if is_heard else _waiting(board, listener, options), flush=True)
             # Not by its text: that has other numbers each second.
             alerts = {alert[:3]: alert for group in groups for alert in group.alerts}
             for key in alerts.keys() - told:
@@ -114,12 +113,24 @@ def _print_lines(board, listener, as_json, waiting):
         time.sleep(1.0)
 
 
-def _show(board, listener, console, waiting):
+def _show(board, listener, console, options):
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             _check(listener)
-            live.update(draw(board, time.monotonic(), console.width, _is_unicode(console), waiting), refresh=True)
+            live.update(draw(board, time.monotonic(), console.width, _is_unicode(console),
+                             _waiting(board, listener, options)), refresh=True)
             time.sleep(0.5)
+
+
+def _waiting(board, listener, options):
+    """Return why there is no node to show, and what to do."""
+    similar = listener.similar()
+    if similar:
+        return 'nothing publishes {}; did you mean {}?'.format(options.topic, ' or '.join(similar))
+    if board.others:
+        return 'no diagnostics of {} on {}; --node with one of these is heard: {}'.format(
+            ' or '.join(options.nodes), options.topic, ', '.join(board.others))
+    return WAITING.format(options.topic)
 
 
 def _check(listener):

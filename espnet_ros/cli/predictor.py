@@ -17,6 +17,7 @@ from espnet_ros.cli.files import make_folder, replacing, write_image, writing_vi
 from espnet_ros.cli.predict import IMAGE_ENDINGS, SLIDE_ENDINGS, VIDEO_ENDING
 from espnet_ros.cli.submission import SERVERS
 from espnet_ros.engine import build_engine
+from espnet_ros.engine.pytorch_engine import check_speed
 from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.images import render
 from espnet_ros.images import sources as capture
@@ -49,6 +50,8 @@ def load(model, size, options, has_slides=False):
         upsampling = 'bilinear' if gives_scores else 'nearest'
     # Tiles of slides need scores as well.
     backend = 'torch' if options.backend == 'auto' and (upsampling == 'bilinear' or has_slides) else options.backend
+    if options.backend == 'auto' and backend == 'torch':
+        check_speed(options.device, options.precision)
     width, height = input_size(model.card, *size)
     engine = build_engine(model.card, network, width, height, backend, options.device, options.precision, strict=True)
     if engine.fallback:

@@ -1,5 +1,6 @@
 """`espnet-ros view`: a running segmentation node in a browser."""
 import contextlib
+import math
 import pathlib
 import signal
 import sys
@@ -25,6 +26,9 @@ that is started for it and that the network does not see."""
 CONNECT_SECONDS, BUILD_SECONDS, LONGEST_PAUSE = 60.0, 3600.0, 1.0
 """Time limits for finding that node and for building its engine, and the longest pause between two images."""
 
+TELL_SECONDS = 5.0
+"""Seconds without a node after which the terminal tells so, too; diagnostics come once a second."""
+
 
 def add_arguments(parser):
     """Declare the command's arguments."""
@@ -47,9 +51,15 @@ def run(options):
     if options.bag:
         return _show_bag(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts
-    with serving(options.node, options.host, options.port) as (server, viewer), contextlib.suppress(KeyboardInterrupt):
+    with serving(options.node, options.host, options.port) as (server, viewer, state), \
+            contextlib.suppress(KeyboardInterrupt):
         print(greeting(server), flush=True)
+        late = time.monotonic() + TELL_SECONDS
         while viewer.error is None:
+            if time.monotonic() > late:
+                late = math.inf
+                if state.target() is None:
+                    print('espnet-ros view: ' + state.waiting(), file=sys.stderr, flush=True)
             time.sleep(0.2)
         raise EspnetError('the page cannot be fed: {}'.format(viewer.error))
     return 0
@@ -104,7 +114,7 @@ def _play(bag, player, nodes):
 
 @contextlib.contextmanager
 def serving(node='', host='127.0.0.1', port=None):
-    """Serve the page of a segmentation node; yields the PageServer and the ROS node that feeds it.
+    """Serve the page of a segmentation node; yields the PageServer, the ROS node that feeds it, and the PageState.
 
     node: its full name; '' for the first one heard. Raises ParameterError when the port cannot be had.
     """
@@ -115,7 +125,7 @@ def serving(node='', host='127.0.0.1', port=None):
     with PageServer(store, state.page, host, port) as server, spinning(lambda: Viewer(
             state.target, state.camera, store, lambda found: board.add(found, time.monotonic()),
             state.set_labels)) as viewer:
-        yield server, viewer
+        yield server, viewer, state
 
 
 def greeting(server):

@@ -13,7 +13,7 @@ from std_msgs.msg import Header, String
 from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, OK
 from espnet_ros.engine import EngineInfo
-from espnet_ros.errors import EspnetError, ImageError, LabelError, SourceError
+from espnet_ros.errors import EspnetError, ImageError, LabelError, SourceError, suggestion
 from espnet_ros.images.decoding import image_to_label_pixels, quoted
 from espnet_ros.labels.label_map import LABEL_MAP, label_map_to_set
 from espnet_ros.nodes.common.diagnostic_messages import message_to_statuses
@@ -115,7 +115,9 @@ class Player(Node):
 
     def _why_no_images(self):
         if not self._is_there():
-            return "no segmentation node is called '{}'; start it, or give another name".format(self._target)
+            names = ['/'.join((space.rstrip('/'), name)) for name, space in self.get_node_names_and_namespaces()]
+            return "no segmentation node is called '{}'{}".format(
+                self._target, suggestion(self._target, names) or '; start it, or give another name')
         return "'{}' takes no raw images: it must be active, with the parameter image_transport:=raw{}".format(
             self._target, self._said())
 

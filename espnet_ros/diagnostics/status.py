@@ -40,8 +40,8 @@ class InputState(typing.NamedTuple):
 
     lost: images published but never delivered, None where the middleware does not count them. clock_problem,
     qos_problem, refusal: sentences, empty without a problem. damage: what the decoder said about
-    the last image, which was used all the same. rhythm: of the images' arrival. Times are of the node's
-    clock.
+    the last image, which was used all the same. rhythm: of the images' arrival. similar: topics of images with similar
+    names, where nothing publishes this one. Times are of the node's clock.
     """
 
     active: bool
@@ -59,6 +59,7 @@ class InputState(typing.NamedTuple):
     rhythm: Rhythm = Rhythm()
     damage: str = ''
     remap: str = 'image'
+    similar: typing.Sequence[str] = ()
 
 
 class EngineState(typing.NamedTuple):
@@ -108,7 +109,9 @@ def input_status(name, state, min_rate=0.0):
     stale = interval is not None and state.silence > max(STALE_SECONDS, expected)
     silent = state.silence > max(SILENCE_SECONDS, expected)
     if stale or silent:
-        remedy = ('nothing publishes it; start the camera or remap `{}`'.format(state.remap) if state.publishers == 0
+        likely = ', perhaps to ' + ' or '.join(state.similar) if state.similar else ''
+        remedy = ('nothing publishes it; start the camera or remap `{}`{}'.format(state.remap, likely)
+                  if state.publishers == 0
                   else state.qos_problem or 'its publisher is silent; look at the camera driver and its connection')
         problems.append(Problem(ERROR if silent else WARN, 'no image on {} for {:.0f} s: {}'
                                 .format(state.topic, state.silence, remedy)))

@@ -104,7 +104,8 @@ def check_speed(device, precision):
     """Raise EngineError when a precision would be slower than fp32: bf16 and fp16 on a CPU without instructions."""
     slow = precision == 'fp16' or (precision == 'bf16' and not _computes_in_bf16())
     if slow and _device(device).type == 'cpu':
-        raise EngineError('PyTorch computes in {} on this CPU only slower than in fp32'.format(precision))
+        raise EngineError('PyTorch computes in {} on this CPU only slower than in fp32; choose precision auto'.format(
+            precision))
 
 
 def _computes_in_bf16():

@@ -11,6 +11,8 @@ HISTORY = 60
 """Readings, and seconds, in sparklines; diagnostics are published once a second."""
 SILENT_SECONDS = 3.5
 """A node without diagnostics for this long is regarded as gone."""
+MOST_OTHERS = 20
+"""Nodes that were not asked for and are remembered."""
 PERCENT = (keys.GPU, keys.CPU, keys.MEMORY)
 """Parts whose numbers are from 0 to 100."""
 STALE = 3
@@ -90,6 +92,7 @@ class Board:
 
     def __init__(self, nodes=()):
         self._nodes = [name.strip('/') for name in nodes]
+        self._others: set[str] = set()
         self._lock = threading.Lock()
         self._parts: dict[str, dict[str, Status]] = {}
         self._heard: dict[str, float] = {}
@@ -101,6 +104,8 @@ class Board:
         with self._lock:
             for status in map(_clean, statuses):
                 name, part = keys.split_name(status.name)
+                if part == keys.ENGINE and len(self._others) < MOST_OTHERS and not self._is_wanted(name, part):
+                    self._others.add(name)
                 if part in keys.MACHINE_PARTS or part in keys.NODE_PARTS and self._is_wanted(name, part):
                     parts = self._parts.setdefault(name, {})
                     gap = part in parts and now - self._heard[name] > SILENT_SECONDS
@@ -120,6 +125,12 @@ class Board:
         found += [Group(name, {}) for name in self._nodes
                   if not any(group.is_node and _is_within(group.name, name) for group in found)]
         return sorted(found, key=lambda group: (not group.is_node, group.name))
+
+    @property
+    def others(self):
+        """Full names of segmentation nodes that were heard and not asked for, sorted."""
+        with self._lock:
+            return sorted('/' + name for name in self._others)
 
     def history(self, group, series, now):
         """Return the numbers of the last minute, oldest first; NaN where it was silent."""

@@ -28,6 +28,13 @@ class PageState:
         node = self._node(self._board.groups(time.monotonic()))
         return '/' + node.name if node else None
 
+    def waiting(self):
+        """Return why there is no node to show, and what to do."""
+        others = self._board.others
+        if not others:
+            return WAITING
+        return 'no diagnostics of that node; --node with one of these is heard: ' + ', '.join(others)
+
     def camera(self):
         """Return the topic of its images; None before it is known."""
         node = self._node(self._board.groups(time.monotonic()))
@@ -38,8 +45,9 @@ class PageState:
         groups = self._board.groups(time.monotonic())
         node = self._node(groups)
         legend = [] if self._labels is None else [[c.name, list(c.color)] for c in self._labels.classes]
-        state = {'node': '', 'state': WAITING, 'level': 'WARN', 'engine': '', 'rate': '-', 'age': '-', 'answered': '-',
-                 'dropped': '-', 'lost': '-', 'outputs': OUTPUTS, 'legend': legend, 'stages': [], 'machine': [],
+        state = {'node': '', 'state': self.waiting(), 'level': 'WARN', 'engine': '', 'rate': '-', 'age': '-',
+                 'answered': '-', 'dropped': '-', 'lost': '-', 'outputs': OUTPUTS, 'legend': legend, 'stages': [],
+                 'machine': [],
                  'warnings': [[WORDS[alert.level], alert.sentence] for group in groups for alert in group.alerts]}
         if node:
             state.update(self._of_node(node))

@@ -91,7 +91,7 @@ def test_what_cannot_be_had_falls_back_and_says_why(machine, settings, words):
 @pytest.mark.parametrize('settings, words', [
     ({'backend': 'tensorrt'}, '^broken$'), ({'backend': 'torch', 'precision': 'int8'}, 'not in int8'),
     ({'backend': 'openvino', 'precision': 'bf16'}, '^no bf16$'), ({'device': 'cuda:3'}, "device 'cuda:3' is not there"),
-    ({'precision': 'fp16'}, '^no bf16; PyTorch computes in fp16 on this CPU only slower than in fp32$')])
+    ({'precision': 'fp16'}, '^no bf16; PyTorch computes in fp16 on this CPU only slower than in fp32; choose .*auto$')])
 def test_strictly_what_cannot_be_had_is_an_error(machine, settings, words):
     machine(False, ALL, {'tensorrt': 'broken', 'openvino': 'no bf16'})
     with pytest.raises(EngineError, match=words):
@@ -117,6 +117,8 @@ def test_the_best_engine_takes_the_place_of_what_cannot_be_had(machine, monkeypa
     info = build_engine(CARD, network(), 96, 64, backend, precision='bf16').describe()
     assert info.backend == 'openvino'
     assert ('there is no GPU' if backend == 'tensorrt' else 'does not compute in bf16') in info.fallback
+    with pytest.raises(EngineError, match='there is no GPU' if backend == 'tensorrt' else 'does not compute in bf16'):
+        build_engine(CARD, network(), 96, 64, backend, precision='bf16', strict=True)  # as tools ask
 
 
 @pytest.mark.parametrize('settings, words', [

@@ -1,4 +1,6 @@
 """Publishers, subscriptions and topic names on every ROS 2 distribution and middleware."""
+import difflib
+
 from rclpy.expand_topic_name import expand_topic_name
 
 try:
@@ -33,6 +35,14 @@ def resolve(node, topic):
     from rclpy.impl.implementation_singleton import rclpy_implementation  # Foxy
     with node.handle as capsule:
         return rclpy_implementation.rclpy_remap_topic_name(capsule, expand(node, topic))
+
+
+def similar_topics(node, topic, kind):
+    """Return up to 2 topics of other nodes with a message type such as 'sensor_msgs/msg/Image', the likeliest first."""
+    own = node.get_fully_qualified_name() + '/'
+    found = [name for name, kinds in node.get_topic_names_and_types()
+             if kind in kinds and name != topic and not name.startswith(own) and node.count_publishers(name)]
+    return difflib.get_close_matches(topic, found, 2, 0.6)
 
 
 def _with_event(create, events, on_incompatible):

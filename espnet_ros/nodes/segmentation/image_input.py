@@ -11,7 +11,7 @@ from espnet_ros.diagnostics.latency import RateMeter
 from espnet_ros.diagnostics.status import SILENCE_SECONDS, InputState
 from espnet_ros.errors import ImageError
 from espnet_ros.nodes.common.clock import NO_CLOCK, PATIENCE
-from espnet_ros.nodes.common.endpoints import create_subscription, expand, resolve
+from espnet_ros.nodes.common.endpoints import create_subscription, expand, resolve, similar_topics
 from espnet_ros.nodes.common.messages import compressed_to_bgr, image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.common.slot import NewestSlot
 
@@ -134,7 +134,8 @@ class ImageInput:
                           self.slot.dropped, self._refused, silence, self._refusal,
                           NO_CLOCK if now == 0.0 else self._clock_problem,
                           self._qos_problem or ('' if lost is None else self._transport_problem()),
-                          self._rate.rhythm(), self._damage, self._image)
+                          self._rate.rhythm(), self._damage, self._image, () if publishers else similar_topics(
+                              self._node, self.topic, 'sensor_msgs/msg/' + self._kind.__name__))
 
     def _transport_problem(self):
         """Return a sentence when best effort lost many images since the last call, else ''."""

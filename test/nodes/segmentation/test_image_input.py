@@ -3,6 +3,7 @@ import types
 
 import pytest
 
+from espnet_ros.nodes.common.endpoints import similar_topics
 from espnet_ros.nodes.segmentation.image_input import ImageInput
 
 
@@ -43,3 +44,13 @@ def test_images_sent_while_it_subscribes_again_are_not_lost(counter, monkeypatch
 def test_a_middleware_without_numbers(counter):
     counter._on_numbered_image(None, {})
     assert counter._lost == 0 and counter._sequence is None
+
+
+def test_topics_with_similar_names():
+    kind = 'sensor_msgs/msg/Image'
+    topics = {'/cam/image_raw': kind, '/cam/image_row': kind, '/cam/image_rew': 'std_msgs/msg/String',
+              '/espnet/image_raw': kind, '/other': kind, '/cam/image_rwa': kind}
+    node = types.SimpleNamespace(
+        get_fully_qualified_name=lambda: '/espnet', count_publishers=lambda name: int(name != '/cam/image_row'),
+        get_topic_names_and_types=lambda: [(name, [kind]) for name, kind in topics.items()])
+    assert similar_topics(node, '/cam/image_rwa', kind) == ['/cam/image_raw']

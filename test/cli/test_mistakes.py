@@ -1,0 +1,95 @@
+"""What newcomers get wrong: one sentence that says what to do, without a traceback."""
+import socket
+import sys
+import types
+
+import pytest
+import torch
+
+from espnet_ros.cli import main
+from espnet_ros.cli.monitor import _waiting
+from espnet_ros.diagnostics.status import InputState, input_status
+from espnet_ros.engine import pytorch_engine
+
+
+@pytest.fixture
+def taken():
+    """A port of this machine that something listens on."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, taken, tiny):
+    """Names of what commands below are given; in the working directory lie street.png, an empty folder and weights."""
+    import cv2
+    import numpy as np
+    cv2.imwrite('street.png', np.zeros((64, 96, 3), np.uint8))
+    (tmp_path / 'work' / 'empty').mkdir()
+    torch.save({'a.weight': torch.zeros(3, 3)}, 'own.pth')
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pytorch_engine, '_computes_in_bf16', lambda: False)
+    return {'PORT': str(taken), 'TINY': tiny}
+
+
+@pytest.mark.parametrize('line, sentence', [
+    ('predcit street.png', "there is no command 'predcit'; did you mean predict?"),
+    ('predict street.png --modle TINY', 'unrecognized arguments: --modle'),
+    ('predict street.png --model camvid-espnet-q9', '(did you mean camvid-espnet-q8'),
+    ('predict stret.png', "there is no file 'stret.png'; did you mean street.png?"),
+    ('predict nowhere', 'give a picture, a video, a folder or a pattern such as *.png'),
+    ('predict no/street.png', "there is no folder 'no' either, from '"),
+    ('predict empty', "the folder 'empty' holds no images (.png, "),
+    ('predict street.png --model own.pth', "put their model card beside them as 'own.yaml'"),
+    ('predict street.png --size 500x300', 'input_width is 500; it must be a multiple of 8 from 64 to 4096'),
+    ('predict street.png --confidence-threshold 90', '90 is not from 0 to 1; write 0.9 or 90%'),
+    ('predict street.png --show', 'over SSH use ssh -X, or look at the files in --out'),
+    ('predict street.png --model TINY --device cpu --precision bf16',
+     'PyTorch computes in bf16 on this CPU only slower than in fp32; choose precision auto'),
+    ('evaluate street.png', "'street.png' is not a bag; give a folder or a file that ends in .mcap")])
+def test_a_mistake_ends_in_a_sentence_that_mends_it(here, line, sentence, capsys):
+    try:
+        code = main([here.get(word, word) for word in line.split()])
+    except SystemExit as left:
+        code = left.code
+    out, error = capsys.readouterr()
+    assert code in (1, 2) and out == '' and 'Traceback' not in error
+    assert error.splitlines()[-1].startswith('espnet-ros') and sentence in error.splitlines()[-1]
+
+
+def test_a_port_that_is_taken(here, capsys):
+    pytest.importorskip('rclpy', reason='the live page needs ROS 2')
+    assert main(['view', '--port', here['PORT']]) == 1
+    assert capsys.readouterr().err.rstrip().endswith('choose another with --port')
+
+
+@pytest.mark.parametrize('command', ['view', 'monitor', 'demo'])
+def test_ros_is_not_there(command, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith('espnet_ros.clients')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'rclpy', None)
+    monkeypatch.setitem(sys.modules, 'rclpy.executors', None)
+    assert main([command]) == 1
+    assert 'source its setup.bash, or install the wheels in requirements/run.txt' in capsys.readouterr().err
+
+
+def test_labels_of_other_classes_are_told(tiny, capsys):
+    assert main(['evaluate', 'street:1', '--model', tiny, '--backend', 'torch']) == 0
+    assert 'categories are compared; --model with one of its classes compares those' in capsys.readouterr().err
+
+
+def test_a_topic_with_a_typo():
+    state = InputState(True, '/camera/image_rwa', 0, 0.0, 0, 0, 0, 0, 9.0, similar=['/camera/image_raw'])
+    assert input_status('x: Input', state).message.endswith(
+        'nothing publishes it; start the camera or remap `image`, perhaps to /camera/image_raw')
+
+
+@pytest.mark.parametrize('similar, others, sentence', [
+    (['/diagnostics'], [], 'nothing publishes /diagnosticz; did you mean /diagnostics?'),
+    ([], ['/front/espnet'], '--node with one of these is heard: /front/espnet'),
+    ([], [], 'make sure that ROS_DOMAIN_ID is the same')])
+def test_a_monitor_that_hears_nothing(similar, others, sentence):
+    found = _waiting(types.SimpleNamespace(others=others), types.SimpleNamespace(similar=lambda: similar),
+                     types.SimpleNamespace(topic='/diagnosticz', nodes=['rear']))
+    assert found.endswith(sentence)
