@@ -120,7 +120,7 @@ def test_exit_codes_and_a_node_that_is_missing(start_segmentation, monitor):
     done = monitor('--once', '--timeout', '4', '--nodes', 'espnet', 'rear')
     assert done.returncode == 4 and 'ERROR rear: no diagnostics yet' in done.stdout
     done = monitor('--once', '--timeout', '2', '--nodes', 'other')
-    assert done.returncode == 1 and 'no diagnostics of a segmentation node on /diagnostics' in done.stderr
+    assert done.returncode == 1 and 'no diagnostics of other on /diagnostics; --node with one of these' in done.stderr
 
 
 def test_a_warning_is_exit_code_3(monitor, observer):  # noqa: F811
