@@ -180,7 +180,7 @@ def test_torchrun(tmp_path):
 
 def test_a_mistake_is_printed_once(tmp_path):
     ends = together('-m', 'espnet_ros.cli', 'train', '--out', tmp_path, '--data', 'street:4:64x64', '--set', 'batch=5',
-                    'size=[64, 64]')
+                    'encoder_batch=5', 'size=[64, 64]')
     assert [code for code, _ in ends] == [1, 1]
     text = ''.join(text for _, text in ends)
     assert text.count('an epoch has 4 images, too few for a batch of 5') == 1 and 'Traceback' not in text
