@@ -27,7 +27,7 @@ def test_every_case_is_a_success_or_a_sentence(name, tmp_path):
             verdicts.append('refused')
         assert time.process_time() - began < 20.0, number
     assert name == 'Metadata' or 'refused' in verdicts
-    assert 'success' in verdicts or name in ('Weights', 'Cards')
+    assert 'success' in verdicts or name in ('Weights', 'Cards', 'OnnxFiles')  # of these hardly one in a hundred
 
 
 def test_a_case_is_the_same_for_the_same_seed(tmp_path):
