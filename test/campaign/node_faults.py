@@ -4,7 +4,6 @@
 
 After each fault a good image must be answered, stamp and all; the seconds from the fault's end until then are measured.
 """
-import argparse
 import collections
 import contextlib
 import functools
@@ -212,20 +211,26 @@ class Segmentation:
 
 # Images
 
-@fault('a malformed image')
-def malformed(bench, rng):
+def _refused(bench, rng, target, transport):
+    """Fault of a malformed image from a Target of the campaign; transport: raw or compressed."""
     from over_dds import is_malformed, to_message
-    from targets import RawImages
+    message = None
     with tempfile.TemporaryDirectory() as folder:
-        target, message = RawImages(folder), None
-        while message is None or not is_malformed(message, 'raw'):
-            message = to_message(target.case(rng), 'raw')
+        source = target(folder)
+        while message is None or not is_malformed(message, transport):
+            message = to_message(source.case(rng), transport)
 
     def is_refused():
         bench.show(message)
         time.sleep(0.3)
         return bench.is_named(('Input', 'the last image was refused'))
     yield is_refused
+
+
+@fault('a malformed image')
+def malformed(bench, rng):
+    from targets import RawImages
+    yield from _refused(bench, rng, RawImages, 'raw')
 
 
 @fault('an empty image')
@@ -508,18 +513,8 @@ def no_model(bench, rng):
 
 @fault('a compressed image that is none', image_transport='compressed')
 def malformed_compressed(bench, rng):
-    from over_dds import is_malformed, to_message
     from targets import CompressedImages
-    with tempfile.TemporaryDirectory() as folder:
-        target, message = CompressedImages(folder), None
-        while message is None or not is_malformed(message, 'compressed'):
-            message = to_message(target.case(rng), 'compressed')
-
-    def is_refused():
-        bench.show(message)
-        time.sleep(0.3)
-        return bench.is_named(('Input', 'the last image was refused'))
-    yield is_refused
+    yield from _refused(bench, rng, CompressedImages, 'compressed')
 
 
 @fault('a JPEG that is damaged', image_transport='compressed')
@@ -856,15 +851,9 @@ def table(tallies, usual):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--trials', type=int, default=10, help='of each fault')
-    parser.add_argument('--minutes', type=float, default=float('inf'), help='no new trial after these')
-    parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--faults', help='names, with commas between them')
-    parser.add_argument('--table', help='document with the marks of this part')
-    options = parser.parse_args()
+    from run import fault_options, processor, write_table
+    options = fault_options(__doc__, 10)
     import rclpy
-    from run import processor, write_table
 
     from espnet_ros.clients.domain import private_domain
     names = options.faults.split(',') if options.faults else list(FAULTS)

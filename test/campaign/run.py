@@ -164,6 +164,17 @@ def table(results, seed):
             yield '`--replay {}:{} --seed {}`: {}: {}'.format(name, number, seed, verdict, ascii(text)[:200])
 
 
+def fault_options(description, trials):
+    """Return the options of a program that brings faults about; trials: of each by default."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--trials', type=int, default=trials, help='of each fault')
+    parser.add_argument('--minutes', type=float, default=float('inf'), help='no new trial after these')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--faults', help='names, with commas between them')
+    parser.add_argument('--table', help='document with the marks of this part')
+    return parser.parse_args()
+
+
 def write_table(path, lines, name='campaign'):
     """Put the lines between the marks <!-- name --> and <!-- end of name --> of a document."""
     path = pathlib.Path(path)

@@ -5,7 +5,6 @@
 After each fault the same command is given again, and its result must be that of a run without a fault: the weights of a
 training bit for bit, the frames of an evaluation without their times. A fault may end the run only with a sentence.
 """
-import argparse
 import collections
 import contextlib
 import json
@@ -315,14 +314,8 @@ def make_inputs(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--trials', type=int, default=1, help='of each fault')
-    parser.add_argument('--minutes', type=float, default=float('inf'), help='no new fault after these')
-    parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--faults', help='names, with commas between them')
-    parser.add_argument('--table', help='document with the marks of this part')
-    options = parser.parse_args()
-    from run import processor, write_table
+    from run import fault_options, processor, write_table
+    options = fault_options(__doc__, 1)
     from targets import rng_of
     names = options.faults.split(',') if options.faults else list(FAULTS)
     rows, failures, whole = [], [], {}
