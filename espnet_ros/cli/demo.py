@@ -26,6 +26,8 @@ VIDEO_RATE = 10
 GROUND = {'max_rate': 5.0, 'grid_size': 40.0}
 """Parameters of the ground node: few pictures, so that two cores do for it too, and a grid as far as it sees."""
 START_SECONDS = 120.0
+_ROOM = 512 << 20
+"""Bytes free in /dev/shm; the nodes take 32 MiB each."""
 RECORDED, RECORDED_EVERY = 30, 8
 """Images in the bag at most, and one of so many that arrive: neighbors are alike."""
 
@@ -60,6 +62,7 @@ def run(options):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts below, which end the nodes
     with contextlib.ExitStack() as stack:
         environment = private_environment(stack.enter_context(private_domain()))
+        environment.update(_room_for_images(environment))
         os.environ.clear()
         os.environ.update(environment)
         nodes = stack.enter_context(Nodes(options.out / 'logs'))
@@ -91,6 +94,18 @@ def run(options):
     if recording.frames and code == 0:
         print('Report: {}'.format(report.resolve().as_uri()))
     return code
+
+
+def _room_for_images(environment):
+    """Return variables that give each node shared memory for several images, where there is enough of it.
+
+    By default it holds one image at most: a subscriber that gets too little of the processor loses all that come.
+    """
+    from espnet_ros.diagnostics.checkup import DDS_PROFILES
+    with contextlib.suppress(OSError):  # no shared memory at all
+        if shutil.disk_usage('/dev/shm').free > _ROOM and not any(environment.get(name) for name in DDS_PROFILES):
+            return dict.fromkeys(DDS_PROFILES, os.path.join(models.config_directory(), 'fastdds.xml'))
+    return {}
 
 
 class _Progress:

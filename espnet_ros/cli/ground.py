@@ -54,8 +54,7 @@ def run(options):
     from espnet_ros import models
     from espnet_ros.ground import measure
     from espnet_ros.ground.traversability import read_traversability
-    path = options.traversability or os.path.join(os.path.dirname(models.models_directory()), 'config',
-                                                  'traversability.yaml')
+    path = options.traversability or os.path.join(models.config_directory(), 'traversability.yaml')
     table = read_traversability(path)
     if options.bag:
         return _score_bag(options, table)

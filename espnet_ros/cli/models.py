@@ -90,7 +90,7 @@ def _describe(options):
     from espnet_ros.ground.consumers import CONSUMERS
     from espnet_ros.ground.traversability import read_traversability
     table = read_traversability(options.traversability or os.path.join(
-        os.path.dirname(models.models_directory()), 'config', 'traversability.yaml'))
+        models.config_directory(), 'traversability.yaml'))
     sys.stdout.write(CONSUMERS[options.consumer](models.find(options.model).card.label_set, table))
 
 

@@ -21,7 +21,8 @@ FRAME_BYTES = 640 * 480 * 3
 """A small raw image, which shared memory must hold."""
 DEFAULT_SEGMENT = 512 * 1024
 """Bytes of Fast DDS's shared memory unless a profile says otherwise."""
-_PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
+DDS_PROFILES = 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'
+"""Variables that name a profile of Fast DDS; it reads the second one before version 3."""
 
 _PROBES = {
     'numpy': 'import numpy; print(numpy.__version__)',
@@ -141,16 +142,16 @@ def _dds_memory(ros, machine):
     if ros and 'fastrtps' not in ros:
         return OK, '{} is free to choose its own'.format(ros.split()[-1])
     segment, where = DEFAULT_SEGMENT, 'Fast DDS default'
-    path = next((machine.environment[name] for name in _PROFILES if machine.environment.get(name)), None)
+    path = next((machine.environment[name] for name in DDS_PROFILES if machine.environment.get(name)), None)
     if path:
         sizes = re.findall(r'<segment_size>\s*([0-9]{1,12})\s*<', _text(path))
         if not os.path.isfile(path):
-            return PROBLEM, 'the profile {} does not exist'.format(path), 'correct {}'.format(' or '.join(_PROFILES))
+            return PROBLEM, 'the profile {} does not exist'.format(path), 'correct {}'.format(' or '.join(DDS_PROFILES))
         segment, where = (int(sizes[0]), path) if sizes else (segment, where)
     found = '{} KiB ({})'.format(segment >> 10, where)
     if segment < FRAME_BYTES:
         return NOTE, found, ('best-effort subscribers lose larger raw images: set {} to config/fastdds.xml of this '
-                             'package, or publish compressed images'.format(_PROFILES[1]))
+                             'package, or publish compressed images'.format(DDS_PROFILES[1]))
     return OK, found
 
 

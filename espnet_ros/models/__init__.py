@@ -12,6 +12,7 @@ from espnet_ros.models.catalog import (
     available,
     cache_directory,
     card_for_speed,
+    config_directory,
     entry,
     find,
     load,
@@ -23,5 +24,5 @@ from espnet_ros.models.download import fetch
 
 __all__ = [
     'ADDED', 'CACHED', 'DEFAULT', 'NOT_FETCHED', 'SHIPPED', 'Entry', 'Model', 'add', 'added_directory', 'available',
-    'cache_directory', 'card_for_speed', 'entry', 'fetch', 'find', 'load', 'load_for_speed',
+    'cache_directory', 'card_for_speed', 'config_directory', 'entry', 'fetch', 'find', 'load', 'load_for_speed',
     'models_directory', 'remove', 'untrained']

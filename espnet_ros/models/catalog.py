@@ -46,16 +46,26 @@ def models_directory() -> str:
     An installation is a prefix, a virtual environment's or colcon's, with share/espnet_ros/models somewhere above the
     package. Raises ModelError.
     """
+    return _shared_directory('models')
+
+
+def config_directory() -> str:
+    """Return the folder of the configuration files that come with this package. Raises ModelError."""
+    return _shared_directory('config')
+
+
+def _shared_directory(name):
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     above = os.path.dirname(package)
     if os.path.isfile(os.path.join(above, 'package.xml')):
-        return os.path.join(above, 'models')
+        return os.path.join(above, name)
     while above != os.path.dirname(above):
-        folder = os.path.join(above, 'share', 'espnet_ros', 'models')
+        folder = os.path.join(above, 'share', 'espnet_ros', name)
         if os.path.isdir(folder):
             return folder
         above = os.path.dirname(above)
-    raise ModelError("there is no folder share/espnet_ros/models above '{}'; install espnet_ros again".format(package))
+    raise ModelError("there is no folder share/espnet_ros/{} above '{}'; install espnet_ros again".format(
+        name, package))
 
 
 def cache_directory() -> str:

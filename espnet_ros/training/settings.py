@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.files import read_yaml
-from espnet_ros.models import models_directory
+from espnet_ros.models import config_directory
 from espnet_ros.models.card import SIDES
 from espnet_ros.network import BLOCKS, DEFAULT, DOWNSAMPLING, FAMILIES, VARIANTS, NetworkConfig, configure
 
@@ -165,7 +165,7 @@ _SCHEMAS = Settings.model_json_schema()['properties']
 
 def recipes_directory():
     """Return the folder of the recipes that come with this package. Raises ModelError."""
-    return os.path.join(os.path.dirname(models_directory()), 'config', 'train')
+    return os.path.join(config_directory(), 'train')
 
 
 def recipes():

@@ -111,6 +111,11 @@ def test_those_who_take_the_messages_spend_no_budget():
     assert len(found) == 5 and not notes
 
 
+def test_what_the_thread_did_before_spends_no_budget(monkeypatch):
+    monkeypatch.setattr(base, 'SALVAGE_SECONDS', time.thread_time() / 2)
+    base.Budget(0).spend()
+
+
 def test_a_topic_whose_name_is_no_text_is_a_sentence_or_skipped(tmp_path):
     path = only_file(make(tmp_path / 'bag', 5, storage='sqlite3'))
     with sqlite3.connect(path) as database:

@@ -21,7 +21,7 @@ def run_demo(tmp_path):
 
     def run(*arguments):
         return subprocess.run([sys.executable, '-m', 'espnet_ros.cli', 'demo', *arguments], cwd=tmp_path,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=200)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=500)
     return run
 
 

@@ -55,7 +55,7 @@ class GroundRig:
 
     def ready(self, *names):
         """Wait until the node listens to these inputs."""
-        wait_until(lambda: all(self._publishers[name].get_subscription_count() for name in names), 60.0)
+        wait_until(lambda: all(self._publishers[name].get_subscription_count() for name in names))
 
     def header(self):
         self._second += 1
@@ -81,6 +81,12 @@ class GroundRig:
             self._publishers[name].publish(messages[name])
         return header
 
+    def send(self, header, *names):
+        """Publish the named inputs with this header."""
+        messages = self.messages(header)
+        for name in names:
+            self._publishers[name].publish(messages[name])
+
     def until(self, found, *names, **changed):
         """Publish over and over until `found` holds a message with the stamp of what was sent; return it."""
         sent = []
@@ -93,7 +99,7 @@ class GroundRig:
         def slowly():
             time.sleep(0.15)
             return came()
-        return wait_until(slowly, 60.0)[-1]
+        return wait_until(slowly)[-1]
 
     def wait_for_problem(self, text, *names, **changed):
         """Publish over and over until diagnostics says `text`; return the status."""
@@ -106,7 +112,7 @@ class GroundRig:
             return [status for array in self._arrays[-3:] for status in array.status
                     if status.name == wanted and text in status.message]
         try:
-            return wait_until(said, 40.0)[-1]
+            return wait_until(said)[-1]
         except AssertionError:
             pytest.fail('no {!r} in {}\n{}'.format(text, [
                 status.message for array in self._arrays[-3:] for status in array.status if status.name == wanted],

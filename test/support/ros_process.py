@@ -25,7 +25,7 @@ def environment(domain):
     return values
 
 
-def wait_until(condition, seconds=30.0):
+def wait_until(condition, seconds=120.0):
     """Call `condition` until it returns something true, and return that; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -60,7 +60,7 @@ class NodeProcess:
     def is_running(self):
         return self._process.poll() is None
 
-    def wait_for(self, text, seconds=60.0):
+    def wait_for(self, text, seconds=120.0):
         """Wait until the output holds `text`."""
         deadline = time.monotonic() + seconds
         while text not in self.output:
@@ -71,7 +71,7 @@ class NodeProcess:
                 'no {!r} from the process, exit code {}:\n{}'.format(text, self._process.poll(), self.output)
             time.sleep(0.02)
 
-    def wait_for_end(self, code, seconds=60.0):
+    def wait_for_end(self, code, seconds=120.0):
         """Wait until the process ends by itself, assert its exit code, and return its output."""
         try:
             found = self._process.wait(seconds)
@@ -81,7 +81,7 @@ class NodeProcess:
         assert found == code, 'exit code {}:\n{}'.format(found, self.output)
         return self.output
 
-    def stop(self, number=signal.SIGINT, seconds=30.0):
+    def stop(self, number=signal.SIGINT, seconds=120.0):
         """Send a signal; assert a clean end with exit code 0 and no traceback; return the output.
 
         A node has 2 s; the rest is for a loaded machine.

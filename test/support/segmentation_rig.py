@@ -125,7 +125,7 @@ class Rig:
                     return status
         return None
 
-    def wait_for_status(self, what, text, level=None, seconds=30.0):
+    def wait_for_status(self, what, text, level=None, seconds=120.0):
         """Wait until the status's message holds `text` (and its level is `level`), and return it."""
         found = []
 
@@ -169,10 +169,29 @@ class Rig:
         client = self._clients.get(service)
         if client is None:
             client = self._clients[service] = self.node.create_client(kind, '{}/{}'.format(self.name, service))
+            self._meet()
         wait_until(client.service_is_ready)
         future = client.call_async(request)
         wait_until(future.done)
         return future.result()
+
+    def _meet(self):
+        """Wait until the node knows all clients made so far: the answer to one that it does not know yet is lost.
+
+        A node meets clients in the order in which they were made: once it answers a new one, it knows them all.
+        """
+        from lifecycle_msgs.srv import GetState
+        client = self.node.create_client(GetState, self.name + '/get_state')
+
+        def answers():
+            future = client.call_async(GetState.Request())
+            end = time.monotonic() + 2.0
+            while time.monotonic() < end and not future.done():
+                time.sleep(0.01)
+            return future.done()
+        wait_until(client.service_is_ready)
+        wait_until(answers)
+        self.node.destroy_client(client)
 
     def set(self, **parameters):
         """Set parameters one by one; return the refusals: name to reason."""
@@ -226,7 +245,7 @@ class Rig:
     def ask(self, message, messages, topic='image'):
         """Show an image until one of `messages` answers it, because an image may get lost; return that answer."""
         sent = []
-        deadline = time.monotonic() + 60.0
+        deadline = time.monotonic() + 120.0
         while time.monotonic() < deadline:
             header = self.show(message, topic)
             sent.append((header.stamp.sec, header.stamp.nanosec))

@@ -28,7 +28,8 @@ class Budget:
         """size: of the file in bytes."""
         self._seconds = SALVAGE_SECONDS * max(1.0, size / 2**30)
         self._bytes = max(UNPACKED_BYTES, UNPACKED_RATIO * size)
-        self._spent = self._began = 0.0
+        self._spent = 0.0
+        self._began = time.thread_time()
 
     def spend(self, size=0):
         """Count bytes of a chunk, and the time so far. Raises BudgetError when either is used up."""

@@ -16,7 +16,7 @@ except ImportError:  # not on PyPI
 
 from espnet_ros.diagnostics import keys
 from espnet_ros.diagnostics.status import ERROR, WARN, LevelLog, Problem, compose
-from espnet_ros.models.catalog import models_directory
+from espnet_ros.models.catalog import config_directory
 from espnet_ros.nodes.common.diagnostic_messages import log_levels, statuses_to_message
 from espnet_ros.nodes.common.lifecycle import SelfStartingNode, transition
 from espnet_ros.nodes.common.parameters import ParameterSet
@@ -61,8 +61,7 @@ class GroundNode(SelfStartingNode):
         """Read the traversability file, advertise the outputs."""
         self._settings.check_problems()
         settings = self._settings.value
-        path = settings.traversability or os.path.join(os.path.dirname(models_directory()), 'config',
-                                                       'traversability.yaml')
+        path = settings.traversability or os.path.join(config_directory(), 'traversability.yaml')
         self._poses = self._poses or Poses(self, settings)
         try:
             self._outputs = {name: self.create_publisher(kind, '~/' + name, OUTPUT_QOS)

@@ -49,6 +49,8 @@ class Processing:
         self.problems = {}
         self.reach = 0.0
         self._due = 0.0
+        self._late = None
+        self._wanted = frozenset()
         self._node, self._settings, self._poses, self._publishers = node, settings, poses, publishers
         self._traversability = read_traversability(traversability)
         self._table = None
@@ -73,15 +75,17 @@ class Processing:
             source.close()
         if self._label_map is not None:
             self._node.destroy_subscription(self._label_map)
-        self._inputs, self._labels, self._label_map = {}, None, None
+        self._inputs, self._labels, self._label_map, self._late = {}, None, None, None
 
     def adapt(self):
         """Subscribe to what the subscribed outputs need, and to nothing else; call it now and then while open."""
         wanted = {name for name, publisher in self._publishers.items() if publisher.get_subscription_count()}
+        self._wanted = wanted
         for name, (kind, depth, outputs) in INPUTS.items():
             needed = bool(wanted & set(outputs)) and (name != 'imu' or self._settings().use_imu)
             if needed and name not in self._inputs:
-                self._inputs[name] = Input(self._node, kind, name, depth)
+                self._inputs[name] = Input(self._node, kind, name, depth,
+                                           self._on_image if name == 'image' else None)
             elif not needed and name in self._inputs:
                 self._inputs.pop(name).close()
         if wanted and self._labels is None:
@@ -98,22 +102,32 @@ class Processing:
         return self._labels
 
     def process(self, message):
-        """Publish everything for one sensor_msgs/Image of labels; what cannot be made becomes a problem."""
+        """Publish everything for one sensor_msgs/Image of labels; what cannot be made becomes a problem.
+
+        An overlay waits for its image until the next labels: a large message can come later than what was made of it.
+        """
         now, rate = time.monotonic(), self._settings().max_rate
         if rate > 0 and now < self._due:
             return
         self.problems = {}
-        wanted = {name for name, publisher in self._publishers.items() if publisher.get_subscription_count()}
+        if self._late is not None:
+            self._make(*self._late)
+        late = self._wanted & set(_OVERLAYS)
+        self._late = (message, late) if late and self._inputs['image'].at(message.header.stamp) is None else None
+        if self._make(message, self._wanted - late if self._late else self._wanted):
+            self.processed += 1
+            if rate > 0:
+                self._due = max(self._due + 1.0 / rate, now + 0.5 / rate)  # labels jitter
+
+    def _make(self, message, wanted):
+        """Publish these outputs; return whether the labels can be used."""
         try:
             labels = messages.image_to_labels(message)
             lens, pose = self._camera(message, labels)
             self._prepare(lens, pose)
         except EspnetError as error:
             self.problems['labels'] = str(error)
-            return
-        self.processed += 1
-        if rate > 0:
-            self._due = max(self._due + 1.0 / rate, now + 0.5 / rate)  # labels jitter
+            return False
         header = message.header
         for names, make in (((('scan', 'free_space', 'grid') + _OVERLAYS), self._ground), (_CLOUDS, self._clouds),
                             (('depth_static',), self._static)):
@@ -122,6 +136,12 @@ class Processing:
                     make(wanted, header, labels, lens, pose)
                 except EspnetError as error:
                     self.problems[names[0]] = str(error)
+        return True
+
+    def _on_image(self, image):
+        if self._late is not None and self._late[0].header.stamp == image.header.stamp:
+            late, self._late = self._late, None
+            self._make(*late)
 
     def _on_label_map(self, message):
         try:

@@ -10,6 +10,7 @@ from geometry_msgs.msg import PolygonStamped  # noqa: E402
 from ground_rig import GroundRig, ranges_of  # noqa: E402
 from ground_scenes import CONFIG  # noqa: E402
 from nav_msgs.msg import OccupancyGrid, Odometry  # noqa: E402
+from ros_process import wait_until  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image, Imu, LaserScan, PointCloud2, PointField  # noqa: E402
 
 from espnet_ros.ground.cloud import POINT  # noqa: E402
@@ -135,6 +136,22 @@ def test_max_rate_leaves_label_images_out(rig):
         rig.publish('camera_info')
         time.sleep(0.1)
     assert [scan.header.stamp for scan in scans] == [first.header.stamp]
+
+
+def test_an_overlay_waits_for_its_image(rig):
+    rig = rig()
+    overlays = rig.collect(Image, 'overlay')
+    rig.ready('labels', 'camera_info', 'image')
+    sent = []
+
+    def came():
+        header = rig.header()
+        sent.append(header.stamp)
+        rig.send(header, 'camera_info', 'labels')
+        time.sleep(0.3)
+        rig.send(header, 'image')
+        return [message for message in overlays if message.header.stamp in sent]
+    assert wait_until(came)[0].height == rig.frame.labels.shape[0]
 
 
 def test_an_imu_corrects_the_pitch(rig):
