@@ -50,7 +50,7 @@ class Processing:
         self.reach = 0.0
         self._due = 0.0
         self._late = None
-        self._wanted = frozenset()
+        self._wanted = set()
         self._node, self._settings, self._poses, self._publishers = node, settings, poses, publishers
         self._traversability = read_traversability(traversability)
         self._table = None
