@@ -35,9 +35,9 @@ COMMANDS = {
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; argparse leaves with 2 when a command is written wrongly."""
 
-LONG = ('bag', 'benchmark', 'build', 'demo', 'evaluate', 'export', 'predict', 'profile', 'quantize', 'reproduce',
-        'train')
-"""Commands that may take long, and say that they have begun where a person waits."""
+LONG = ('bag', 'benchmark', 'build', 'demo', 'evaluate', 'export', 'ground', 'models add', 'predict', 'profile',
+        'quantize', 'reproduce', 'train')
+"""Commands, or actions of one, that may take long, and say that they have begun where a person waits."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -107,7 +107,7 @@ def _run(name, arguments):
         parser = Parser(prog='espnet-ros ' + name, description=command.DESCRIPTION, formatter_class=HelpFormatter)
         command.add_arguments(parser)
         options = parser.parse_args(arguments)
-        if name in LONG and sys.stderr.isatty():
+        if {name, ' '.join([name, *arguments[:1]])} & set(LONG) and sys.stderr.isatty():
             print('espnet-ros {}: starting'.format(name), file=sys.stderr, flush=True)
         return command.run(options)
     except ModuleNotFoundError as error:

@@ -91,9 +91,10 @@ def _create(options):
 
 
 def _info(options):
+    from espnet_ros.cli.progress import working
     described = []
     for path in options.bags:
-        with open_selected(path, options) as bag:
+        with working('reading ' + path), open_selected(path, options) as bag:
             described.append(_described(bag.summary()))
     if options.json:
         print(json.dumps(described, indent=2))

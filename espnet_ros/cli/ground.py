@@ -59,9 +59,11 @@ def run(options):
     if options.bag:
         return _score_bag(options, table)
     width, height = (given or default for given, default in zip(size_of(options), (640, 480)))
-    print(HEADER)
+    from espnet_ros.cli.progress import working
+    print(HEADER, flush=True)
     for name, predict, names in [('true', None, None)] + ([_model(options.model)] if options.model else []):
-        found = measure.measure(options.streets, table, options.seed, width, height,
+        with working('measuring with {} labels'.format(name)):
+            found = measure.measure(options.streets, table, options.seed, width, height,
                                 pitch_errors=options.pitch, predict=predict, names=names, imu=options.imu)
         for (error, limit), a in found.items():
             _print_row('{}, {:+g} deg, {:g} m'.format(name, error, limit), a)
@@ -87,7 +89,8 @@ def _score_bag(options, table):
     if options.pitch != [0.0] or options.imu is not None or options.drive or options.cost:
         raise ParameterError('--pitch, --imu, --drive and --cost are for streets, not for --bag; the camera\'s '
                              'pitch is --camera-pitch')
-    with open_selected(options.bag, options) as bag:
+    from espnet_ros.cli.progress import working
+    with working('scoring ' + options.bag), open_selected(options.bag, options) as bag:
         from espnet_ros.evaluation.scans import Topics, score_bag
         from espnet_ros.ground.measure import summarize
         from espnet_ros.ground.pose import mounted

@@ -150,11 +150,13 @@ def _fetch(options):
 def _add(options):
     if options.name and len(options.cards) != 1:
         options.usage_error('--name goes with one card')
+    from espnet_ros.cli.progress import working
     for path in options.cards:
-        if path.endswith('.onnx') and not os.path.isfile(path[:-len('.onnx')] + '.yaml'):
-            model = onnx_model.add(path, options)
-        else:
-            model = models.add(path, options.replace, options.name)
+        with working('adding ' + path):
+            if path.endswith('.onnx') and not os.path.isfile(path[:-len('.onnx')] + '.yaml'):
+                model = onnx_model.add(path, options)
+            else:
+                model = models.add(path, options.replace, options.name)
         print('{}: {}'.format(model.card.name, model.weights_path))
 
 

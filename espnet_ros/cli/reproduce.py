@@ -6,11 +6,13 @@ import time
 
 import rich.box
 import rich.console
+import rich.padding
 import rich.table
 import rich.text
 
 from espnet_ros.cli.files import make_folder
 from espnet_ros.cli.options import add_alias
+from espnet_ros.cli.progress import working
 from espnet_ros.errors import ParameterError
 from espnet_ros.files import write_file
 from espnet_ros.paper import counts, report, speed, tables, training
@@ -99,8 +101,9 @@ def run(options):
             raise ParameterError("there are no trainings in '{}' to keep".format(options.out))
         training.save(options.keep, mine)
     trainings = training.known(results, settings, versions)
-    found = outcomes(items, expected, results, options.level, options.engines[-1], trainings)
-    wrong = counts.wrong_counts({row.network.name: row.network for row in rows if row.network}.values())
+    with working('counting parameters, operations and receptive fields'):
+        found = outcomes(items, expected, results, options.level, options.engines[-1], trainings)
+        wrong = counts.wrong_counts({row.network.name: row.network for row in rows if row.network}.values())
     wrong += ['{} has {:.4g} M parameters, the paper says {}'.format(o.row.subject, o.ours, o.row.printed)
               for o in found if o.row.quantity.name == 'parameters' and o.status == DIFFERS]
     report.write(options.out, items, found, wrong, machine)
@@ -127,9 +130,11 @@ def _measure_speed(rows, networks, results, options):
     deadline = time.monotonic() + 60 * options.minutes
     for number, (name, size, engine) in enumerate(left):
         budget = (deadline - time.monotonic()) / (len(left) - number)
-        print('espnet-ros: measuring {} at {}x{} in {}, {} of {}'.format(
-            name, *size, engine, number + 1, len(left)), file=sys.stderr)
-        results.put(speed.key(name, size, engine), speed.measure(networks, name, size, engine, budget, energy))
+        what = 'measuring {} at {}x{} in {}, {} of {}'.format(name, *size, engine, number + 1, len(left))
+        print('espnet-ros: ' + what, file=sys.stderr)
+        with working(what):
+            found = speed.measure(networks, name, size, engine, budget, energy)
+        results.put(speed.key(name, size, engine), found)
 
 
 def _train(rows, networks, results, options, about):
@@ -150,28 +155,31 @@ def _train(rows, networks, results, options, about):
         for network in chosen:
             done = there is not None and there.settings == settings and seed in there.of(network, networks)
             if options.restart or not done:
-                print('espnet-ros: training {} with seed {}'.format(network.name, seed), file=sys.stderr)
+                what = 'training {} with seed {}'.format(network.name, seed)
+                print('espnet-ros: ' + what, file=sys.stderr)
                 folder = options.out / 'train' / training.folder_name(network.name, seed)
-                results.put(training.key(network.name, seed), dict(
-                    training.measure(network, seed, folder, arguments), **about))
+                with working(what):
+                    found = training.measure(network, seed, folder, arguments)
+                results.put(training.key(network.name, seed), dict(found, **about))
 
 
 def _table(found):
-    table = rich.table.Table(box=rich.box.SIMPLE, pad_edge=False)
-    for name in ('item', 'network', 'quantity', 'paper', 'ours', 'difference', 'status'):
-        table.add_column(name, justify='right' if name in ('paper', 'ours', 'difference') else 'left',
-                         no_wrap=name in ('item', 'ours', 'status'), overflow='fold')
-    previous = None
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column('network: quantity', overflow='fold')
+    for name in ('paper', 'ours', 'difference'):
+        table.add_column(name, justify='right', no_wrap=True)
+    table.add_column('status', no_wrap=True)
+    item = None
     for outcome in found:
         cells = report.cells(outcome)
         if outcome.status == NOT_RUN:
             continue
-        if previous not in (None, cells['item']):
-            table.add_section()
-        table.add_row('' if previous == cells['item'] else cells['item'], cells['network'], cells['quantity'],
-                      ' '.join((cells['paper'], cells['unit'])), cells['ours'], cells['difference'],
+        if item != cells['item']:
+            item = cells['item']
+            table.add_row(rich.text.Text(item, 'bold'))
+        table.add_row(rich.padding.Padding(rich.text.Text('{network}: {quantity}'.format(**cells)), (0, 0, 0, 2)),
+                      '{paper} {unit}'.format(**cells), cells['ours'], cells['difference'],
                       rich.text.Text(outcome.status, _STYLES[outcome.status]))
-        previous = cells['item']
     skipped = sum(outcome.status == NOT_RUN for outcome in found)
     table.caption = '{} rows were not run; {} says why, and with which command'.format(skipped, report.PAGE)
     return table

@@ -61,11 +61,18 @@ def test_what_was_probably_meant_is_suggested(arguments, words, capsys):
 
 
 @pytest.mark.parametrize('is_terminal', [True, False])
-def test_a_long_command_says_at_once_that_it_began(is_terminal, monkeypatch, capsys):
+@pytest.mark.parametrize('command', ['predict', 'models add', 'bag info'])
+def test_a_long_command_says_at_once_that_it_began(command, is_terminal, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: is_terminal)
-    assert main(['predict', 'nowhere.png']) == 1
-    assert (capsys.readouterr().err.splitlines()[0] == 'espnet-ros predict: starting') == is_terminal
-    assert set(cli.LONG) < set(cli.COMMANDS)
+    assert main([*command.split(), 'nowhere.png']) == 1
+    first = 'espnet-ros {}: starting'.format(command.partition(' ')[0])
+    assert (capsys.readouterr().err.splitlines()[0] == first) == is_terminal
+    assert {name.partition(' ')[0] for name in cli.LONG} < set(cli.COMMANDS)
+
+
+def test_a_short_command_does_not(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    assert main(['models', 'show', 'nothing']) == 1 and 'starting' not in capsys.readouterr().err
 
 
 def fail(error):

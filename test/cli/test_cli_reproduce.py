@@ -8,6 +8,8 @@ from espnet_ros.cli import main, reproduce
 from espnet_ros.paper import counts, speed, training
 from espnet_ros.paper.results import Results
 
+SHIPPED = training.shipped
+
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
@@ -32,6 +34,17 @@ def test_counts_of_the_whole_paper(tmp_path, capsys):
     assert len(table) == len(data['rows']) and table[0]['paper'] == '40'
     page = (tmp_path / 'report.html').read_text()
     assert page.count('<svg') >= 6 and 'Fig. 9' in page and 'PSPNet' in page
+
+
+def test_the_table_fits_80_columns_and_breaks_no_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('COLUMNS', '80')
+    monkeypatch.setattr(training, 'shipped', SHIPPED)
+    assert main(['reproduce', 'table-1d', 'table-2b', '--out', str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.partition(' rows were not run')[0].splitlines()
+    assert max(map(len, lines)) <= 80
+    lines = [' '.join(line.split()) for line in lines]
+    assert lines[2:6] == ['table-1d', 'U-shaped network of ESP ≈2.75 M 2.755 +0.2% reproduced', 'modules: parameters',
+                          'table-2b']
 
 
 def test_a_wrong_count_ends_with_1(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import torch
 from espnet_ros.cli import main
 from espnet_ros.cli.monitor import _waiting
 from espnet_ros.diagnostics.status import InputState, input_status
-from espnet_ros.engine import pytorch_engine
+from espnet_ros.engine import openvino_engine, pytorch_engine
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def here(tmp_path, monkeypatch, taken, tiny):
     for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pytorch_engine, '_computes_in_bf16', lambda: False)
+    monkeypatch.setitem(openvino_engine._PRECISIONS, 'bf16', ('bf16', 'of no CPU'))
     return {'PORT': str(taken), 'TINY': tiny}
 
 
@@ -56,6 +57,20 @@ def test_a_mistake_ends_in_a_sentence_that_mends_it(here, line, sentence, capsys
     out, error = capsys.readouterr()
     assert code in (1, 2) and out == '' and 'Traceback' not in error
     assert error.splitlines()[-1].startswith('espnet-ros') and sentence in error.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('command', ['predict street.png', 'evaluate street:1', 'profile', 'benchmark'])
+def test_tools_refuse_a_precision_that_the_cpu_lacks(here, command, capsys):
+    pytest.importorskip('openvino')
+    pytest.importorskip('onnx')
+    if command == 'benchmark' and 'BF16' in openvino_engine._openvino().Core().get_property(
+            'CPU', 'OPTIMIZATION_CAPABILITIES'):
+        pytest.skip('this CPU computes in bf16, and the benchmark measures in other processes')
+    assert main([*command.split(), '--model', here['TINY'], '--backend', 'openvino', '--device', 'cpu', '--precision',
+                 'bf16']) == 1
+    assert 'this CPU does not compute in bf16; with OpenVINO it does in ' in ' '.join(
+        ''.join(capsys.readouterr()).split())
 
 
 def test_a_port_that_is_taken(here, capsys):

@@ -1,10 +1,12 @@
 """Progress of a long command: a bar in a terminal, lines elsewhere."""
+import contextlib
 import io
 import time
 
 import pytest
 from rich.console import Console
 
+from espnet_ros.cli import main, progress, reproduce
 from espnet_ros.cli.progress import Steps, duration, working
 
 
@@ -74,3 +76,21 @@ def test_a_bar_in_a_terminal(clock):
         steps.describe('small')
         steps.advance()
     assert '1/5' in stream.getvalue() and 'small' in stream.getvalue()
+
+
+@pytest.mark.parametrize('line, work', [
+    ('bag info nowhere', 'reading nowhere'), ('models add nowhere.yaml', 'adding nowhere.yaml'),
+    ('reproduce table-2c', 'counting parameters, operations and receptive fields'),
+    ('ground --bag nowhere --camera-height 1', 'scoring nowhere')])
+def test_commands_of_unknown_length_say_that_they_go_on(line, work, monkeypatch):
+    said = []
+
+    @contextlib.contextmanager
+    def recorded(text):
+        said.append(text)
+        yield
+    monkeypatch.setattr(reproduce, 'environment', list)
+    for module in (progress, reproduce):
+        monkeypatch.setattr(module, 'working', recorded)
+    main(line.split())
+    assert said == [work]
