@@ -35,9 +35,9 @@ _KEPT = 100
 class View(typing.NamedTuple):
     """What has been seen so far.
 
-    latency: median seconds from stamp to arrival. miou: category mIOU 0..1, NaN without ground truth. engine: what
-    diagnostics says of the engine; ready, failed: whether it can be used, and whether that is in error. pictures: drawn
-    so far.
+    latency: median seconds from stamp to arrival. dropped: images since the first answer. miou: category mIOU 0..1, NaN
+    without ground truth. engine: what diagnostics says of the engine; failed: whether that is in error. pictures:
+    drawn so far.
     """
 
     frames: int
@@ -46,7 +46,6 @@ class View(typing.NamedTuple):
     dropped: int
     miou: float
     engine: str
-    ready: bool
     failed: bool
     pictures: int
 
@@ -73,8 +72,8 @@ class Watcher(Node):
         self._lock = threading.Lock()
         self._rate = RateMeter()
         self._latencies = collections.deque(maxlen=300)
-        self._frames = self._dropped = self._pictures = 0
-        self._engine, self._ready, self._failed = 'starting', False, False
+        self._frames = self._dropped = self._dropped_before = self._pictures = 0
+        self._engine, self._failed = 'starting', False
         self._confusion = np.zeros((len(CATEGORIES) - 1, len(CATEGORIES)), np.int64)
         self._halves = {name: collections.OrderedDict() for name in (
             'labels', 'image', 'categories', 'truth', 'image of truth', 'truth of image', 'ground', 'grid', 'odometry')}
@@ -99,7 +98,7 @@ class Watcher(Node):
         with self._lock:
             return View(self._frames, self._rate.rate(self._now()),
                         float(np.median(self._latencies)) if self._latencies else float('nan'),
-                        self._dropped, mean_iou(self._confusion), self._engine, self._ready, self._failed,
+                        self._dropped - self._dropped_before, mean_iou(self._confusion), self._engine, self._failed,
                         self._pictures)
 
     def _now(self):
@@ -173,9 +172,10 @@ class Watcher(Node):
         parts = keys.parts_of(message_to_statuses(message), self._target)
         if keys.INPUT in parts:
             self._dropped = sum(keys.count_of(parts, counter) for counter in (keys.DROPPED, keys.LOST))
+            if not self._frames:
+                self._dropped_before = self._dropped
         if keys.ENGINE in parts:
             self._engine = parts[keys.ENGINE].message
-            self._ready = keys.value_of(parts, keys.ENGINE, keys.PHASE) == keys.READY
             self._failed = parts[keys.ENGINE].level == ERROR
 
 

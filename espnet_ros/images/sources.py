@@ -27,6 +27,10 @@ LARGEST = 8192
 """Largest width and height in pixels to which images can be resized."""
 STREET_SIZE = (1024, 512)
 STREET_RATE = 10.0
+LOOP_SECONDS = 6.0
+"""Of the street's time until it starts again, where it is asked to: each picture is drawn once."""
+_LOOP_BYTES = 256 << 20
+"""Of the pictures kept for that."""
 TIMEOUT = 5.0
 """Seconds for a network stream to answer, and between its pictures; before OpenCV 4.5 it is 30."""
 
@@ -115,7 +119,7 @@ def open_source(address, width=0, height=0, rate=0.0, loop=False):
 
     width, height: pixels of every picture. 0 and 0 leave it as it comes, one of them keeps the aspect ratio, both
     stretch it. rate: pictures per second of the street's time or asked of a webcam; 0 for their own. loop: files
-    start again at their end.
+    start again at their end, the street after LOOP_SECONDS.
     """
     address = str(address)
     for name, value in (('width', width), ('height', height)):
@@ -125,7 +129,7 @@ def open_source(address, width=0, height=0, rate=0.0, loop=False):
         raise ParameterError('rate is {}; it must be 0 (as it comes) or more pictures per second'.format(rate))
     for pattern, kind in _LIVE_KINDS:
         if re.fullmatch(pattern, address):
-            return kind(address, width, height, rate)
+            return kind(address, width, height, rate, loop)
     path = os.path.abspath(os.path.expanduser(address))
     if os.path.isdir(path):
         return _Files(_images_in(path), width, height, loop)
@@ -187,13 +191,13 @@ def _check_size(size, name):
 
 
 class _Street(Source):
-    """Endless: picture i is the street at i / rate seconds."""
+    """Endless: picture i is the street at i / rate seconds; those of a loop are drawn before the first one is given."""
 
     labeled = True
 
-    def __init__(self, address, width, height, rate):
+    def __init__(self, address, width, height, rate, loop):
         size = _target_size(STREET_SIZE, width, height)
-        super().__init__(*size)
+        super().__init__(*size, loop=loop)
         from espnet_ros.scene import Street  # here, so that commands for files start fast
         self._street = Street(size[0], size[1], street_seed(address))
         self.rate = float(rate or STREET_RATE)
@@ -201,14 +205,20 @@ class _Street(Source):
         self.mount = self._street.mount
 
     def _once(self):
+        count = int(min(LOOP_SECONDS * self.rate, _LOOP_BYTES / (4 * self._width * self._height))) if self._loop else 0
+        drawn = [self._draw(number, frozenset()) for number in range(count)]
         number = 0
         while True:
-            wants, time = self.wants, number / self.rate
-            frame = self._street.frame(time, bool(wants))
-            points = self._street.lidar(*self.lidar, number=number) if 'points' in wants else None
-            yield Capture(frame.image, 'street_{:06d}'.format(number), frame.labels, self._street.pose(time),
-                          frame.depth if 'depth' in wants else None, points)
+            index, wants = number % count if count else number, self.wants
+            yield drawn[index] if drawn and not wants else self._draw(index, wants)
             number += 1
+
+    def _draw(self, number, wants):
+        time = number / self.rate
+        frame = self._street.frame(time, bool(wants))
+        points = self._street.lidar(*self.lidar, number=number) if 'points' in wants else None
+        return Capture(frame.image, 'street_{:06d}'.format(number), frame.labels, self._street.pose(time),
+                       frame.depth if 'depth' in wants else None, points)
 
 
 class _Files(Source):
@@ -272,7 +282,7 @@ class _Video(Source):
 class _Webcam(Source):
     live = True
 
-    def __init__(self, address, width, height, rate):
+    def __init__(self, address, width, height, rate, _loop):
         super().__init__(width, height)
         self._path = os.path.realpath(address if address.startswith('/') else '/dev/video' + address)
         self._rate = rate
@@ -304,7 +314,7 @@ class _Webcam(Source):
 class _Stream(Source):
     live = True
 
-    def __init__(self, address, width, height, rate):
+    def __init__(self, address, width, height, rate, _loop):
         super().__init__(width, height)
         self._address = address
 

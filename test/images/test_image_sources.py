@@ -243,6 +243,25 @@ def test_street_size(width, height, shape):
     assert next(iter(source)).image.shape == shape
 
 
+def test_a_looped_street_draws_each_picture_once(monkeypatch):
+    monkeypatch.setattr(capture, 'LOOP_SECONDS', 1.0)
+    source = open_source('street:3', 96, 64, rate=4.0, loop=True)
+    pictures = iter(source)
+    first = [next(pictures) for _ in range(4)]
+    again = [next(pictures) for _ in range(4)]
+    assert all(a.image is b.image for a, b in zip(first, again)) and len({picture.name for picture in first}) == 4
+    source.wants = frozenset(['depth'])  # what was not drawn beforehand is drawn when it is asked for
+    deep = next(pictures)
+    assert deep.name == first[0].name and deep.depth.shape == (64, 96)
+    assert np.array_equal(deep.image, first[0].image)
+
+
+def test_a_looped_street_keeps_a_bounded_number_of_bytes(monkeypatch):
+    monkeypatch.setattr(capture, '_LOOP_BYTES', 2.5 * 4 * 96 * 64)
+    pictures = iter(open_source('street:3', 96, 64, rate=4.0, loop=True))
+    assert [next(pictures).name[-1] for _ in range(5)] == list('01010')
+
+
 def test_street_too_small():
     with pytest.raises(ParameterError, match='width 8 of a street'):
         open_source('street', 8, 8)

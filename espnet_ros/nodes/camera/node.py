@@ -8,7 +8,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from espnet_ros.images.sources import LARGEST, open_source, public_address
+from espnet_ros.images.sources import LARGEST, LOOP_SECONDS, open_source, public_address
 from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibration
 from espnet_ros.nodes.camera.feed import Feed
 from espnet_ros.nodes.camera.ground_truth import GroundTruth
@@ -46,7 +46,8 @@ CAMERA_RULES = {
     'height': Rule('Height of the images in pixels; 0: that of the source, or from width and aspect ratio.', 0, LARGEST,
                    fixed=True),
     'rate': Rule('Images per second; 0: that of the source, else 10.', 0.0, 1000.0, fixed=True),
-    'loop': Rule('Repeat a video or folder.', fixed=True),
+    'loop': Rule('Repeat a video, a folder, or the first {:g} s of the street, which are then drawn beforehand.'.format(
+        LOOP_SECONDS), fixed=True),
     'frame_id': Rule('frame_id in the header of all messages.', fixed=True),
     'camera_info_url': Rule('Calibration file (YAML of camera_calibration): path, file:// or package://.', fixed=True),
     'jpeg_quality': Rule('JPEG quality of image_raw/compressed.', 1, 100),
