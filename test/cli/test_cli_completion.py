@@ -65,7 +65,7 @@ def test_a_real_bash(tmp_path):
               'COMP_WORDS=(espnet-ros predict --model camvid-espnet-c); COMP_CWORD=3; COMP_POINT=${#COMP_LINE}; '
               'COMP_TYPE=9; _python_argcomplete espnet-ros; printf "%s\\n" "${COMPREPLY[@]}"')
     done = subprocess.run([bash, '-c', script], env=dict(os.environ, PATH=path), cwd=str(tmp_path),
-                          capture_output=True, text=True, timeout=200)
+                          capture_output=True, text=True, timeout=500)
     assert done.stdout.split() == ['camvid-espnet-c-q8'], done.stderr
 
 

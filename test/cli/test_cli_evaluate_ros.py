@@ -55,7 +55,7 @@ def evaluate(bag, tiny, tmp_path):
     def run(out, *options):
         done = subprocess.run([sys.executable, '-m', 'espnet_ros.cli', 'evaluate', str(bag), '--model', tiny,
                                '--backend', 'torch', '--precision', 'fp32', '--out', str(tmp_path / out), *options],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=200)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=500)
         return done.returncode, done.stdout
     return run
 

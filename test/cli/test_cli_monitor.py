@@ -157,7 +157,7 @@ def test_lines_for_a_log_go_on_when_the_node_ends_and_comes_back(start_segmentat
         start_segmentation()
         assert any('engine ready' in line for line in lines)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 class Terminal:

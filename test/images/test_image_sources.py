@@ -376,7 +376,7 @@ def test_stream_that_never_answers_times_out(monkeypatch):
         started = time.monotonic()
         with pytest.raises(SourceError, match='cannot open the stream'):
             next(iter(open_source('rtsp://127.0.0.1:{}/live'.format(silent.getsockname()[1]))))
-        assert time.monotonic() - started < 10.0
+        assert time.monotonic() - started < 25.0
 
 
 def test_http_stream(video):

@@ -287,7 +287,7 @@ def test_fetches_at_the_same_time_wait_for_each_other(server, cache):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
     assert results == [str(cache / 'm.pth')] * 5
     assert (cache / 'm.pth').read_bytes() == CONTENT and server.asked == 2
 
@@ -302,7 +302,7 @@ def test_an_interrupted_fetch_leaves_nothing(server, cache, known):
     while not server.asked and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (130, 'espnet-ros: interrupted\n')
     assert left(cache) == []
     models.fetch('m')

@@ -77,7 +77,7 @@ def test_it_is_started_with_its_interval_and_its_lines_are_followed(stand_in, st
     assert os.getpgid(pid) == pid  # a group of its own: Ctrl-C in the terminal is not for it
     began = time.monotonic()
     source.stop()
-    assert not psutil.pid_exists(pid) and time.monotonic() - began < 5.0
+    assert not psutil.pid_exists(pid) and time.monotonic() - began < 60.0
     source.stop()
 
 

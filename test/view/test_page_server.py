@@ -37,7 +37,7 @@ def ask(socket, output='overlay'):
 def frame(socket):
     """The next frame: stamp, camera image, result; states that come before it are passed over."""
     while True:
-        message = socket.recv(timeout=30)
+        message = socket.recv(timeout=120)
         if isinstance(message, bytes):
             stamp, size = struct.unpack_from('<dI', message)
             return stamp, message[12:12 + size], message[12 + size:]
@@ -46,7 +46,7 @@ def frame(socket):
 def states(socket, count):
     found = []
     while len(found) < count:
-        message = socket.recv(timeout=30)
+        message = socket.recv(timeout=120)
         assert isinstance(message, str)
         found.append(json.loads(message))
     return found
@@ -124,12 +124,12 @@ def test_long_messages_and_too_many_browsers_are_refused(server, store):
         socket.send('x' * 2000)
         with pytest.raises(ConnectionClosed, match='1009'):
             while True:
-                socket.recv(timeout=30)
+                socket.recv(timeout=120)
     with contextlib.ExitStack() as stack:
         for _ in range(MAX_VIEWERS):
             states(stack.enter_context(live(server)), 1)
         with live(server) as one_more, pytest.raises(ConnectionClosed, match='browsers'):
-            one_more.recv(timeout=30)
+            one_more.recv(timeout=120)
 
 
 def test_a_port_in_use_is_a_sentence(server, store):
@@ -146,4 +146,4 @@ def test_the_end_of_the_program_closes_what_is_open(store):
             states(socket, 1)
         with pytest.raises(ConnectionClosed):
             while True:
-                socket.recv(timeout=30)
+                socket.recv(timeout=120)

@@ -175,8 +175,8 @@ def test_max_rate_is_kept(restart, image):
     labels = rig.collect(Image, 'labels')
     rig.ask(image, labels)
     count, began = len(labels), time.monotonic()
-    while time.monotonic() < began + 4.0:
+    while len(labels) - count < 15 and time.monotonic() < began + 120.0:
         rig.show(image)
         time.sleep(0.02)
     wait_until(lambda: rig.settled_counts())
-    assert 10 <= len(labels) - count <= 5 * (time.monotonic() - began) + 1
+    assert 15 <= len(labels) - count <= 5 * (time.monotonic() - began) + 1

@@ -61,7 +61,7 @@ def test_zero_stamps_and_stamps_that_jump_back(restart, image):
     began = time.monotonic()
     while rig.status('Input').level != b'\0':  # a problem stays in sight for 5 s
         shift_stamps(rig, image, 0.0)
-        assert time.monotonic() < began + 30.0
+        assert time.monotonic() < began + 120.0
     shift_stamps(rig, image, -2.0, count=1)
     rig.wait_for_status('Input', 'backwards', WARN)
 
