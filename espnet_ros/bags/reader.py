@@ -72,7 +72,7 @@ class Bag:
         self._skipped: dict[tuple[str, str], _Skipped] = {}
         self._label_set = None
         self._truths = [self._truth_of(stream, found.label_maps, truth) for stream in streams]
-        self._topics = tuple(TopicSummary(t.name, t.type, t.timing.count, t.timing.rate, t.timing.gaps)
+        self._topics = tuple(TopicSummary(t.name, t.type, t.timing.count, t.timing.rate, t.timing.gaps, t.coding)
                              for _, t in sorted(found.topics.items()))
         timings = [topic.timing for topic in found.topics.values()]
         self._span = min((t.first for t in timings), default=0), max((t.last for t in timings), default=0)

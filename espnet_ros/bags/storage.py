@@ -31,6 +31,7 @@ class Format(typing.NamedTuple):
 _FORMATS = dict(zip(SUFFIXES, (Format(rosbag2.Reader, mcap), Format(rosbag2.Reader, sqlite3),
                                Format(rosbag1.Reader, ros1), Format(rosbag1.Reader, ros1))))
 _BLOCK = 1 << 20
+TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
 
 
 class DamagedFile(SourceError):
@@ -173,7 +174,12 @@ def deserialize(message):
 
 @functools.lru_cache(maxsize=None)
 def _store(serialization):
-    return get_typestore(Stores.ROS1_NOETIC if serialization == 'ros1' else Stores.ROS2_JAZZY)
+    store = get_typestore(Stores.ROS2_JAZZY)
+    if serialization == 'ros1':
+        transforms = {TF_MESSAGE: store.fielddefs[TF_MESSAGE]}  # rosbags has it for ROS 2 only
+        store = get_typestore(Stores.ROS1_NOETIC)
+        store.register(transforms)
+    return store
 
 
 def bag_files(path, notes):

@@ -6,13 +6,17 @@ from espnet_ros.labels import LabelSet
 
 
 class TopicSummary(typing.NamedTuple):
-    """A topic: number of messages, rate in Hz, and the longest gaps (survey.Gap), longest first."""
+    """A topic: number of messages, rate in Hz, and the longest gaps (survey.Gap), longest first.
+
+    coding: encoding or format of its first image, '' where it has none.
+    """
 
     name: str
     type: str
     messages: int
     rate: float
     gaps: tuple[Gap, ...]
+    coding: str = ''
 
 
 class StreamSummary(typing.NamedTuple):

@@ -11,6 +11,7 @@ import typing
 from espnet_ros import models
 from espnet_ros.bags.paths import check_bag
 from espnet_ros.cli.bag import add_selection, open_selected
+from espnet_ros.cli.ground import add_scans, scan_settings
 from espnet_ros.cli.nodes import ros, segmentation_node
 from espnet_ros.cli.options import add_model, add_size, share, size_of, whole
 from espnet_ros.datasets import SPECS, is_spec, open_dataset
@@ -37,6 +38,10 @@ The exit code is 1 if a limit (--min-..., --max-...) is not met."""
 
 CONNECT_SECONDS, BUILD_SECONDS = 60.0, 3600.0
 """Time limits for finding a segmentation node with its model loaded, and for building its engine."""
+
+
+SCANNED = 500
+"""Frames of each bag whose scans are scored: the model runs on them once more."""
 
 
 class Limit(typing.NamedTuple):
@@ -81,6 +86,10 @@ def add_arguments(parser):
     add('--out', 'folder for the report', metavar='DIR', default='evaluation')
     parser.add_argument('--restart', action='store_true', help='discard the results of an earlier evaluation in DIR')
     add_selection(parser)
+    scans = parser.add_argument_group('scans', 'The ground node\'s scans of the labels are scored too where a bag has '
+                                      'depth or a lidar, and the pose of its camera.')
+    add_scans(scans, scans)
+    scans.add_argument('--no-scans', dest='scans', action='store_false', help='do not score scans')
     add('--protocol', '; '.join('{}: {}'.format(*item) for item in PROTOCOLS.items()), choices=PROTOCOLS,
         default='cityscapes')
     add('--upsampling', 'bilinear: the logits are resized to the size of the image, not the labels, as in the paper; '
@@ -133,9 +142,10 @@ def run(options):
     if len(set(names)) < len(names):
         raise ParameterError('{} is given twice'.format(max(names, key=names.count)))
     if all(map(_is_dataset, options.bags)) and (
-            options.image_topic or options.truth_topic or options.truth or options.truth_labels):
-        raise ParameterError('--image-topic, --truth-topic, --truth and --truth-labels are about bags; a dataset such '
-                             'as {} has no topics and defines its labels'.format(options.bags[0]))
+            options.image_topic or options.truth_topic or options.truth or options.truth_labels
+            or options.camera_height or options.depth_topic or options.scan_topic):
+        raise ParameterError('--image-topic, --truth-topic, --truth, --truth-labels and the options of scans are about '
+                             'bags; a dataset such as {} has no topics and defines its labels'.format(options.bags[0]))
     with contextlib.ExitStack() as stack:
         sources = tuple(_open(text, options, stack) for text in options.bags)
         if not any(map(len, sources)):
@@ -144,7 +154,7 @@ def run(options):
         comparisons = tuple(compare_labels(card.label_set, [source.label_set for source in sources]))
         setup = Setup(options.model, width, height, options.backend, options.device, options.precision, sources,
                       comparisons, options.protocol, options.outlines, _mode(options), options.max_latency_p95 is None,
-                      options.upsampling)
+                      options.upsampling, scan_settings(options)._replace(most=SCANNED) if options.scans else None)
         if not comparisons[0].by_class:
             _warn(['the ground truth does not have the classes of {} ({}): categories are compared; --model with one '
                    'of its classes compares those'.format(card.name, card.label_set.name)])

@@ -38,7 +38,17 @@ def summary(card, statistics, folder):
             *(1000 * statistics.age(p) for p in (50, 95))))
     if statistics.images:
         lines.append(images_in_words(statistics.images))
+    lines += map(_scans, statistics.scans)
     return '\n'.join([*lines, 'report: {}'.format(pathlib.Path(folder) / PAGE)])
+
+
+def _scans(found):
+    if 'reason' in found:
+        return 'scans of {} not scored: {}'.format(', '.join(found['bag']), found['reason'])
+    return 'scans against {}, to 15 m: {}'.format(found['truth'], '; '.join(
+        '{scan}: median error {0} %, missed {1} %, phantoms {2} %'.format(
+            *(percent(row[key]) for key in ('median', 'missed', 'phantoms')), **row)
+        for row in found['rows'] if (row['from'], row['to']) == (0, 15)))
 
 
 def _miou(statistics):

@@ -8,9 +8,11 @@ import time
 import typing
 
 from espnet_ros import __version__, models
+from espnet_ros.bags.reader import Bag
 from espnet_ros.evaluation.journal import Journal, read_frames
 from espnet_ros.evaluation.offline import FrameReference
 from espnet_ros.evaluation.report import WorstFrame, write_report
+from espnet_ros.evaluation.scans import ranging_topics
 from espnet_ros.evaluation.statistics import Statistics, frame_score
 from espnet_ros.telemetry.host import cpu_kind, cpu_name
 
@@ -45,14 +47,16 @@ def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda prog
             statistics = new_statistics(setup)
             worst = _add_all(statistics, folder)
             pictures = workers.draw([_reference(setup, *frame[1:]) for frame in worst])
+            scans = _scans(setup, workers)
         finally:
             workers.close()
         problems = [text for source in setup.sources for text in source.problems] + journal.problems
-        statistics.conclude(journal.sessions, problems)
-        details = {'configuration': configuration, 'sessions': journal.sessions, 'problems': problems}
+        statistics.conclude(journal.sessions, problems, [plain for plain, _ in scans])
+        details = {'configuration': configuration, 'sessions': journal.sessions, 'problems': problems,
+                   'scans': statistics.scans}
     write_report(folder, statistics, details, [
         WorstFrame(record, number, score, drawn)
-        for (score, record, number, _), drawn in zip(worst, pictures) if drawn])
+        for (score, record, number, _), drawn in zip(worst, pictures) if drawn], [picture for _, picture in scans])
     return statistics
 
 
@@ -96,6 +100,17 @@ def _run(setup, journal, workers, lengths, on_progress):
                 'engines': [engine._asdict() for engine in sorted(workers.engines)], 'versions': _versions(),
                 'date': time.strftime('%Y-%m-%d'), 'cpu': '{} ({}, {} cores)'.format(
                     cpu_name(), cpu_kind(), os.cpu_count())})
+
+
+def _scans(setup, workers):
+    """Return (plain data, BGR picture or None) of the scans of each bag that tells ranges."""
+    sources = [] if setup.scans is None else [
+        number for number, source in enumerate(setup.sources)
+        if isinstance(source, Bag) and ranging_topics(source, setup.scans.topics)]
+    results = workers.scans(sources) if sources else []
+    return [({'bag': list(setup.sources[number].paths), 'reason': found}, None) if isinstance(found, str) else
+            ({'bag': list(setup.sources[number].paths), **found.describe()}, found.picture)
+            for number, found in zip(sources, results)]
 
 
 def _add_all(statistics, folder):

@@ -7,6 +7,7 @@ import time
 from espnet_ros.errors import SourceError
 from espnet_ros.evaluation.offline import fresh_frames, prefetch
 from espnet_ros.evaluation.pictures import frame_pictures
+from espnet_ros.evaluation.scans import score_source
 from espnet_ros.evaluation.scoring import score_frame
 from espnet_ros.evaluation.statistics import OUTCOMES
 from espnet_ros.evaluation.tasks import Task, TaskResult
@@ -147,6 +148,11 @@ class ThroughNode:
                     return frame_pictures(self._setup.comparisons[reference.source], frame.image, frame.truth,
                                           answer.labels)
         return None
+
+    def scans(self, sources):
+        """Return the scans.Scored of each source, or the sentence why there is none."""
+        return [score_source(self._setup, source, lambda frame, source=source: self._player.ask(
+            frame.stamp, self._frame_id(source, frame), frame.image, TIMEOUT).labels) for source in sources]
 
     def close(self):
         """Do nothing: whoever started the node stops it."""

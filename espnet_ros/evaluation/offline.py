@@ -9,6 +9,7 @@ from espnet_ros import models
 from espnet_ros.engine import build_engine
 from espnet_ros.evaluation.frames import FrameSource
 from espnet_ros.evaluation.pictures import frame_pictures
+from espnet_ros.evaluation.scans import ScanSettings, score_source
 from espnet_ros.evaluation.scoring import Comparison, score_frame
 from espnet_ros.evaluation.tasks import TaskResult
 from espnet_ros.segmenter import Segmenter
@@ -25,7 +26,8 @@ class Setup(typing.NamedTuple):
     model: name, card or weights file. width, height, backend, device, precision: as for `engine.build_engine`.
     sources: of the frames. comparisons: one for each source. protocol: of scoring.PROTOCOLS. outlines: whether to
     compute boundary F1. mode: how the images reach the model, in words. overlap: decode and score other frames while
-    the engine runs, which is faster but adds to the latency that is measured. upsampling: as in Segmenter.
+    the engine runs, which is faster but adds to the latency that is measured. upsampling: as in Segmenter. scans: how
+    to score the scans of bags with depth or a lidar; None not to.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Setup(typing.NamedTuple):
     mode: str = OFFLINE
     overlap: bool = True
     upsampling: str = 'nearest'
+    scans: ScanSettings | None = None
 
 
 class FrameReference(typing.NamedTuple):
@@ -126,6 +129,10 @@ class Evaluator:
                     return frame_pictures(self.setup.comparisons[reference.source], frame.image, frame.truth,
                                           self.segmenter.segment(frame.image).labels)
         return None
+
+    def scans(self, source):
+        """Return the scans.Scored of a source, given its number, or the sentence why there is none."""
+        return score_source(self.setup, source, lambda frame: self.segmenter.segment(frame.image).labels)
 
 
 def fresh_frames(source, task):

@@ -38,10 +38,11 @@ def frame_pictures(comparison, image, truth, labels):
     error = (gray // 2 + 64).astype(np.uint8)
     error[truth != labels] = _WRONG
     error[truth == comparison.size] = 0
-    return FramePictures(_encoded('.jpg', image), _encoded('.png', colorize(truth, palette)),
-                         _encoded('.png', colorize(labels, palette)), _encoded('.jpg', error))
+    return FramePictures(encoded('.jpg', image), encoded('.png', colorize(truth, palette)),
+                         encoded('.png', colorize(labels, palette)), encoded('.jpg', error))
 
 
-def _encoded(suffix, picture):
+def encoded(suffix, picture):
+    """Return a BGR picture as (media type, bytes); suffix: .jpg or .png."""
     kind = {'.jpg': 'image/jpeg', '.png': 'image/png'}[suffix]
     return kind, cv2.imencode(suffix, picture)[1].tobytes()

@@ -10,7 +10,7 @@ import numpy as np
 from espnet_ros.evaluation import charts
 from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE
 from espnet_ros.evaluation.pages import CONFUSION, METRICS, PAGE, environment, percent, unique
-from espnet_ros.evaluation.pictures import FramePictures
+from espnet_ros.evaluation.pictures import FramePictures, encoded
 from espnet_ros.evaluation.protocols import PROTOCOLS
 from espnet_ros.evaluation.statistics import OUTCOMES
 from espnet_ros.files import write_file
@@ -39,17 +39,17 @@ class Row(typing.NamedTuple):
     iiou: float
 
 
-def write_report(folder, statistics, details, worst=()):
+def write_report(folder, statistics, details, worst=(), scans=()):
     """Write the files of a report. Raises EspnetError.
 
     statistics: Statistics of all records. details: plain data, for metrics.json and the page: configuration, sessions,
-    problems. worst: WorstFrames.
+    problems, scans. worst: WorstFrames. scans: the picture (BGR, or None) of each of details['scans'].
     """
     folder = pathlib.Path(folder)
     metrics = dict(statistics.metrics(), **details)
     write_file(folder / METRICS, (json.dumps(metrics, indent=1) + '\n').encode())
     write_file(folder / CONFUSION, confusion_csv(statistics).encode())
-    write_file(folder / PAGE, page(statistics, metrics, worst).encode())
+    write_file(folder / PAGE, page(statistics, metrics, worst, scans).encode())
 
 
 def confusion_csv(statistics):
@@ -62,7 +62,7 @@ def confusion_csv(statistics):
     return text.getvalue()
 
 
-def page(statistics, metrics, worst):
+def page(statistics, metrics, worst, scans=()):
     """Return the HTML page, which is self-contained."""
     seconds = np.array(statistics.latencies)
     latency = [charts.histogram(1000 * seconds, 'latency in ms', 'frames'),
@@ -72,6 +72,8 @@ def page(statistics, metrics, worst):
         classes=_class_rows(statistics, metrics) if statistics.by_class else [],
         categories=_category_rows(statistics, metrics), matrix=_matrix(statistics), latency=latency,
         images=images_in_words(statistics.images) if statistics.images else '',
+        scans=list(zip(metrics.get('scans', ()), [picture if picture is None else encoded('.jpg', picture)
+                                                  for picture in scans])),
         facts=_facts(metrics), scores=charts.timeline(statistics.scores, 'frame', 'mIOU', top=1.0))
 
 

@@ -1,4 +1,4 @@
-"""Scans of a recording, scored by the depth in it."""
+"""Scans of a recording, scored by its depth or lidar."""
 import math
 import posixpath
 import typing
@@ -6,67 +6,119 @@ import typing
 import cv2
 import numpy as np
 
+from espnet_ros import models
 from espnet_ros.bags.buffer import MessageBuffer
 from espnet_ros.bags.library import SerdeError
-from espnet_ros.bags.storage import deserialize
+from espnet_ros.bags.storage import TF_MESSAGE, deserialize
 from espnet_ros.bags.streams import TRUTH_NAME
 from espnet_ros.bags.survey import IMAGE_TYPES, stamp_of
-from espnet_ros.errors import ImageError, ParameterError
+from espnet_ros.errors import EspnetError, ImageError, ParameterError
+from espnet_ros.evaluation.transforms import TF_STATIC, StaticTransforms
+from espnet_ros.ground.cloud import cloud_to_points
 from espnet_ros.ground.lens import make_lens
 from espnet_ros.ground.level import LevelView
-from espnet_ros.ground.measure import Beams, label_beams, scan_beams, true_ranges, wrong
+from espnet_ros.ground.measure import Beams, label_beams, lidar_ranges, scan_beams, summarize, true_ranges, wrong
 from espnet_ros.ground.overlay import draw
+from espnet_ros.ground.pose import CameraPose
 from espnet_ros.ground.scan import CUT, OBSTACLE, Contacts, Scan, Scanner
-from espnet_ros.ground.traversability import ground_table
+from espnet_ros.ground.traversability import Traversability, ground_table
 from espnet_ros.images.depth import image_to_depth
 from espnet_ros.segmenter import resize_nearest
 
 MOST_FRAMES = 5000
 """Frames that are scored, evenly spaced; Beams of 640 directions take 12 kB."""
+SLOP = 50 * 10**6
+"""ns by which the stamp of a lidar's cloud may differ from the image's; depth and scans have the same."""
+LIMITS = 10.0, 15.0
+BANDS = (0.0, 5.0), (5.0, 10.0), (10.0, 15.0)
+"""Meters: rows of the table."""
 TRUTH, RECORDED = 'true', 'recorded'
 """Names of the scans from the ground truth's labels, and of the one in the bag."""
-_INFO, _SCAN = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/LaserScan'
-_DEPTH, _BEAMS = range(2)
+WITHOUT_TRUTH = ('without ground truth, obstacles are what stands 0.2 to 0.5 m above the ground; a scan that ends at a '
+                 'curb or at grass, as the traversability file says, counts as too near or as a phantom')
+_INFO, _SCAN, _CLOUD = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/LaserScan', 'sensor_msgs/msg/PointCloud2'
+_RANGES, _BEAMS = range(2)
 
 
 class Scored(typing.NamedTuple):
     """Scans of a bag.
 
-    beams: Beams of each frame, by the name of the scan. frames: how many were scored. skipped: how many were not, by
-    reason. unknown: share of the directions without depth. picture: BGR uint8 [H, W, 3] of the worst frame, that with
-    the most wrong directions; worst: its stamp (ns) and the scan's name.
+    beams: Beams of each frame, by the name of the scan. truth: what they are compared with, in words. frames: how many
+    were scored. skipped: how many were not, by reason. unknown: share of the directions without depth. note: what to
+    know about the numbers, or ''. picture: BGR uint8 [H, W, 3] of the worst frame, that with the most
+    wrong directions; worst: its stamp (ns) and the scan's name.
     """
 
     beams: dict[str, list[Beams]]
+    truth: str
     frames: int
     skipped: dict[str, int]
     unknown: float
+    note: str
     picture: np.ndarray
     worst: tuple[int, str]
 
+    def rows(self):
+        """Yield (scan, from, to, Accuracy) for each scan, to LIMITS and in BANDS (m)."""
+        for name, beams in self.beams.items():
+            for near, far in (*((0.0, limit) for limit in LIMITS), *BANDS):
+                yield name, near, far, summarize(beams, far, near)
+
+    def describe(self):
+        """Return everything but the picture as plain data."""
+        return {'truth': self.truth, 'frames': self.frames, 'skipped': self.skipped, 'unknown': self.unknown,
+                'note': self.note, 'worst': {'stamp': self.worst[0] / 1e9, 'scan': self.worst[1]},
+                'rows': [{'scan': name, 'from': near, 'to': far, **{
+                    key: None if math.isnan(value) else value for key, value in accuracy._asdict().items()}}
+                    for name, near, far, accuracy in self.rows()]}
+
 
 class Topics(typing.NamedTuple):
-    """Names of topics; None: the only one with depth, camera_info beside the images, the ground node's scan."""
+    """Names of topics; None: the only one with depth, else the only lidar; camera_info beside the images; the ground
+    node's scan."""
 
     depth: str | None = None
     camera_info: str | None = None
     scan: str | None = None
 
 
-def score_bag(bag, pose, traversability, topics=Topics(), model=None, reach=30.0):
-    """Return the Scored of a Bag whose camera has the CameraPose `pose`.
+class ScanSettings(typing.NamedTuple):
+    """How to score scans. pose: CameraPose, None for that of the camera in `base_frame` by the bag's /tf_static."""
 
-    model: (name, function from BGR images to labels, class names of their ids); None to score the ground truth's labels
+    traversability: Traversability
+    pose: CameraPose | None = None
+    base_frame: str = 'base_link'
+    topics: Topics = Topics()
+    reach: float = 30.0
+    most: int = MOST_FRAMES
+
+
+def ranging_topics(bag, topics=Topics()):
+    """Return the topics of a Bag that may tell ranges: depth images, without any the clouds."""
+    if topics.depth:
+        return [topics.depth]
+    found = bag.summary().topics
+    images = {stream.image_topic for stream in bag.streams}
+    return [t.name for t in found if t.type == IMAGE_TYPES[0] and t.coding in ('32FC1', '16UC1')
+            and t.name not in images and TRUTH_NAME not in t.name.split('/')] or [
+                t.name for t in found if t.type == _CLOUD]
+
+
+def score_bag(bag, settings, model=None):
+    """Return the Scored of a Bag by its depth or lidar.
+
+    model: (name, function from Frames to labels, class names of their ids); None to score the ground truth's labels
     and the recorded scan alone. Obstacles are those of the ground truth's classes; without ground truth, what stands
-    measure.LOW to measure.TALL above the ground. At most MOST_FRAMES are scored. Raises EspnetError.
+    measure.LOW to measure.TALL above the ground. At most `settings.most` frames are scored. Raises EspnetError.
     """
     if bag.cameras != 1:
         raise ParameterError('the bag has {} cameras with ground truth: choose one with --image-topic'.format(
             bag.cameras) if bag.cameras else 'the bag holds no images')
-    index = _Index(bag, topics)
+    index = _Index(bag, settings)
     lens = make_lens(index.info.width, index.info.height, *_calibration(index.info))
-    view = LevelView(lens, pose, reach)
-    truth_table = bag.label_set and ground_table(traversability, {c.id: c.name for c in bag.label_set.classes})
+    view = LevelView(lens, index.pose, settings.reach)
+    truth_table = bag.label_set and ground_table(
+        settings.traversability, {c.id: c.name for c in bag.label_set.classes})
     scanners = {}
     if bag.labeled:
         if not truth_table.blocks.any():
@@ -74,27 +126,27 @@ def score_bag(bag, pose, traversability, topics=Topics(), model=None, reach=30.0
                                  'them there, --traversability'.format(bag.label_set.name))
         scanners[TRUTH] = Scanner(view, truth_table), None
     if model:
-        scanners[model[0]] = Scanner(view, ground_table(traversability, model[2])), model[1]
+        scanners[model[0]] = Scanner(view, ground_table(settings.traversability, model[2])), model[1]
     names = [*scanners, *([RECORDED] if index.scan else [])]
     if not names:
         raise ParameterError('the bag has neither ground truth nor a scan on {}: give --model, or --scan-topic'.format(
-            topics.scan or '/ground/scan'))
+            settings.topics.scan or '/ground/scan'))
     beams: dict[str, list[Beams]] = {name: [] for name in names}
     skipped: dict[str, int] = {}
     worst, most, frames = None, -1, 0
-    for number, (frame, depth, recorded) in enumerate(index.frames()):
-        if number % math.ceil(len(bag) / MOST_FRAMES):
+    for number, (frame, ranging, recorded) in enumerate(index.frames()):
+        if number % math.ceil(len(bag) / settings.most):
             continue
         try:
-            depth = _meters(depth, frame.image, lens)
             obstacles = None
             if frame.truth is not None:
                 labels = resize_nearest(frame.truth, lens.width, lens.height)
                 obstacles = truth_table.blocks[labels] > 0
             elif bag.labeled:
                 raise ImageError('no ground truth of the same stamp')
-            truth = true_ranges(view, depth, obstacles)
-            found = {name: label_beams(scanner, predict(frame.image) if predict else labels, view, truth)
+            truth = index.ranges(view, ranging, frame.image, obstacles)
+            found = {name: label_beams(scanner, resize_nearest(
+                predict(frame), lens.width, lens.height) if predict else labels, view, truth)
                      for name, (scanner, predict) in scanners.items()}
             if index.scan:
                 found[RECORDED] = scan_beams(_scan(recorded), view, truth)
@@ -110,14 +162,31 @@ def score_bag(bag, pose, traversability, topics=Topics(), model=None, reach=30.0
     if worst is None:
         raise ParameterError('no frame can be scored: {}'.format('; '.join(skipped) or '; '.join(bag.problems)))
     unknown = float(np.mean([np.isnan(b.truth).mean() for b in beams[names[0]]]))
-    return Scored(beams, frames, skipped, unknown, _picture(view, *worst[2:]), worst[:2])
+    return Scored(beams, index.truth, frames, skipped, unknown, '' if bag.labeled else WITHOUT_TRUTH,
+                  _picture(view, *worst[2:]), worst[:2])
+
+
+def score_source(setup, number, segment):
+    """Return the Scored of a source of an offline.Setup, or the sentence why there is none.
+
+    segment: function from Frames to labels.
+    """
+    card = models.find(setup.model).card
+    try:
+        return score_bag(setup.sources[number].fresh_copy(), setup.scans,
+                         (card.name, segment, {c.id: c.name for c in card.label_set.classes}))
+    except EspnetError as error:
+        return str(error)
 
 
 class _Index:
-    """Depth, scans and camera_info of a bag: which stamps they have, from reading these topics once."""
+    """What a bag has beside its images: pose of the camera, camera_info, and the stamps of depth or clouds, and scans.
 
-    def __init__(self, bag, topics):
-        self._bag = bag
+    These topics are read once; `frames` reads them again, message by message.
+    """
+
+    def __init__(self, bag, settings):
+        self._bag, self._base, topics = bag, settings.base_frame, settings.topics
         images, = bag.streams
         kinds = {t.name: t.type for t in bag.summary().topics}
         info = topics.camera_info or posixpath.join(
@@ -129,42 +198,63 @@ class _Index:
                     kind.split('/')[-1], name, ', '.join(n for n in kinds if kinds[n] == kind) or 'none', option))
         if kinds.get(self.scan) != _SCAN:
             self.scan = ''
-        depth = [topics.depth] if topics.depth else [
-            name for name, kind in kinds.items() if kind == IMAGE_TYPES[0] and name != images.image_topic
-            and TRUTH_NAME not in name.split('/')]
+        if topics.depth and kinds.get(topics.depth) not in (IMAGE_TYPES[0], _CLOUD):
+            raise ParameterError('the bag has neither depth images nor points on {}: choose one of {} with '
+                                 '--depth-topic'.format(topics.depth, ', '.join(ranging_topics(bag)) or 'none'))
+        if settings.pose is None and kinds.get(TF_STATIC) != TF_MESSAGE:
+            raise ParameterError('the pose of the camera is not known, for the bag has no {}: give --camera-height, '
+                                 'and --camera-pitch and --camera-roll where they are not 0'.format(TF_STATIC))
+        found = ranging_topics(bag, topics)
         self.info = None
+        self._kinds = kinds
+        self._transforms = StaticTransforms()
         self._stamps: dict[str, set[int]] = {}
-        for message, content in self._messages({info, self.scan, *depth}):
+        for message, content in self._messages({info, self.scan, TF_STATIC, *found}):
             if message.topic == info:
                 self.info = self.info or content
-            elif message.topic == self.scan or topics.depth or content.encoding in ('32FC1', '16UC1'):
+            elif message.type == TF_MESSAGE:
+                self._transforms.add(content)
+            elif message.type != _CLOUD or message.topic == topics.depth or not any(
+                    field.name == 'label' for field in content.fields):  # that is the ground node's
                 self._stamps.setdefault(message.topic, set()).add(stamp_of(content, message))
         if self.info is None:
             raise ParameterError('no message on {} can be read'.format(info))
+        self.pose = settings.pose
+        if self.pose is None:
+            try:
+                self.pose = self._transforms.camera(self._base, self.info.header.frame_id)
+            except ParameterError as error:
+                raise ParameterError('{}; give --camera-height instead, or another --base-frame'.format(error))
         found = sorted(set(self._stamps) - {self.scan})
         if len(found) != 1:
-            raise ParameterError('the bag has depth (32FC1 or 16UC1) on {}: {}'.format(
+            raise ParameterError('the bag has depth (32FC1 or 16UC1) or points on {}: {}'.format(
                 ', '.join(found) or (topics.depth or 'no topic'), 'choose with --depth-topic' if found else
-                'record one that is aligned to the images'))
-        self._depth, = found
+                'record depth that is aligned to the images'))
+        self._topic, = found
+        self._is_cloud = kinds[self._topic] == _CLOUD
+        self.truth = '{} on {}'.format('points' if self._is_cloud else 'depth', self._topic)
 
     def _messages(self, topics):
         for message in self._bag.messages(topics):
             try:
-                yield message, deserialize(message)
+                if message.type == self._kinds[message.topic]:
+                    yield message, deserialize(message)
             except SerdeError:
                 continue  # counted by the survey
 
     def frames(self):
-        """Yield (Frame, depth, scan) of all frames, the messages' contents; None where none has the frame's stamp."""
-        kinds = {self._depth: _DEPTH, self.scan: _BEAMS}
-        wanted = {(stamp, kind) for topic, kind in kinds.items() for stamp in self._stamps.get(topic, ())}
-        wanted &= {(stamp, kind) for stamp in self._bag.stamps for kind in kinds.values()}
+        """Yield (Frame, depth or cloud, scan) of all frames, the messages' contents; None where a frame has none."""
+        kinds = {self._topic: _RANGES, self.scan: _BEAMS}
+        partners = {kind: _partners(self._bag.stamps, self._stamps.get(topic, ()),
+                                    SLOP if self._is_cloud and kind == _RANGES else 0)
+                    for topic, kind in kinds.items()}
+        wanted = {(stamp, kind) for kind, of in partners.items() for stamp in of.values()}
         with MessageBuffer() as buffer:
             messages = self._messages(set(kinds))
             for frame in self._bag:
                 found = []
-                for key in ((frame.stamp, _DEPTH), (frame.stamp, _BEAMS)):
+                for kind in (_RANGES, _BEAMS):
+                    key = partners[kind].get(frame.stamp), kind
                     while key in wanted and key not in buffer:
                         message, content = next(messages, (None, None))
                         if message is None:
@@ -175,7 +265,38 @@ class _Index:
                             buffer.put(other, message)
                     found.append(deserialize(buffer.take(key)) if key in wanted else None)
                     wanted.discard(key)
-                yield frame, found[_DEPTH], found[_BEAMS]
+                yield frame, found[_RANGES], found[_BEAMS]
+
+    def ranges(self, view, message, image, obstacles):
+        """Return the true ranges of a frame by its depth or cloud. Raises EspnetError."""
+        if message is None:
+            raise ImageError('no cloud within {:g} s'.format(SLOP / 1e9) if self._is_cloud else
+                             'no depth of the same stamp')
+        if not self._is_cloud:
+            return true_ranges(view, _meters(message, image, view.lens), obstacles)
+        _check_sizes(view.lens, {'the image is': image.shape[:2]})
+        rotation, translation = self._to_camera(message.header.frame_id)
+        return lidar_ranges(view, cloud_to_points(message).dot(rotation.T) + translation, obstacles)
+
+    def _to_camera(self, frame):
+        """Return rotation and translation from a frame to the optical one. Raises ParameterError."""
+        if frame.lstrip('/') == self._base.lstrip('/'):
+            return self.pose.rotation.T, -self.pose.rotation.T.dot(self.pose.position)
+        try:
+            return self._transforms.between(self.info.header.frame_id, frame)
+        except ParameterError as error:
+            raise ParameterError('{}; record {}, or points in {}'.format(error, TF_STATIC, self._base))
+
+
+def _partners(frames, stamps, slop):
+    """Return {stamp of a frame: the nearest of `stamps`, at most `slop` ns away}; each stamp has one frame at most."""
+    found: dict[int, int] = {}
+    for stamp in sorted(stamps if len(frames) else ()):
+        after = int(np.searchsorted(frames, stamp))
+        near = min(frames[max(after - 1, 0):after + 1].tolist(), key=lambda frame: abs(frame - stamp))
+        if abs(near - stamp) <= slop and (near not in found or abs(near - stamp) < abs(near - found[near])):
+            found[near] = stamp
+    return found
 
 
 def _calibration(info):
@@ -186,18 +307,19 @@ def _calibration(info):
 
 def _meters(message, image, lens):
     """Return the depth of a message as float32 meters [H, W], nan or 0 where it is unknown. Raises ImageError."""
-    if message is None:
-        raise ImageError('no depth of the same stamp')
     depth = image_to_depth(message)
     if depth.dtype.kind == 'u':
         depth = depth.astype(np.float32) / 1000.0
-    sizes = (depth.shape, image.shape[:2], (lens.height, lens.width))
-    if len(set(sizes)) > 1:
-        raise ImageError('depth is {1}x{0}, the image {3}x{2} and camera_info {5}x{4}: record depth that is aligned to '
-                         'the images'.format(*(side for size in sizes for side in size)))
+    _check_sizes(lens, {'depth is': depth.shape, 'image': image.shape[:2]})
     if not (depth > 0).any():
         raise ImageError('depth has no valid pixel')
     return depth
+
+
+def _check_sizes(lens, sizes):
+    if set(sizes.values()) != {(lens.height, lens.width)}:
+        raise ImageError('{} and camera_info {}x{}: record depth that is aligned to the images'.format(', the '.join(
+            '{} {}x{}'.format(name, *size[::-1]) for name, size in sizes.items()), lens.width, lens.height))
 
 
 def _scan(message):

@@ -28,8 +28,9 @@ class Statistics:
     the bags have. protocol: of PROTOCOLS.
 
     latencies, scores: of each frame (NaN without a score); ages: of the labels before each, where they were played.
-    objects: ObjectScores. sessions, problems: those given to `conclude`. images: outcomes of images sent to a node
-    (live.ThroughNode).
+    objects: ObjectScores. sessions, problems: those given to
+    `conclude`. images: outcomes of images sent to a node
+    (live.ThroughNode). scans: results of scans (scans.Scored.describe) of the bags that tell ranges.
     """
 
     def __init__(self, label_set, by_class, labeled, protocol='cityscapes'):
@@ -44,6 +45,7 @@ class Statistics:
         self.images: collections.Counter = collections.Counter()
         self.sessions: list[dict] = []
         self.problems: list[str] = []
+        self.scans: list[dict] = []
         self.scores = array.array('d')
         self.stage_seconds: dict[str, float] = {}
         self.objects = ObjectScores(label_set, by_class)
@@ -75,9 +77,9 @@ class Statistics:
         if record['boundary_f1'] is not None:
             self._frame_boundary += record['boundary_f1'], 1
 
-    def conclude(self, sessions, problems):
-        """Take what is known at the end: plain data about each session of the evaluation, and the problems."""
-        self.sessions, self.problems = sessions, problems
+    def conclude(self, sessions, problems, scans=()):
+        """Take what is known at the end: plain data about each session of the evaluation, problems, and scans."""
+        self.sessions, self.problems, self.scans = sessions, problems, list(scans)
         for session in sessions:
             self.images.update(session.get('images', {}))
 

@@ -44,6 +44,10 @@ class InProcess:
         """Return the FramePictures of each FrameReference."""
         return [self._evaluator.draw(frame) for frame in references]
 
+    def scans(self, sources):
+        """Return the scans.Scored of each source, given its number, or the sentence why there is none."""
+        return [self._evaluator.scans(source) for source in sources]
+
     def close(self):
         """Do nothing."""
 
@@ -67,6 +71,11 @@ class Workers(abc.ABC):
         """Return the FramePictures of each FrameReference. Raises EspnetError."""
         found = dict(self._map(Evaluator.draw, references))
         return [found[frame] for frame in references]
+
+    def scans(self, sources):
+        """Return the scans.Scored of each source, or the sentence why there is none. Raises EspnetError."""
+        found = dict(self._map(Evaluator.scans, sources))
+        return [found[source] for source in sources]
 
     @abc.abstractmethod
     def _map(self, function, arguments):

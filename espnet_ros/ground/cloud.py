@@ -4,7 +4,8 @@ import typing
 import cv2
 import numpy as np
 
-from espnet_ros.errors import ImageError
+from espnet_ros.errors import ImageError, quoted
+from espnet_ros.limits import MESSAGE_BYTES
 
 POINT = np.dtype([('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('rgb', '<u4'), ('label', '<u4'), ('confidence', '<f4')])
 """A labeled point: meters, 0x00RRGGBB, class id (255 unlabeled), 0..1."""
@@ -12,6 +13,8 @@ GROUND_BAND = 0.3
 """Points of a drivable class within this height (m) of the plane are ground."""
 HIGHEST = 2.5
 """Points of obstacles higher than this (m) above the plane are nothing to run into."""
+_FLOAT32, _FLOAT64 = 7, 8
+"""Of sensor_msgs/PointField."""
 
 
 class CloudMaker:
@@ -64,6 +67,33 @@ def depth_to_meters(depth):
     with np.errstate(invalid='ignore'):
         z[~((z > 0) & (z < np.inf))] = np.nan
     return z
+
+
+def cloud_to_points(message):
+    """Return x, y, z of a sensor_msgs/PointCloud2 as float32 [N, 3]. Raises ImageError."""
+    fields = {field.name: field for field in message.fields}
+    for name in 'xyz':
+        if name not in fields or fields[name].datatype not in (_FLOAT32, _FLOAT64):
+            raise ImageError('the cloud has no float field {}, but {}; remap `points` to a cloud with x, y and z'
+                             .format(name, quoted(', '.join(sorted(fields)[:10]) or 'no fields')))
+    count, step = message.width * message.height, message.point_step
+    order = '>' if message.is_bigendian else '<'
+    kinds = [np.dtype(order + ('f4' if fields[name].datatype == _FLOAT32 else 'f8')) for name in 'xyz']
+    ends = max(fields[name].offset + kind.itemsize for name, kind in zip('xyz', kinds))
+    row = message.row_step or message.width * step
+    if ends > step or count * step > MESSAGE_BYTES or row < message.width * step \
+            or len(message.data) < row * (message.height - 1) + message.width * step:
+        raise ImageError('a cloud of {}x{} points of {} bytes does not fit its {} bytes; look at who publishes it'
+                         .format(message.width, message.height, step, len(message.data)))
+    if not count:
+        return np.zeros((0, 3), np.float32)
+    kind = np.dtype({'names': list('xyz'), 'formats': kinds, 'offsets': [fields[name].offset for name in 'xyz'],
+                     'itemsize': step})
+    data = np.frombuffer(message.data, np.uint8)
+    if row != message.width * step:
+        data = np.concatenate([data[i * row:i * row + message.width * step] for i in range(message.height)])
+    points = np.frombuffer(data[:count * step].tobytes(), kind)
+    return np.stack([points[name].astype(np.float32) for name in 'xyz'], 1)
 
 
 def from_points(points, rotation, translation, lens, labels, image=None, confidence=None):

@@ -22,6 +22,8 @@ LOW = 0.2
 """Without labels, what is lower than this (m) is no obstacle: curbs, and errors of depth and pose."""
 HOLES = 0.1
 """A direction with more than this share of ground pixels without depth has no truth."""
+ASIDE = math.radians(0.2)
+"""Each point of a lidar stands for the directions up to this far beside it."""
 
 
 class Beams(typing.NamedTuple):
@@ -77,15 +79,51 @@ def true_ranges(view, depth, obstacles=None):
     points = np.column_stack((rays * z[:, None], z)).dot(pose.level_rotation().T)
     height = points[:, 2] + pose.height
     points = points[(height <= TALL) & (points[:, 0] > 0.1) & ((obstacles is not None) | (height >= LOW))]
+    result = _nearest(view, points, (-0.49, 0.0, 0.49))
+    seen = view.look(known.view(np.uint8))  # 255 outside the picture
+    result[(seen == 0).sum(1) > HOLES * (seen < 255).sum(1)] = np.nan
+    return result
+
+
+def lidar_ranges(view, points, obstacles=None):
+    """Return the same from points of a lidar, float [N, 3] in the optical frame, for obstacles at least LOW high.
+
+    Directions without points are nan, and those where a lower obstacle begins nearer: rings are too far apart to tell
+    where. obstacles: as for `true_ranges`.
+    """
+    lens, pose = view.lens, view.pose
+    points = np.asarray(points, np.float64)
+    points = points[np.isfinite(points).all(1) & (points[:, 2] > 0.1)]
+    u, v = lens.project(points[:, 0] / points[:, 2], points[:, 1] / points[:, 2])
+    with np.errstate(invalid='ignore'):
+        inside = (u > -0.5) & (v > -0.5) & (u < lens.width - 0.5) & (v < lens.height - 0.5)
+    level = points[inside].dot(pose.level_rotation().T)
+    height = level[:, 2] + pose.height
+    blocks = np.ones(len(level), bool) if obstacles is None else obstacles[
+        np.rint(v[inside]).astype(int), np.rint(u[inside]).astype(int)]
+    half = abs(float(view.column(math.tan(ASIDE)) - view.column(0.0)))
+    shifts = np.linspace(-half, half, 2 * int(math.ceil(half)) + 1)
+    low = (height <= TALL) & (level[:, 0] > 0.1)
+    result = _nearest(view, level[low & blocks & (height >= LOW)], shifts)
+    result[np.isinf(_nearest(view, level[low], shifts))] = np.nan
+    if obstacles is not None:
+        with np.errstate(invalid='ignore'):
+            result[_nearest(view, level[low & blocks & (height < LOW)], shifts) < 0.95 * result] = np.nan
+    return result
+
+
+def _nearest(view, points, shifts):
+    """Return the range (m) of the nearest of points [N, 3] in the view's frame in each direction, inf without any.
+
+    shifts: columns beside a point that it covers too.
+    """
     column = view.column(points[:, 1] / points[:, 0])
     ranges = np.hypot(points[:, 0], points[:, 1])
     result = np.full(len(view.tangents), np.inf)
-    for shift in (-0.49, 0.0, 0.49):
+    for shift in shifts:
         index = np.rint(column + shift).astype(int)
         kept = (index >= 0) & (index < len(result))
         np.minimum.at(result, index[kept], ranges[kept])
-    seen = view.look(known.view(np.uint8))  # 255 outside the picture
-    result[(seen == 0).sum(1) > HOLES * (seen < 255).sum(1)] = np.nan
     return result
 
 

@@ -1,16 +1,25 @@
 """Scans of a bag are scored as those of the streets that it holds."""
 import json
+import pickle
 import re
+import types
 
 import numpy as np
 import pytest
 from bag_maker import BagMaker, stamp_of
-from ground_scenes import CONFIG
+from evaluation_rig import setup_for, small_model
+from ground_scenes import CONFIG, SIDEWALK
 
+from espnet_ros.bags.reader import open_bag
+from espnet_ros.bags.storage import TF_MESSAGE, _store, deserialize
 from espnet_ros.cli import main
+from espnet_ros.evaluation.live import ThroughNode
+from espnet_ros.evaluation.scans import ScanSettings
+from espnet_ros.evaluation.transforms import StaticTransforms
+from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.measure import measure, street_lens
-from espnet_ros.ground.pose import mounted
+from espnet_ros.ground.pose import OPTICAL, mounted
 from espnet_ros.ground.scan import Scan, Scanner
 from espnet_ros.ground.traversability import ground_table, read_traversability
 from espnet_ros.labels import CITYSCAPES
@@ -34,7 +43,8 @@ def make(street, tmp_path):
     street, frame = street
 
     def write(depth=frame.depth, encoding='32FC1', k=street.camera_matrix, size=SIZE, depths=(0,), info=True,
-              scan=None, truth=True, name='bag', frames=1):
+              scan=None, truth=True, name='bag', frames=1, tf=(), cloud=None):
+        """tf: (parent, child, x, y, z, quaternion). cloud: frame, points [N, 3] and ns after the image."""
         with BagMaker(tmp_path / name) as bag:
             if truth:
                 bag.text('/camera/ground_truth/label_map', set_to_label_map(CITYSCAPES))
@@ -50,6 +60,10 @@ def make(street, tmp_path):
                           p=np.zeros(12), binning_x=0, binning_y=0, roi=region)
             for number in depths:  # recorded when all images are
                 bag.image('/camera/depth/image_rect_raw', stamp_of(number), depth, encoding, time=stamp_of(frames))
+            if tf:
+                bag.write('/tf_static', TF_MESSAGE, stamp_of(0), transforms=[transform(bag, *one) for one in tf])
+            if cloud is not None:
+                write_cloud(bag, *cloud)
             if scan is not None:
                 bag.write('/ground/scan', 'sensor_msgs/msg/LaserScan', stamp_of(0),
                           header=bag._header(stamp_of(0), 'camera_foot'), angle_min=scan.angle_min, angle_max=1.0,
@@ -60,11 +74,31 @@ def make(street, tmp_path):
     return write
 
 
+def transform(bag, parent, child, x=0.0, y=0.0, z=0.0, q=(0.0, 0.0, 0.0, 1.0)):
+    types = bag.store.types
+    return types['geometry_msgs/msg/TransformStamped'](
+        header=bag._header(stamp_of(0), parent), child_frame_id=child, transform=types['geometry_msgs/msg/Transform'](
+            types['geometry_msgs/msg/Vector3'](x, y, z), types['geometry_msgs/msg/Quaternion'](*q)))
+
+
+def write_cloud(bag, frame, points, late=0, field='z'):
+    kind = bag.store.types['sensor_msgs/msg/PointField']
+    fields = [kind(name, 4 * i, 7, 1) for i, name in enumerate(('x', 'y', field))]
+    header = bag._header(stamp_of(0) + late, frame)
+    bag.write('/lidar/points', 'sensor_msgs/msg/PointCloud2', stamp_of(0), header=header, height=1,
+              width=len(points), fields=fields, is_bigendian=False, point_step=12, row_step=12 * len(points),
+              data=np.ascontiguousarray(points, np.float32).view(np.uint8).ravel(), is_dense=True)
+
+
+LOOKS = (-0.5, 0.5, -0.5, 0.5)
+"""Quaternion of an optical frame that looks along x."""
+
+
 @pytest.fixture
 def score(street, tmp_path):
-    def run(bag, *options):
-        assert main(['ground', '--bag', str(bag), '--camera-height', repr(float(street[0].mount)), '--out',
-                     str(tmp_path / 'out'), *options]) == 0
+    def run(bag, *options, height=street[0].mount):
+        pose = [] if height is None else ['--camera-height', repr(float(height))]
+        assert main(['ground', '--bag', str(bag), *pose, '--out', str(tmp_path / 'out'), *options]) == 0
         found = json.loads((tmp_path / 'out' / 'ground.json').read_text())
         found['rows'] = {(row.pop('scan'), row.pop('from'), row.pop('to')): row for row in found['rows']}
         return found
@@ -116,9 +150,7 @@ def test_a_recorded_scan_has_the_scores_of_its_labels(make, score, street):
 
 
 def test_without_ground_truth_obstacles_are_what_stands_up(make, score, street, capsys):
-    table = read_traversability(CONFIG)
-    flat = {name: table.classes[name]._replace(cost=0) for name in ('sidewalk', 'terrain')}
-    scan = recorded(street, table._replace(classes={**table.classes, **flat}))
+    scan = without_curbs(street)
     row = score(make(scan=scan, truth=False))['rows']['recorded', 0, 15]
     assert 'note: without ground truth' in capsys.readouterr().out
     assert row['beams'] > 20 and row['median'] < 0.1 and row['missed'] < 0.1
@@ -128,8 +160,85 @@ def test_without_ground_truth_obstacles_are_what_stands_up(make, score, street, 
     assert short['recorded', 10, 15]['missed'] == 0 < short['recorded', 5, 10]['missed']
 
 
+def test_the_pose_comes_from_tf_static_unless_it_is_told(make, score, street, capsys):
+    mount = street[0].mount
+    bag = make(tf=[('base_link', '/mast', 0.3, 0.1, mount - 0.5), ('mast', 'front', 0.0, 0.0, 0.5, LOOKS),
+                   ('base_link', 'lidar')])
+    assert score(bag, height=None)['rows'] == score(bag)['rows'] != score(bag, height=mount + 0.3)['rows']
+    assert score(bag, '--base-frame', 'lidar', height=None)['rows'] == score(bag)['rows']
+    assert main(['ground', '--bag', str(bag), '--base-frame', 'robot']) == 1
+    assert "does not connect 'front' with 'robot': it has 'base_link, front, lidar, mast'; give --camera-height" \
+        in capsys.readouterr().err
+
+
+def test_transforms_of_ros1_are_read_too(tmp_path):
+    with BagMaker(tmp_path / 'one.bag', ros1='') as bag:
+        bag.image('/camera/image_raw', stamp_of(0), np.zeros((4, 4, 3), np.uint8))
+        bag.store = _store('ros1')
+        bag.write('/tf_static', TF_MESSAGE, stamp_of(0), transforms=[
+            transform(bag, '/base_link', '/front', 0.0, 0.0, 1.5, LOOKS)])
+    tree = StaticTransforms()
+    for message in open_bag(tmp_path / 'one.bag').messages({'/tf_static'}):
+        tree.add(deserialize(message))
+    pose = tree.camera('base_link', 'front')
+    assert pose.height == 1.5 and np.allclose(pose.rotation, OPTICAL)
+
+
+@pytest.mark.parametrize('tf, sentence', [
+    ([('a', 'front'), ('front', 'a')], "has a loop at 'front'"),
+    ([('base_link', 'front', 0.0, 0.0, 1.0, (0.0,) * 4)], 'is no rotation and translation'),
+    ([('base_link', 'front', 0.0, 0.0, np.nan, LOOKS)], 'is no rotation and translation'),
+    ([('base_link', 'front', 0.0, 0.0, 1.2)], 'no ground nearer than')])
+def test_transforms_that_tell_no_pose(make, capsys, tf, sentence):
+    assert main(['ground', '--bag', str(make(tf=tf))]) == 1
+    captured = capsys.readouterr()
+    assert sentence in captured.err and captured.err.count('\n') == 1
+
+
+def without_curbs(street):
+    """The scan of a robot that may drive on sidewalks and grass."""
+    table = read_traversability(CONFIG)
+    flat = {name: table.classes[name]._replace(cost=0) for name in ('sidewalk', 'terrain')}
+    return recorded(street, table._replace(classes={**table.classes, **flat}))
+
+
+def test_a_lidar_tells_ranges_too(make, score, street):
+    points = street[0].lidar(64)
+    points = np.stack([points[name] for name in 'xyz'], 1)
+    scan, mount = without_curbs(street), street[0].mount
+    mounted_on_roof = [('base_link', 'lidar', 0.4, 0.0, 2.0), ('base_link', 'front', 0.0, 0.0, mount, LOOKS)]
+    exact = score(make(scan=scan, truth=False))['rows']['recorded', 0, 15]
+    one = score(make(scan=scan, truth=False, depths=(), name='one', cloud=('base_link', points, 30 * 10**6)))
+    assert one['truth'] == 'points on /lidar/points' and one['unknown'] < 0.1
+    row = one['rows']['recorded', 0, 15]
+    assert row['beams'] > 0.6 * exact['beams'] and row['missed'] < exact['missed'] + 0.1
+    assert row['median'] == pytest.approx(exact['median'], abs=0.03)
+    two = score(make(scan=scan, truth=False, depths=(), name='two', tf=mounted_on_roof, cloud=(
+        'lidar', points - (0.4, 0.0, 2.0))), height=None)['rows']['recorded', 0, 15]
+    assert two['beams'] == pytest.approx(row['beams'], abs=3)
+    assert two['median'] == pytest.approx(row['median'], abs=0.01)
+
+
+def test_where_a_curb_is_in_front_a_lidar_does_not_tell(make, score, street):
+    points = street[0].lidar(64)
+    points = np.stack([points[name] for name in 'xyz'], 1)
+    found = score(make(depths=(), cloud=('base_link', points)))
+    curbs = (street[1].labels == SIDEWALK).any(0).mean()
+    assert 0.5 * curbs < found['unknown'] < 0.9
+
+
+@pytest.mark.parametrize('cloud, sentence', [
+    (('base_link', np.ones((3, 3)), 90 * 10**6), 'no cloud within 0.05 s'),
+    (('lidar', np.ones((3, 3))), "does not connect 'lidar' with 'front': it is empty; record /tf_static, or points in"),
+    (('base_link', np.ones((3, 3)), 0, 'intensity'), "no float field z, but 'intensity, x, y'"),
+    (('base_link', np.ones((3, 3)), 0, 'label'), 'or points on no topic')])
+def test_clouds_that_tell_nothing(make, capsys, cloud, sentence):
+    assert main(['ground', '--bag', str(make(depths=(), cloud=cloud)), '--camera-height', '1.2']) == 1
+    assert sentence in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('changes, sentence', [
-    ({'depths': ()}, 'the bag has depth .32FC1 or 16UC1. on no topic: record one'),
+    ({'depths': ()}, 'the bag has depth .32FC1 or 16UC1. or points on no topic: record depth'),
     ({'info': False}, 'the bag has no CameraInfo on /camera/camera_info'),
     ({'k': np.zeros((3, 3))}, 'camera_info has no focal length'),
     ({'size': (640, 480)}, 'depth is 320x240, the image 320x240 and camera_info 640x480'),
@@ -145,10 +254,58 @@ def test_what_cannot_be_scored_is_said_in_a_sentence(make, capsys, changes, sent
 
 
 @pytest.mark.parametrize('options, sentence', [
-    ([], '--bag needs the pose'), (['--camera-height', 'nan'], '--bag needs the pose'),
+    ([], 'the bag has no /tf_static: give --camera-height'), (['--camera-height', 'nan'], 'must be meters'),
+    (['--camera-pitch', '2'], 'need --camera-height'),
+    (['--camera-height', '1', '--depth-topic', '/camera/camera_info'], 'choose one of /camera/depth/image_rect_raw'),
     (['--camera-height', '-1'], 'above the ground'),
     (['--camera-height', '1', '--pitch', '2'], 'are for streets'),
     (['--camera-height', '1', '--scan-topic', '/scan'], 'no LaserScan on /scan: choose one of none')])
 def test_options_that_do_not_fit(make, capsys, options, sentence):
     assert main(['ground', '--bag', str(make()), *options]) == 1
     assert sentence in capsys.readouterr().err
+
+
+@pytest.fixture
+def evaluated(tmp_path, capsys):
+    def run(bag, *options):
+        out = tmp_path / 'evaluation'
+        assert main(['evaluate', str(bag), '--model', str(small_model(tmp_path / 'model', CITYSCAPES)), '--backend',
+                     'torch', '--device', 'cpu', '--restart', '--out', str(out), *options]) == 0
+        return json.loads((out / 'metrics.json').read_text())['scans'], (out / 'report.html').read_text(), \
+            capsys.readouterr().out
+    return run
+
+
+def test_an_evaluation_scores_scans_where_depth_and_pose_are_there(make, evaluated, score, street):
+    bag = make(tf=[('base_link', 'front', 0.0, 0.0, street[0].mount, LOOKS)])
+    (scans,), page, printed = evaluated(bag)
+    assert {row['scan'] for row in scans['rows']} == {'true', 'small-cityscapes'}
+    rows = {(row.pop('scan'), row.pop('from'), row.pop('to')): row for row in scans['rows']}
+    assert rows['true', 0, 15] == score(bag)['rows']['true', 0, 15] and scans['bag'] == [str(bag)]
+    assert '<h2>Scans</h2>' in page and 'alt="scan of' in page and '<td>5 to 10</td>' in page
+    assert 'scans against depth on /camera/depth/image_rect_raw, to 15 m: true: median error' in printed
+    (told,), _, _ = evaluated(bag, '--camera-height', repr(street[0].mount + 0.3))
+    assert {(row.pop('scan'), row.pop('from'), row.pop('to')): row for row in told['rows']} != rows
+
+
+def test_an_evaluation_goes_on_where_scans_cannot_be_scored(make, evaluated):
+    (scans,), page, printed = evaluated(make())
+    assert list(scans) == ['bag', 'reason'] and 'Not scored: the pose of the camera is not known' in page
+    assert 'not scored: the pose of the camera is not known' in printed and 'mIOU' in printed
+    assert evaluated(make(name='two'), '--no-scans')[0] == []
+    assert evaluated(make(name='three', depths=()), '--camera-height', '1.2')[0] == []
+
+
+def test_other_processes_and_nodes_score_scans_too(make, street, tmp_path):
+    bag = make(tf=[('base_link', 'front', 0.0, 0.0, street[0].mount, LOOKS)])
+    setup = setup_for(tmp_path, [bag], label_set=CITYSCAPES)._replace(
+        scans=ScanSettings(read_traversability(CONFIG)))
+    here, there = (InProcess(one).scans([0])[0] for one in (setup, pickle.loads(pickle.dumps(setup))))
+    assert here.describe() == there.describe()
+    asked = []
+    player = types.SimpleNamespace(engine=lambda: None, ask=lambda stamp, frame_id, image, timeout: asked.append(
+        (stamp, frame_id)) or types.SimpleNamespace(labels=street[1].labels))
+    node, = ThroughNode(setup, player).scans([0])
+    assert asked == [(stamp_of(0), 'front')]
+    rows = {(row['scan'], row['from'], row['to']): row for row in node.describe()['rows']}
+    assert rows['small-cityscapes', 0, 15]['beams'] == rows['true', 0, 15]['beams'] > 0
