@@ -1,4 +1,5 @@
 """Camera pose from TF and parameters, and what is said when it is not there."""
+import re
 import types
 
 import numpy as np
@@ -8,10 +9,15 @@ pytest.importorskip('rclpy', reason='it needs ROS 2')
 
 from builtin_interfaces.msg import Time  # noqa: E402
 from geometry_msgs.msg import TransformStamped  # noqa: E402
+from ground_scenes import CONFIG  # noqa: E402
+from sensor_msgs.msg import CameraInfo  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
 from espnet_ros.errors import ParameterError  # noqa: E402
 from espnet_ros.ground.pose import OPTICAL  # noqa: E402
+from espnet_ros.nodes.common.messages import array_to_image  # noqa: E402
 from espnet_ros.nodes.ground.frames import Poses  # noqa: E402
+from espnet_ros.nodes.ground.processing import OUTPUTS, Processing  # noqa: E402
 from espnet_ros.nodes.ground.settings import GroundParameters  # noqa: E402
 
 DEFAULTS = GroundParameters()
@@ -62,11 +68,44 @@ def test_tf_makes_a_pose():
         poses.camera('camera', Time())
 
 
-@pytest.mark.parametrize('error,words', [
+FAULTS = [
     (LookupException('"camera" passed to lookupTransform argument does not exist'), 'nobody publishes it.*start robot'),
     (ExtrapolationException('Lookup would require extrapolation into the future'), 'late or too old.*clocks'),
     (ConnectivityException('two unconnected trees'), 'do not meet.*publish the transform'),
-    (LookupException('The tf tree is invalid because it contains a loop'), 'has a loop.*one parent')])
+    (LookupException('The tf tree is invalid because it contains a loop'), 'has a loop.*one parent')]
+
+
+@pytest.mark.parametrize('error,words', FAULTS)
 def test_a_tree_that_is_missing_late_or_loops_gets_a_sentence(error, words):
     with pytest.raises(ParameterError, match="no transform from 'camera' to 'base_link': .*" + words):
         Poses(None, DEFAULTS, buffer_that(error)).camera('camera', Time())
+
+
+class Publishers(dict):
+    """Publishers with a subscriber each; `sent`: names of what was published."""
+
+    def __init__(self):
+        self.sent = []
+        super().__init__((name, types.SimpleNamespace(
+            get_subscription_count=lambda: 1, publish=lambda message, name=name: self.sent.append(name)))
+            for name in OUTPUTS)
+
+
+@pytest.mark.parametrize('error,words', [*FAULTS, (None, '')])
+def test_without_a_transform_nothing_is_published(error, words):
+    transform = TransformStamped()
+    q = transform.transform.rotation
+    transform.transform.translation.z, q.x, q.y, q.z, q.w = 1.2, -0.5, 0.5, -0.5, 0.5
+    publishers = Publishers()
+    processing = Processing(None, lambda: DEFAULTS._replace(label_source='categories'),
+                            Poses(None, DEFAULTS, buffer_that(error or transform)), publishers, CONFIG)
+    header = Header(frame_id='camera')
+    info = CameraInfo(header=header, width=320, height=160)
+    info.k = [200.0, 0.0, 160.0, 0.0, 200.0, 60.0, 0.0, 0.0, 1.0]
+    processing._inputs['camera_info'] = types.SimpleNamespace(at=lambda stamp: info)
+    processing._wanted = {'scan', 'free_space'}
+    processing.process(array_to_image(np.ones((160, 320), np.uint8), 'mono8', header))
+    if error is None:
+        assert processing.problems == {} and publishers.sent == ['scan', 'free_space']
+    else:
+        assert re.search(words, processing.problems['labels']) and not publishers.sent
