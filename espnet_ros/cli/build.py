@@ -24,10 +24,10 @@ def add_arguments(parser):
 
 
 def run(options):
+    model = models.find(options.model)  # a wrong name is told before PyTorch is loaded
     from espnet_ros.cli.progress import working
     from espnet_ros.engine.tensorrt.engine import build_engine_file
     from espnet_ros.segmenter import input_size
-    model = models.find(options.model)
     width, height = input_size(model.card, *size_of(options))
     with working('building'):
         path, info = build_engine_file(

@@ -28,10 +28,10 @@ def add_arguments(parser):
 
 
 def run(options):
+    model = models.find(options.model)  # a wrong name is told before PyTorch is loaded
     from espnet_ros.cli.progress import working
     from espnet_ros.deploy.onnx import export_onnx
     from espnet_ros.segmenter import input_size
-    model = models.find(options.model)
     width, height = input_size(model.card, *size_of(options))
     with working('exporting'):
         verified = export_onnx(model.card, models.load(model), width, height, options.out, options.opset,

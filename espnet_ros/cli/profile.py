@@ -47,6 +47,7 @@ def run(options):
                 name, getattr(options, name), low, high))
     if any(not 0 < frequency < 1e5 for frequency in options.frequencies or ()):
         raise ParameterError('--frequencies are in MHz, as 1134.75')
+    models.card_for_speed(options.model)  # a wrong name is told before PyTorch is loaded
     make_folder(options.out)
 
     def say(text):

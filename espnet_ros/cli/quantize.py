@@ -34,8 +34,6 @@ def add_arguments(parser):
 
 
 def run(options):
-    from espnet_ros.cli.progress import working
-    from espnet_ros.evaluation.quantization import held_out, quantize
     model = models.find(options.model)
     known = next((entry for entry in models.available() if entry.card == model.card), None)
     out = options.out or (known.card_path if known else options.model)
@@ -43,6 +41,8 @@ def run(options):
         raise ParameterError("'{}' is no model card (.yaml); give one to write with --out".format(out))
     data = [open_dataset(spec) for spec in options.data]
     val = [open_dataset(spec) for spec in options.val]
+    from espnet_ros.cli.progress import working  # PyTorch is loaded only when names and paths are right
+    from espnet_ros.evaluation.quantization import held_out, quantize
     if not val:
         data, val = held_out(data)
     with working('quantizing'):

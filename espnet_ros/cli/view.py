@@ -39,7 +39,7 @@ def add_arguments(parser):
     add_model(parser, models.DEFAULT)
     parser.add_argument('--host', default='127.0.0.1',
                         help='address to listen on (default: %(default)s; 0.0.0.0 lets everybody on the network look)')
-    parser.add_argument('--port', metavar='N', type=whole(0),
+    parser.add_argument('--port', metavar='N', type=whole(0, 65535),
                         help='port to listen on (default: the first free one from 8080 to 8089)')
 
 

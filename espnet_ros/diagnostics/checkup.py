@@ -31,7 +31,7 @@ _PROBES = {
     'OpenVINO': 'import openvino; print(openvino.__version__)',
     'TensorRT': 'import tensorrt, torch2trt; print(tensorrt.__version__)',
     'ROS 2': 'import os, rclpy; print(os.environ.get("ROS_DISTRO") or "from wheels", '
-             'rclpy.get_rmw_implementation_identifier())'}
+             'rclpy.get_rmw_implementation_identifier(), sep=", ")'}
 """Programs that import a library and print what is to be told about it."""
 
 

@@ -150,7 +150,8 @@ def _read_metrics(folder):
             raise ValueError('it lacks keys')
         return found
     except OSError as error:
-        raise ParameterError("'{}' is not a finished evaluation: {}".format(folder, error.strerror or error))
+        raise ParameterError("'{}' is not a finished evaluation ({}); give a folder that `espnet-ros evaluate --out` "
+                             'has written'.format(folder, error.strerror or error))
     except (ValueError, TypeError, RecursionError) as error:
         raise ParameterError("'{}' is damaged: {}".format(path, error))
 

@@ -109,6 +109,10 @@ def make_plan(settings, sources, validation, group, start=None, name='', workers
         notes += ('warning: each process normalizes with the batch statistics of its own {} images; {}'.format(
             share, 'sync_batch_norm is off' if group.can_sync_batch_norm else
             'PyTorch synchronizes batch normalization on GPUs only'),)
+    crops = [stage.crop for stage in plan.stages if any(np.greater(stage.crop, settings.size))]
+    if crops:
+        notes += ('warning: crops of {}x{} from images of {}x{} are mostly empty and take time; set crop and '
+                  'encoder_crop, or take the recipe camvid'.format(*crops[0], *settings.size),)
     found = surveys[:len(parts)]
     overview = combine(found if settings.base_data == 'all' else found[:1], [part.weight for part in parts])
     normalization = start.model.card if start else card._replace(divisor=255.0) if (

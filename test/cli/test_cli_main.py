@@ -111,7 +111,11 @@ HEAVY = {'cv2', 'numpy', 'onnxruntime', 'openvino', 'rclpy', 'rosbags', 'torch'}
     ([['predict', 'nowhere.png'], ['predict', 'nowhere.png', '--model', 'nothing'], ['evaluate', 'nowhere.mcap'],
       ['bag', 'info', 'nowhere'], ['benchmark', '--images', 'nowhere.png'], ['train', '--data', 'nowhere']], set()),
     ([['compare', 'nowhere', 'nowhere']], {'numpy'}),
-    ([['train', '--data', 'camvid:nowhere:train'], ['evaluate', 'camvid:nowhere:val']], HEAVY - {'torch'})])
+    ([['train', '--data', 'camvid:nowhere:train'], ['evaluate', 'camvid:nowhere:val'],
+      ['export', '--model', 'nothing', '--out', 'x.onnx'], ['profile', '--model', 'nothing'],
+      ['quantize', '--data', 'nowhere'], ['quantize', '--model', 'nothing', '--data', 'street:1'],
+      ['build', '--model', 'nothing'], ['benchmark', '--model', 'nothing'], ['reproduce', 'nothing'],
+      ['ground', '--bag', 'nowhere', '--camera-height', '1'], ['view', '--bag', 'nowhere']], HEAVY - {'torch'})])
 def test_what_runs_no_network_imports_little(commands, allowed, tmp_path):
     """Modules rather than seconds: those depend on what else the machine does."""
     program = ('import contextlib, io, json, sys\n'

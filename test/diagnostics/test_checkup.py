@@ -21,7 +21,7 @@ def checks(tmp_path, monkeypatch):
 
     def run(failures=(), found=(), environment=()):
         names = {program: name for name, program in module._PROBES.items()}
-        answers = {'PyTorch': '2.1.0 False', 'ROS 2': 'humble rmw_fastrtps_cpp', 'TensorRT': '', **dict(found)}
+        answers = {'PyTorch': '2.1.0 False', 'ROS 2': 'humble, rmw_fastrtps_cpp', 'TensorRT': '', **dict(found)}
         problems = {'TensorRT': "ModuleNotFoundError: No module named 'tensorrt'", **dict(failures)}
         if 'TensorRT' in answers and answers['TensorRT']:
             del problems['TensorRT']
@@ -40,7 +40,7 @@ def test_a_pc_where_all_is_well(checks):
                            'DDS memory', 'cameras', 'models', 'cache']
     assert (found['PyTorch'].found, found['GPU'].found) == ('2.1.0', 'none: networks run on the CPU')
     assert found['TensorRT'][1:3] == (OK, 'not installed, and not needed here')
-    assert found['ROS 2'].found == 'humble rmw_fastrtps_cpp'
+    assert found['ROS 2'].found == 'humble, rmw_fastrtps_cpp'
     assert all(bool(check.remedy) == (check.status != OK) for check in found.values())
 
 

@@ -1,6 +1,8 @@
 """Two evaluations side by side."""
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -121,8 +123,17 @@ def test_what_cannot_be_compared_is_one_sentence(tmp_path):
         compare(a, evaluation(tmp_path / 'b', 0.1, protocol='authors'))
     with pytest.raises(ParameterError, match='no labeled frame in common'):
         compare(a, evaluation(tmp_path / 'c', 0.1, stamps=range(100, 103)))
-    with pytest.raises(ParameterError, match='is not a finished evaluation'):
+    with pytest.raises(ParameterError, match='is not a finished evaluation .*; give a folder that'):
         compare(a, tmp_path / 'nothing')
+
+
+@pytest.mark.slow
+def test_a_comparison_needs_neither_pytorch_nor_opencv(tmp_path):
+    a, b = evaluation(tmp_path / 'a', 0.1), evaluation(tmp_path / 'b', 0.3)
+    program = ('import sys\nfrom espnet_ros.cli import main\nassert main(["compare", *sys.argv[1:]]) == 0\n'
+               'sys.exit(", ".join({"torch", "cv2", "rosbags"} & set(sys.modules)) or 0)')
+    found = subprocess.run([sys.executable, '-c', program, str(a), str(b)], capture_output=True, text=True)
+    assert found.returncode == 0 and 'worse' in found.stdout, found.stderr
 
 
 @pytest.mark.parametrize('content', ['', '[]', '7', '{}', '\xff', '{"labelSet": {}, "byClass": true}', '[' * 10000])

@@ -141,6 +141,15 @@ def test_a_class_that_never_occurs_is_warned_of():
     assert not [note for note in every.notes if note.startswith('warning')]
 
 
+@pytest.mark.parametrize('changes, crop', [
+    ({'crop': [128, 64]}, '128x64'), ({'encoder_crop': [96, 128], 'encoder_epochs': 1}, '96x128'),
+    ({'encoder_crop': [96, 128], 'encoder_epochs': 0}, None)])
+def test_crops_larger_than_the_images_are_warned_of(changes, crop):
+    found = [note for note in plan(changes).notes if 'crops' in note]
+    assert [note.partition(' are mostly empty')[0] for note in found] == (
+        ['warning: crops of {} from images of {}x{}'.format(crop, *SIZE)] if crop else [])
+
+
 def test_a_dataset_without_labels_is_refused():
     nothing = Memory('nothing', CAMVID, 4 * [(blocks().image, np.full(SIZE[::-1], 255, np.uint8))])
     for sources, validation in (([(nothing, 1.0)], []), ([(dataset(), 1.0)], [nothing])):
