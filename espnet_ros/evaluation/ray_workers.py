@@ -1,4 +1,5 @@
 """An evaluation on a Ray cluster."""
+import contextlib
 import importlib
 import os
 import pickle
@@ -14,8 +15,9 @@ LOCAL = 'local'
 class RayCluster(Workers):
     """Workers of a Ray cluster; Ray repeats the chunks of lost workers.
 
-    address: of a running cluster, 'auto', or LOCAL. All machines see the same files under the same names. A chunk takes
-    a CPU, or a GPU where the cluster has some and the device may be one. Raises EngineError.
+    address: of a running cluster, 'auto', or LOCAL. All machines see the same files under the same names, relative ones
+    from the same folder. A chunk takes a CPU, or a GPU where the cluster has some and the device may be one. Raises
+    EngineError.
     """
 
     def __init__(self, setup, address=LOCAL):
@@ -38,10 +40,11 @@ class RayCluster(Workers):
         unit = 'GPU' if setup.device != 'cpu' and resources.get('GPU') else 'CPU'
         count = int(resources.get(unit, 1))
         super().__init__(count, 'on {} {}s of a Ray cluster'.format(count, unit))
-        self._call = ray.remote(**{'num_{}s'.format(unit.lower()): 1}, max_retries=ATTEMPTS)(call)
+        self._call = ray.remote(**{'num_{}s'.format(unit.lower()): 1}, max_retries=ATTEMPTS)(_call)
 
     def _map(self, function, arguments):
-        arguments = {self._call.remote(self._setup, function, argument): argument for argument in arguments}
+        folder = os.getcwd()
+        arguments = {self._call.remote(folder, self._setup, function, argument): argument for argument in arguments}
         left = list(arguments)
         try:
             while left:
@@ -57,3 +60,10 @@ class RayCluster(Workers):
     def close(self):
         """Leave the cluster; a local one ends."""
         self._ray.shutdown()
+
+
+def _call(folder, setup, function, argument):
+    """As workers.call, from the folder of the evaluation: a process of Ray has that in which Ray was started."""
+    with contextlib.suppress(OSError):
+        os.chdir(folder)
+    return call(setup, function, argument)

@@ -28,7 +28,8 @@ def decode(data, size, flags, name, seconds=0.0):
 
     data: the file's bytes. size: (width, height) that its header says. warning: what the decoder said about a damaged
     file of which it made a picture nevertheless, '' when it said nothing. Raises ImageError when the image is too
-    large or takes too long; name: what sentences call it. seconds: the decoder is given up after these; 0: never.
+    large, takes too long or finds no memory; name: what sentences call it. seconds: the decoder is given up after
+    these; 0: never.
     """
     check_size(size[0], size[1], name)
     if data.startswith(JPEG_MAGIC):
@@ -42,8 +43,12 @@ def decode(data, size, flags, name, seconds=0.0):
         except TimeoutError as error:
             raise ImageError('{} is not decoded: {}; publish smaller ones without progression, or raise the parameter '
                              'max_decode_time'.format(name, error))
-        except (cv2.error, MemoryError, RuntimeError):  # RuntimeError: no thread can be started
-            image = None
+        except (cv2.error, MemoryError, RuntimeError) as error:  # RuntimeError: no thread can be started
+            if isinstance(error, cv2.error) and 'Insufficient memory' not in str(error):
+                image = None
+            else:
+                raise ImageError('{} of {}x{} pixels is not decoded: there is no memory left for it; use smaller ones, '
+                                 'or give the process more'.format(name, *size))
     return image, warnings[0] if warnings else ''
 
 

@@ -25,8 +25,8 @@ class TegrastatsProcess(threading.Thread):
     def __init__(self, program, interval=1.0, backoff=(1.0, 10.0), patience=2.0):
         """program: path of the executable. interval: seconds between its lines.
 
-        backoff: seconds before the first new start, which double up to the second number. patience: seconds beyond
-        three intervals without a line that can be read, after which it is started again.
+        backoff: seconds before the first new start, which double up to the second number until a line can be read.
+        patience: seconds beyond three intervals without a line that can be read, after which it is started again.
         """
         super().__init__(name='tegrastats', daemon=True)
         self._command = [program, '--interval', str(max(1, int(1000 * interval)))]
@@ -60,12 +60,12 @@ class TegrastatsProcess(threading.Thread):
         """Keep it running until `stop`."""
         pause = self._backoff[0]
         while not self._stopped.is_set():
-            began = time.monotonic()
+            good = self._good
             end = self._run_once()
             if self._stopped.is_set():
                 return
-            if time.monotonic() - began > self._backoff[1]:
-                pause = self._backoff[0]  # it ran well for long
+            if self._good != good:
+                pause = self._backoff[0]  # it ran well
             self._problem = '{} {}; it is tried again after {:g} s; run it by hand to see why'.format(
                 self._command[0], end, pause)
             self._stopped.wait(pause)

@@ -164,14 +164,19 @@ def table(results, seed):
             yield '`--replay {}:{} --seed {}`: {}: {}'.format(name, number, seed, verdict, ascii(text)[:200])
 
 
-def fault_options(description, trials):
-    """Return the options of a program that brings faults about; trials: of each by default."""
+def fault_options(description, trials, results=False):
+    """Return the options of a program that brings faults about.
+
+    trials: of each by default. results: whether it adds them to a file.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--trials', type=int, default=trials, help='of each fault')
     parser.add_argument('--minutes', type=float, default=float('inf'), help='no new trial after these')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--faults', help='names, with commas between them')
     parser.add_argument('--table', help='document with the marks of this part')
+    if results:
+        parser.add_argument('--results', help='file of JSON lines to which trials are added')
     return parser.parse_args()
 
 

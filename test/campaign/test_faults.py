@@ -1,4 +1,6 @@
 """A small part of the faults around running nodes and at work, of a fixed seed."""
+import json
+
 import pytest
 
 pytest.importorskip('rclpy', reason='it needs ROS 2')
@@ -16,9 +18,24 @@ SOME = ('a malformed image', 'two cameras on one topic', 'a stamp twice', 'a cam
 @pytest.mark.timeout(1200)
 @pytest.mark.slow
 def test_a_node_recovers_from_each_fault_and_diagnostics_name_it(ros_domain, ros_context, tmp_path):
-    tallies, _ = node_faults.campaign(ros_domain, ros_context, tmp_path, SOME, 1, 1)
-    assert {name: tally.failures for name, tally in tallies.items()} == dict.fromkeys(SOME, [])
-    assert all(len(tally.seconds) == 1 for tally in tallies.values())
+    trials = list(node_faults.campaign(ros_domain, ros_context, tmp_path, SOME, 1, 1))
+    assert {trial.fault: trial.problem for trial in trials} == dict.fromkeys(SOME, '') and len(trials) == len(SOME)
+
+
+def test_trials_add_up_in_a_file_of_results(tmp_path):
+    trials = [node_faults.Trial(16, 'a malformed image', 0, 0.1, 0.5, True, '', 1.0),
+              node_faults.Trial(16, 'a malformed image', 1, 0.1, 2.5, True, '', 1.0),
+              node_faults.Trial(16, 'a stamp twice', 0, None, None, None, 'AssertionError: not named', 1.0)]
+    other = trials[0]._replace(seed=3)
+    (tmp_path / 'results').write_text(''.join(json.dumps(trial._asdict()) + '\n' for trial in [*trials, other]))
+    assert node_faults.read_results(tmp_path / 'results', 16) == trials
+    assert node_faults.read_results(tmp_path / 'none', 16) == []
+    lines = list(node_faults.table(trials))
+    assert '| a malformed image | 2 | 2 | 1 | yes | 1.50, 2.50 |' in lines
+    assert '| a stamp twice | 1 | 0 | 0 | - | nan, nan |' in lines
+    done = {trial[:3] for trial in trials}
+    left = node_faults.campaign(0, None, tmp_path, ['a malformed image'], 2, 16, done=done)
+    assert list(left) == []
 
 
 def test_there_are_thirty_faults_of_nodes_and_twelve_at_work():

@@ -249,7 +249,8 @@ def vanished(work, rng):
 @contextlib.contextmanager
 def ray_cluster():
     """A cluster of two nodes on this machine; yields it and its second node."""
-    os.environ.update(RAY_USAGE_STATS_ENABLED='0')
+    # Read at its import: no reports to its makers, nothing but the loopback interface.
+    os.environ.update(RAY_USAGE_STATS_ENABLED='0', RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER='0')
     from ray.cluster_utils import Cluster
     about = {'num_cpus': 1, 'node_ip_address': '127.0.0.1', 'object_store_memory': 100 << 20}
     cluster = Cluster(initialize_head=True, head_node_args=dict(about, include_dashboard=False))

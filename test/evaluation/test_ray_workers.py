@@ -43,7 +43,9 @@ def ray_cluster(cluster, tmp_path):
 
 
 def test_the_results_are_those_of_one_process_though_a_worker_is_killed(tmp_path, ray_cluster, monkeypatch):
-    setup = setup_for(tmp_path, count=12)
+    setup_for(tmp_path, count=12)
+    monkeypatch.chdir(tmp_path)  # not that of the cluster
+    setup = setup_for(tmp_path, ['bag'])._replace(model='model/camvid.yaml')
     alone = workers.InProcess(setup)
     expected = [without_times(record) for done in alone.run([Task(0, 0, 12)]) for record in done.records]
     monkeypatch.setattr(workers, 'CHUNK', 2)

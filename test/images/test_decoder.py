@@ -90,6 +90,20 @@ def test_a_decoder_that_takes_too_long_is_given_up_and_the_next_image_read(monke
     assert capfd.readouterr().err == STUCK_DECODERS * 'stderr is open\n'
 
 
+@pytest.mark.parametrize('seconds', [0.0, 2.0])
+@pytest.mark.parametrize('error', [
+    cv2.error('OpenCV(4.5.4) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 192000000 bytes'),
+    MemoryError(), RuntimeError("can't start new thread")])
+def test_a_lack_of_memory_is_no_damage(error, seconds, monkeypatch):
+    def imdecode(*_):
+        raise error
+
+    data = cv2.imencode('.png', IMAGE)[1].tobytes()
+    monkeypatch.setattr(cv2, 'imdecode', imdecode)
+    with pytest.raises(ImageError, match='^it of 53x37 pixels is not decoded: there is no memory left for it; '):
+        decoder.decode(data, (53, 37), 0, 'it', seconds)
+
+
 def test_what_a_watched_call_raises_is_raised(monkeypatch):
     def fail(*_):
         raise KeyError('x')

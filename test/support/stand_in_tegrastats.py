@@ -28,6 +28,8 @@ while True:
     count += 1
     if mode == 'die':
         sys.exit(3)
+    elif mode == 'once':
+        sys.exit(print(line, flush=True))
     elif mode == 'hang':
         time.sleep(3600)
     elif mode == 'deaf':
@@ -52,8 +54,11 @@ while True:
 
 
 class StandIn:
-    """The executable `tegrastats` in a folder of its own. Modes: replay, die, hang, deaf (to SIGTERM), child (dies and
-    leaves one), garbage, endless (no newline), flood (10,000 lines a second)."""
+    """The executable `tegrastats` in a folder of its own.
+
+    Modes: replay, die, once (ends after a line), hang, deaf (to SIGTERM), child (dies and leaves one), garbage, endless
+    (no newline), flood (10,000 lines a second).
+    """
 
     def __init__(self, folder, lines=LINES, mode='replay'):
         self.folder = pathlib.Path(folder)

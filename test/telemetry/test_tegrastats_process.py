@@ -93,6 +93,12 @@ def test_what_dies_is_started_again_ever_more_rarely(stand_in, start):
     assert not source.state().problems
 
 
+def test_what_can_be_read_before_it_ends_is_started_again_soon(stand_in, start):
+    stand_in.mode('once')
+    start(stand_in.path, backoff=(0.05, 60.0))
+    wait_until(lambda: len(stand_in.starts) >= 14)  # after ever longer pauses it would take minutes
+
+
 def test_what_is_killed_is_started_again(stand_in, start):
     source = start(stand_in.path)
     wait_until(lambda: source.state().sources)
