@@ -16,7 +16,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'support')]
 
 GOOD_EVERY = 50
 """Malformed images between two good ones."""
-REPLACED = 0.05
+LARGEST = 1 << 16
+"""Bytes of a malformed raw image, whatever it claims to have: larger ones, as in run.py, would halve their number."""
+REPLACED = 0.1
 """Part of the images that newer ones replace before they reach the decoder; the sender slows down above it."""
 
 
@@ -65,6 +67,7 @@ class Pace:
     def __init__(self, rig):
         self._rig = rig
         self._pause, self._due, self._before = 0.002, 0.0, None
+        self._next = 0.0
 
     def wait(self):
         if time.monotonic() >= self._due:
@@ -76,7 +79,9 @@ class Pace:
                 many = change['dropped'] + change.get('lost', 0) > REPLACED * change['received']
                 self._pause = min(max(self._pause * (1.3 if many else 0.9), 1e-4), 0.1)
             self._before = values
-        time.sleep(self._pause)
+        # From when the last one was due, not from now on: a machine at work sleeps for longer than it is told.
+        self._next = max(self._next + self._pause, time.monotonic() - 0.01)
+        time.sleep(max(0.0, self._next - time.monotonic()))
 
 
 def campaign(rig, transport, seed, minutes, wanted=1 << 40):
@@ -97,6 +102,7 @@ def campaign(rig, transport, seed, minutes, wanted=1 << 40):
     serialized, pace = serialize_message(good), Pace(rig)
     with tempfile.TemporaryDirectory() as folder:
         target = TARGETS[name](folder)
+        target.largest = LARGEST
         number, end = 0, time.monotonic() + 60.0 * minutes
         while time.monotonic() < end and rig.process.is_running() and int(rig.values('Input')['refused']) < wanted:
             for _ in range(GOOD_EVERY):

@@ -90,7 +90,9 @@ def pictures():
 
 
 class RawImages(Target):
-    """Image messages with every field made up."""
+    """Image messages with every field made up. largest: bytes of data, but for a hundred."""
+
+    largest = 1 << 20
 
     def inputs(self):
         return [b'']
@@ -103,7 +105,7 @@ class RawImages(Target):
         pixel = layout.channels * np.dtype(layout.dtype).itemsize if layout else 3
         step = rng.choice((sides[0] * pixel,) * 6 + (0, 1, sides[0] * pixel + rng.randrange(9), 2**32 - 1))
         rows = sides[1] * 3 // 2 if layout and layout.chroma_below else sides[1]
-        size = min(step * rows, 1 << 20) + rng.choice((0, 0, 0, 0, 1, -1, 100, -100))
+        size = min(step * rows, self.largest) + rng.choice((0, 0, 0, 0, 1, -1, 100, -100))
         return types.SimpleNamespace(width=sides[0], height=sides[1], encoding=encoding, step=step,
                                      is_bigendian=rng.choice((0, 0, 1, 255)), data=rng.randbytes(max(0, size)))
 
