@@ -18,7 +18,8 @@ its own, with the same thread settings. DIR gets
   benchmark.png     time against image size and accuracy (needs matplotlib)
 Times are medians. "faster" is the median over the turns of the published pipeline's time
 divided by this one's, "95%" its confidence interval. A row is marked with "?" if other
-programs or the hypervisor took more than 5% of the CPU, or the interval is wider than 25%.
+programs or the hypervisor took more than 5% of the CPU, the interval is wider than 25%, or
+there were fewer than 6 turns, too few for 95%.
 Models without weights on this machine are measured with random ones, which take as long.
 Give several values to measure every combination. --cameras N
 compares one process that serves N cameras in turn with N processes, too: labels per second of

@@ -5,7 +5,7 @@ from espnet_ros.errors import EngineError
 from espnet_ros.performance import timeline
 from espnet_ros.performance.benchmark.processes import Worker, alternate, run_frame
 from espnet_ros.performance.contention import Contention, ContentionMeter
-from espnet_ros.performance.statistics import Ratio, Summary, ratio_of_turns, summarize
+from espnet_ros.performance.statistics import CONFIDENCE, Ratio, Summary, ratio_of_turns, summarize
 from espnet_ros.telemetry.sources import open_machine
 
 STAGES = ('preprocess', 'inference', 'postprocess', 'total')
@@ -68,6 +68,10 @@ class Measurement(typing.NamedTuple):
         if self.speedup is not None and self.speedup.spread > SPREAD_LIMIT:
             marks.append('the speedup varied from {:.1f} to {:.1f}: raise --repeats or quiet the machine'.format(
                 self.speedup.low, self.speedup.high))
+        if self.speedup is not None and self.speedup.confidence < CONFIDENCE:
+            marks.append('the interval of {} turns holds the speedup with a probability of {:.0f}%, not {:.0f}%: raise '
+                         '--repeats to 6 or more'.format(len(self.speedup.turns), 100 * self.speedup.confidence,
+                                                         100 * CONFIDENCE))
         return marks
 
 
