@@ -13,6 +13,7 @@ from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.calibration import MAX_IMAGES
 from espnet_ros.engine.companion import pack, unpack
 from espnet_ros.errors import ParameterError
+from espnet_ros.evaluation.rounding import IMAGES, round_weights
 from espnet_ros.evaluation.scoring import aligned, compare_labels
 from espnet_ros.images.resize import resize_image
 from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, iou, mean
@@ -20,9 +21,9 @@ from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, i
 TARGET_LOSS = 0.4
 """Points of mIOU that all layers in int8 may lose; beyond that sums, then the layers that cost most, stay in float."""
 
-_RANKING_IMAGES = 20
-_MOST_IN_FLOAT = 12
-"""Groups of layers that are put back into float, one after the other, each with a run over all held-out images."""
+_RANKING_IMAGES = 6
+_IN_FLOAT = (1, 2, 4, 8, 16)
+"""Numbers of quantized inputs that are put back into float, each tried with a run over all held-out images."""
 _OVERFLOW_SAFE = 'weights use 7 of 8 bits, so that sums do not overflow on CPUs without VNNI'
 
 
@@ -61,23 +62,39 @@ def quantize(card, network, calibration, held_out, progress=lambda words: None):
     images = [(dataset, i) for dataset in calibration for i in range(len(dataset))]
     images = [images[i * count // min(count, MAX_IMAGES)] for i in range(min(count, MAX_IMAGES))]
     data = nncf.Dataset(images, lambda item: _input(item[0][item[1]].image, size))
-    advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
     progress('calibrating with {} images'.format(len(images)))
-    for floats in ([], _sums(model)):
-        settings = {'preset': nncf.QuantizationPreset.MIXED, 'subset_size': len(images),
-                    'ignored_scope': nncf.IgnoredScope(names=floats)}
-        result = nncf.quantize(model.clone(), data, advanced_parameters=advanced, **settings)
-        lost = before.miou - _score(_compiled(core, result, size), frames, size).miou
-        if lost <= TARGET_LOSS:
-            break
-        progress('{:.2f} points of mIOU are lost; {}'.format(
-            lost, 'measuring which layers cost them' if floats else 'trying with sums of feature maps in float'))
-    else:
-        result = nncf.quantize_with_accuracy_control(
-            model.clone(), data, nncf.Dataset(frames), lambda compiled, items: _validate(compiled, items, size),
-            max_drop=TARGET_LOSS / 100, drop_type=nncf.DropType.ABSOLUTE, advanced_quantization_parameters=advanced,
-            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                max_num_iterations=_MOST_IN_FLOAT, ranking_subset_size=_RANKING_IMAGES), **settings)
+
+    def calibrated(smoothing=-1.0, **settings):
+        return nncf.quantize(
+            model.clone(), data, preset=nncf.QuantizationPreset.MIXED, subset_size=len(images),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                overflow_fix=nncf.OverflowFix.ENABLE,
+                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(convolution=smoothing)), **settings)
+
+    def loss(result):
+        return before.miou - _score(_compiled(core, result, size), frames, size).miou
+
+    result = calibrated()
+    lost, is_smoothed = loss(result), False
+    if lost > TARGET_LOSS:
+        progress('{:.2f} points of mIOU are lost; trying with sums of feature maps in float, channels scaled to '
+                 'similar ranges, and weights rounded together'.format(lost))
+        # For transformers NNCF leaves additions in float and balances channels; both help convolutions as well.
+        result, is_smoothed = calibrated(0.5, model_type=nncf.ModelType.TRANSFORMER), True
+        round_weights(openvino, result, model, (
+            _input(dataset[i].image, size) for dataset, i in images[::-(-len(images) // IMAGES)]))
+        lost = loss(result)
+    if lost > TARGET_LOSS:
+        progress('{:.2f} points of mIOU are lost; measuring which layers cost them'.format(lost))
+        chosen = range(0, len(frames), -(-len(frames) // _RANKING_IMAGES))
+        ranked = _ranked(core, result, [frames[i] for i in chosen], [before.labels[i] for i in chosen], size)
+        whole = result
+        for count in _IN_FLOAT:
+            result = _with_float(whole, ranked[:count])
+            lost = loss(result)
+            progress('{:.2f} points of mIOU are lost with {} inputs in float'.format(lost, count))
+            if lost <= TARGET_LOSS or count >= len(ranked):
+                break
     content = pack(*_saved(openvino, result))
     # What is judged is what the robot will read.
     after = _score(_compiled(core, core.read_model(*unpack(content)), size), frames, size)
@@ -90,7 +107,7 @@ def quantize(card, network, calibration, held_out, progress=lambda words: None):
         'measure': 'mIOU of classes' if frames[0].comparison.by_class else 'mIOU of categories',
         'mIOU in fp32': round(before.miou, 2), 'mIOU in int8': round(after.miou, 2), 'mIOU lost': round(lost, 2),
         'labels as in fp32': round(100 * float(equal), 2), 'layers in float': _float_layers(result),
-        'sums': 'in float' if floats else 'in int8',
+        'sums': 'in float' if is_smoothed else 'in int8',
         'overflow': _OVERFLOW_SAFE,
         'tools': 'OpenVINO {}, NNCF {}'.format(openvino.__version__.split('-')[0], nncf.__version__)})
 
@@ -114,15 +131,31 @@ def _input(image, size):
     return np.ascontiguousarray(resize_image(image, *size)[None], np.float32)
 
 
-def _sums(model):
-    """Return the names of the additions of feature maps, as in hierarchical feature fusion and residuals.
+def _quantizers(model):
+    """Return what rounds inputs of layers to 8 bits, by name."""
+    return {node.get_friendly_name(): node for node in model.get_ops() if node.get_type_name() == 'FakeQuantize'
+            and node.input_value(0).get_node().get_type_name() != 'Constant'}
 
-    In float, with what is added, they carry no rounding on to all sums after them: a sixth fewer labels change (the
-    authors' CamVid model, 12 images). OpenVINO's SSE4 kernels compute such a graph wrongly (2026.4); the engine's check
-    refuses it there.
+
+def _with_float(model, names):
+    """Return a copy of a quantized model in which what the quantizers of these names round stays in float.
+
+    OpenVINO computes the layers behind them in float then.
     """
-    return [operation.get_friendly_name() for operation in model.get_ops() if operation.get_type_name() == 'Add'
-            and not {value.get_node().get_type_name() for value in operation.input_values()} & {'Constant', 'Reshape'}]
+    model = model.clone()
+    quantizers = _quantizers(model)
+    for name in names:
+        for target in quantizers[name].output(0).get_target_inputs():
+            target.replace_source_output(quantizers[name].input_value(0))
+    return model
+
+
+def _ranked(core, model, frames, labels, size):
+    """Return the names of the quantizers, those first without which most labels are as in fp32."""
+    def changed(name):
+        found = _score(_compiled(core, _with_float(model, [name]), size), frames, size).labels
+        return np.mean([np.mean(a != b) for a, b in zip(labels, found)])
+    return sorted(_quantizers(model), key=changed)
 
 
 def _compiled(core, model, size):
@@ -147,17 +180,6 @@ def _score(compiled, frames, size):
 
 def _miou(confusion, comparison):
     return mean(iou(confusion if comparison.by_class else category_confusion(confusion, comparison.label_set)))
-
-
-def _validate(compiled, frames, size):
-    """Return mIOU, 0..1, and the share of right pixels in each image, as NNCF's accuracy control wants them."""
-    frames = list(frames)
-    score = _score(compiled, frames, size)
-    shares = []
-    for frame, labels in zip(frames, score.labels):
-        truth, found = aligned(frame.comparison, frame.dataset[frame.number].labels, labels)
-        shares.append(float(np.mean((truth == found)[truth < frame.comparison.size])))
-    return score.miou / 100, shares
 
 
 def _saved(openvino, model):

@@ -1,17 +1,61 @@
-"""Quantization: what stays in float."""
+"""Quantization: how weights are rounded, and what stays in float."""
+import numpy as np
 import pytest
-import torch
-from small_models import CARD, network
 
-from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.evaluation import quantization
+from espnet_ros.evaluation.rounding import round_weights
 
 openvino = pytest.importorskip('openvino')
-pytest.importorskip('onnx')
+WEIGHTS = np.random.default_rng(0).normal(0, 20, (8, 4, 3, 3)).astype(np.float32)
+IMAGE = np.repeat(np.repeat(np.random.default_rng(1).uniform(0, 255, (1, 16, 24, 3)), 4, 1), 4, 2).astype(np.float32)
 
 
-def test_sums_of_feature_maps_stay_in_float_and_biases_do_not():
-    content = onnx_model(CARD, network(), 0, 0, confidence=True, dtype=torch.float32)
-    sums = quantization._sums(openvino.Core().read_model(content))
-    # ESP modules with K = 2 have no hierarchical fusion but a residual: one in level 2, one in level 3.
-    assert sorted(sums) == ['/network/level2/level2.0/Add', '/network/level3/level3.0/Add']
+def graph(is_quantized, factors):
+    """A model of one convolution over smooth images, in float or as NNCF returns it, channels scaled by factors."""
+    op = openvino.opset13
+    image = op.parameter([1, -1, -1, 3], np.float32, 'image')
+    planes = op.transpose(image, np.array([0, 3, 1, 2]))
+    planes = op.concat([planes, op.reduce_mean(planes, np.array([1]), True)], 1)
+    weights = op.constant(WEIGHTS)
+    if is_quantized:
+        factors = np.array(factors, np.float32).reshape(1, 4, 1, 1)
+        planes = op.multiply(planes, op.constant(factors))
+        planes = op.fake_quantize(planes, *(np.float32(x) for x in (0, 512, 0, 512)), 256)
+        planes.set_friendly_name('quantizer')
+        rounded = op.constant(np.clip(np.rint(WEIGHTS / factors), -64, 63).astype(np.int8))
+        weights = op.multiply(op.convert(rounded, 'f32'), op.constant(np.ones((8, 1, 1, 1), np.float32)))
+    convolution = op.convolution(planes, weights, [1, 1], [2, 2], [2, 2], [2, 2])
+    convolution.set_friendly_name('convolution')
+    return openvino.Model([op.result(convolution)], [image], 'small')
+
+
+def answer(model):
+    return openvino.Core().compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})([IMAGE])[0]
+
+
+@pytest.mark.parametrize('factors', [(1, 1, 1, 1), (0.5, 2, 1, 1.5)])
+def test_weights_that_follow_make_up_for_the_error_of_one(factors):
+    original, quantized = graph(False, factors), graph(True, factors)
+    wanted = answer(original)
+    before = np.square(answer(quantized) - wanted).mean()
+    round_weights(openvino, quantized, original, [IMAGE])
+    assert np.square(answer(quantized) - wanted).mean() < 0.5 * before
+    weights = [node.data for node in quantized.get_ops()
+               if node.get_type_name() == 'Constant' and node.data.dtype == np.int8]
+    assert len(weights) == 1 and weights[0].min() >= -64 and weights[0].max() <= 63
+
+
+def test_wide_convolutions_are_left_alone(monkeypatch):
+    monkeypatch.setattr('espnet_ros.evaluation.rounding._MOST_INPUTS', 35)
+    quantized = graph(True, (1, 1, 1, 1))
+    before = answer(quantized)
+    round_weights(openvino, quantized, graph(False, (1, 1, 1, 1)), [IMAGE])
+    assert np.array_equal(answer(quantized), before)
+
+
+def test_inputs_put_back_into_float_are_not_rounded():
+    model = graph(True, (1, 1, 1, 1))
+    assert list(quantization._quantizers(model)) == ['quantizer']
+    result = quantization._with_float(model, ['quantizer'])
+    assert not quantization._quantizers(result) and list(quantization._quantizers(model)) == ['quantizer']
+    assert quantization._float_layers(result) == ['convolution'] and not quantization._float_layers(model)
