@@ -216,6 +216,7 @@ def _warn(problems):
 
 
 def _evaluate(setup, options, player, bar):
+    from espnet_ros.cli.progress import working
     from espnet_ros.evaluation.evaluate import evaluate
     from espnet_ros.evaluation.live import ThroughNode
     from espnet_ros.evaluation.ray_workers import RayCluster
@@ -229,7 +230,7 @@ def _evaluate(setup, options, player, bar):
         return Processes(setup, options.workers) if options.workers > 1 else InProcess(setup)
 
     try:
-        return evaluate(setup, options.out, open_workers, options.restart, bar.update)
+        return evaluate(setup, options.out, open_workers, options.restart, bar.update, working)
     except (KeyboardInterrupt, EspnetError) as error:
         if bar.done or isinstance(error, KeyboardInterrupt):
             print("espnet-ros: the results so far are kept in '{}'; run the same command to resume".format(options.out),

@@ -30,12 +30,14 @@ class Progress(typing.NamedTuple):
     statistics: Statistics
 
 
-def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda progress: None):
+def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda progress: None,
+             working=contextlib.nullcontext):
     """Evaluate a model on the frames of a Setup, write the report, and return the Statistics.
 
     folder: for the report; an interrupted evaluation in it is resumed, or discarded with `restart`. open_workers: takes
-    the Setup and returns workers such as workers.InProcess. on_progress: takes the Progress after each step. Raises
-    EspnetError; the results until then are kept.
+    the Setup and returns workers such as workers.InProcess. on_progress: takes the Progress after each step. working:
+    takes what is being done without progress, and returns a context manager for that time. Raises EspnetError; the
+    results until then are kept.
     """
     lengths = [len(source) for source in setup.sources]
     configuration = configuration_of(setup)
@@ -47,7 +49,7 @@ def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda prog
             statistics = new_statistics(setup)
             worst = _add_all(statistics, folder)
             pictures = workers.draw([_reference(setup, *frame[1:]) for frame in worst])
-            scans = _scans(setup, workers)
+            scans = _scans(setup, workers, working)
         finally:
             workers.close()
         problems = [text for source in setup.sources for text in source.problems] + journal.problems
@@ -102,12 +104,15 @@ def _run(setup, journal, workers, lengths, on_progress):
                     cpu_name(), cpu_kind(), os.cpu_count())})
 
 
-def _scans(setup, workers):
+def _scans(setup, workers, working):
     """Return (plain data, BGR picture or None) of the scans of each bag that tells ranges."""
     sources = [] if setup.scans is None else [
         number for number, source in enumerate(setup.sources)
         if isinstance(source, Bag) and ranging_topics(source, setup.scans.topics)]
-    results = workers.scans(sources) if sources else []
+    results = []
+    if sources:
+        with working('scoring scans'):
+            results = workers.scans(sources)
     return [({'bag': list(setup.sources[number].paths), 'reason': found}, None) if isinstance(found, str) else
             ({'bag': list(setup.sources[number].paths), **found.describe()}, found.picture)
             for number, found in zip(sources, results)]

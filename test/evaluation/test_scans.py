@@ -1,4 +1,5 @@
 """Scans of a bag are scored as those of the streets that it holds."""
+import contextlib
 import json
 import pickle
 import re
@@ -13,6 +14,7 @@ from ground_scenes import CONFIG, SIDEWALK
 from espnet_ros.bags.reader import open_bag
 from espnet_ros.bags.storage import TF_MESSAGE, _store, deserialize
 from espnet_ros.cli import main
+from espnet_ros.evaluation.evaluate import evaluate
 from espnet_ros.evaluation.live import ThroughNode
 from espnet_ros.evaluation.scans import ScanSettings
 from espnet_ros.evaluation.transforms import StaticTransforms
@@ -301,6 +303,9 @@ def test_other_processes_and_nodes_score_scans_too(make, street, tmp_path):
     bag = make(tf=[('base_link', 'front', 0.0, 0.0, street[0].mount, LOOKS)])
     setup = setup_for(tmp_path, [bag], label_set=CITYSCAPES)._replace(
         scans=ScanSettings(read_traversability(CONFIG)))
+    said = []
+    evaluate(setup, tmp_path / 'out', InProcess, working=lambda text: said.append(text) or contextlib.nullcontext())
+    assert said == ['scoring scans']
     here, there = (InProcess(one).scans([0])[0] for one in (setup, pickle.loads(pickle.dumps(setup))))
     assert here.describe() == there.describe()
     asked = []
