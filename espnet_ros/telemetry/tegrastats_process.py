@@ -22,7 +22,7 @@ _LOOK = 0.5
 class TegrastatsProcess(threading.Thread):
     """Keeps one tegrastats running and its newest line."""
 
-    def __init__(self, program, interval=1.0, backoff=(1.0, 10.0), patience=2.0):
+    def __init__(self, program, interval=1.0, backoff=(0.5, 10.0), patience=2.0):
         """program: path of the executable. interval: seconds between its lines.
 
         backoff: seconds before the first new start, which double up to the second number until a line can be read.

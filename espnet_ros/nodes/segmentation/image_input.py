@@ -88,7 +88,7 @@ class ImageInput:
         self._refused += 1
         self._refusal = reason
         self._node.get_logger().warning('refused an image on {}: {}'.format(self.topic, reason),
-                                        throttle_duration_sec=5.0)
+                                        throttle_duration_sec=10.0)
 
     def to_bgr(self, message, max_decode_time=0.0, refuse_damaged=False):
         """Return the message's image, BGR uint8 [H, W, 3]. Raises ImageError. For the rest see the parameters."""
