@@ -22,7 +22,6 @@ def ros(what):
 def segmentation_node(logs, **parameters):
     """Yield Nodes with a segmentation node in a private ROS domain, which this process joins."""
     from espnet_ros.clients.domain import private_domain, private_environment
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts, which end the node
     make_folder(logs)
     with private_domain() as domain:
         environment = private_environment(domain)
@@ -41,6 +40,10 @@ class Nodes:
         self._processes = {}
 
     def __enter__(self):
+        # Nodes are in sessions of their own: without this they would outlive a terminal that is closed.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+                signal.signal(number, lambda number, _: sys.exit(128 + number))
         return self
 
     def __exit__(self, *_):
