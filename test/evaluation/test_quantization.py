@@ -1,11 +1,16 @@
 """Quantization: how weights are rounded, and what stays in float."""
+import types
+
 import numpy as np
 import pytest
+from small_models import CARD, network
 
+from espnet_ros.datasets import open_dataset
 from espnet_ros.evaluation import quantization
 from espnet_ros.evaluation.rounding import round_weights
 
 openvino = pytest.importorskip('openvino')
+pytest.importorskip('onnx')
 WEIGHTS = np.random.default_rng(0).normal(0, 20, (8, 4, 3, 3)).astype(np.float32)
 IMAGE = np.repeat(np.repeat(np.random.default_rng(1).uniform(0, 255, (1, 16, 24, 3)), 4, 1), 4, 2).astype(np.float32)
 
@@ -59,3 +64,29 @@ def test_inputs_put_back_into_float_are_not_rounded():
     result = quantization._with_float(model, ['quantizer'])
     assert not quantization._quantizers(result) and list(quantization._quantizers(model)) == ['quantizer']
     assert quantization._float_layers(result) == ['convolution'] and not quantization._float_layers(model)
+
+
+@pytest.mark.parametrize('losses, smoothing, in_float', [
+    ([0.3], [-1], []), ([2, 0.3], [-1, 0.5], []), ([2, 1, 0.9, 0.2], [-1, 0.5], [1, 2]),
+    ([2, 1, 0.9, 0.8, 0.7], [-1, 0.5], [1, 2, 3])], ids=['int8', 'smoothed', 'two in float', 'too much is lost'])
+def test_no_more_is_left_in_float_than_accuracy_needs(monkeypatch, losses, smoothing, in_float):
+    settings, tried = [], []
+
+    def calibrated(model, data, **given):
+        settings.append(given['advanced_parameters']['smooth_quant_alphas']['convolution'])
+        return model
+    scores = iter([60] + [60 - loss for loss in losses + losses[-1:]])
+    nncf = types.SimpleNamespace(
+        __version__='0', quantize=calibrated, Dataset=lambda *arguments: None, AdvancedQuantizationParameters=dict,
+        AdvancedSmoothQuantParameters=dict, QuantizationPreset=types.SimpleNamespace(MIXED=0),
+        OverflowFix=types.SimpleNamespace(ENABLE=0), ModelType=types.SimpleNamespace(TRANSFORMER=0))
+    monkeypatch.setattr(quantization, '_library', {'openvino': openvino, 'nncf': nncf}.get)
+    monkeypatch.setattr(quantization, '_score', lambda compiled, frames, size: quantization.Score(
+        next(scores), [np.zeros((4, 4), np.uint8)] * len(frames)))
+    monkeypatch.setattr(quantization, '_ranked', lambda *arguments: ['first', 'second', 'third'])
+    monkeypatch.setattr(quantization, '_with_float', lambda model, names: tried.append(len(names)) or model)
+    data = [open_dataset('street:2:96x64')]
+    found = quantization.quantize(CARD, network(), data, data)
+    assert settings == smoothing and tried == in_float and found.lost == pytest.approx(losses[-1])
+    assert found.facts['sums'] == ('in float' if len(losses) > 1 else 'in int8')
+    assert next(scores, None) is None
