@@ -23,8 +23,9 @@ The page is served on this machine alone; from another one, forward the port ove
 With --bag it shows a recording instead: its images are played, again and again, through a segmentation node
 that is started for it and that the network does not see."""
 
-CONNECT_SECONDS, BUILD_SECONDS, LONGEST_PAUSE = 60.0, 3600.0, 1.0
-"""Time limits for finding that node and for building its engine, and the longest pause between two images."""
+CONNECT_SECONDS, BUILD_SECONDS, LONGEST_PAUSE, TICK_SECONDS = 60.0, 3600.0, 1.0, 0.01
+"""Time limits for finding that node and for building its engine, the longest pause between two images of a bag, and the
+time between two messages on /clock."""
 
 TELL_SECONDS = 5.0
 """Seconds without a node after which the terminal tells so, too; diagnostics come once a second."""
@@ -100,14 +101,17 @@ def _page_lines(nodes):
 
 def _play(bag, player, nodes):
     """Send the images of a bag once, as fast as they were recorded."""
-    before, due = None, time.monotonic()
+    before, due, sent = None, time.monotonic(), 0.0
     for frame in bag:
         if before is not None:
             due += min(LONGEST_PAUSE, max(0.0, (frame.stamp - before) / 1e9))
         before = frame.stamp
-        time.sleep(max(0.0, due - time.monotonic()))
+        while time.monotonic() < due:
+            player.tick(time.monotonic() - sent)  # less than the time to the next stamp, so that it never goes back
+            time.sleep(max(0.0, min(TICK_SECONDS, due - time.monotonic())))
         due = max(due, time.monotonic() - LONGEST_PAUSE)  # a slow machine does not catch up in a burst
         nodes.check()
+        sent = time.monotonic()
         player.send(frame.stamp, frame.frame_id, frame.image)
         player.take()
 

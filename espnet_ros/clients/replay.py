@@ -181,6 +181,12 @@ class Player(Node):
         self._clock.publish(Clock(clock=header.stamp))
         self._images.publish(message)
 
+    def tick(self, elapsed):
+        """Let /clock say that so many seconds have passed since the newest image: ages are measured by it."""
+        header = Header()
+        header.stamp.sec, header.stamp.nanosec = divmod(self._newest + int(1e9 * elapsed), 10 ** 9)
+        self._clock.publish(Clock(clock=header.stamp))
+
     def _shifted(self, stamp, frame_id):
         """Return the stamp to send in place of `stamp`: a node would report stamps that jump backwards."""
         if (stamp, frame_id) in self._sent:

@@ -107,7 +107,7 @@ def test_a_camera_on_the_same_topic_is_named(play, rig, observer):
     observer.node.destroy_publisher(camera)
 
 
-def test_the_clock_says_the_stamp_of_the_image(play, rig, observer):
+def test_the_clock_says_the_stamp_of_the_image_and_goes_on(play, rig, observer):
     from rosgraph_msgs.msg import Clock
     from sensor_msgs.msg import Image
     clocks, labels = observer.collect(Clock, '/clock'), observer.collect(Image, rig.name + '/labels')
@@ -119,6 +119,8 @@ def test_the_clock_says_the_stamp_of_the_image(play, rig, observer):
         return {(c.clock.sec, c.clock.nanosec) for c in clocks} & {
             (m.header.stamp.sec, m.header.stamp.nanosec) for m in labels}
     wait_until(is_told)
+    player.tick(0.025)
+    wait_until(lambda: (clocks[-1].clock.sec * 10**9 + clocks[-1].clock.nanosec) == STAMPS[3] + 25 * 10**6)
 
 
 def test_a_node_that_is_not_there_is_named(play):
