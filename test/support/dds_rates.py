@@ -38,7 +38,7 @@ def main():
         nodes = stack.enter_context(Nodes(pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         profile = {'FASTRTPS_DEFAULT_PROFILES_FILE': str(pathlib.Path(sys.argv[1]).resolve())} if sys.argv[1:] else {}
         os.environ.update(profile)
-        nodes.start('segmentation', remap='image:=image_raw')
+        nodes.start('segmentation', 'image:=image_raw')
         nodes.start('camera', source='street', width=WIDTH, height=HEIGHT, rate=RATE)
         for name in profile:  # subscribers do without it
             del os.environ[name]

@@ -30,7 +30,7 @@ def main():
         from sensor_msgs.msg import CompressedImage, Image
         from std_msgs.msg import Float64MultiArray
         nodes = stack.enter_context(Nodes(pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        nodes.start('segmentation', remap='image:=image_raw')
+        nodes.start('segmentation', 'image:=image_raw')
         nodes.start('camera', source='street', width=WIDTH, height=HEIGHT, rate=rate, loop=True)
         node = stack.enter_context(spinning(lambda: rclpy.create_node('node_age')))
         count, latency = [0], []
