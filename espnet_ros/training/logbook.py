@@ -4,6 +4,7 @@ import csv
 import io
 import pathlib
 import re
+import tempfile
 
 import cv2
 
@@ -27,6 +28,10 @@ class Logbook:
         with self._writing(), contextlib.suppress(ImportError):
             (self._folder / PICTURES).mkdir(exist_ok=True)
             from torch.utils.tensorboard import SummaryWriter
+            # Tried first, because TensorBoard writes in a thread of its own, which would print a traceback.
+            (self._folder / TENSORBOARD).mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._folder / TENSORBOARD):
+                pass
             self._board = SummaryWriter(self._folder / TENSORBOARD, purge_step=len(self.rows) + 1)
 
     @contextlib.contextmanager

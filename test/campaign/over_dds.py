@@ -64,8 +64,9 @@ def good_message(transport):
 class Pace:
     """A pause between images that follows what the node takes: as fast as few are replaced by newer ones."""
 
-    def __init__(self, rig):
+    def __init__(self, rig, transport):
         self._rig = rig
+        self._replaced = {'dropped'} if transport == 'cdr' else {'dropped', 'lost'}  # what cannot be read is lost, too
         self._pause, self._due, self._before = 0.002, 0.0, None
         self._next = 0.0
 
@@ -76,7 +77,7 @@ class Pace:
                       if name in ('received', 'dropped', 'lost') and value.isdigit()}
             if self._before and values['received'] > self._before['received']:
                 change = {name: value - self._before.get(name, 0) for name, value in values.items()}
-                many = change['dropped'] + change.get('lost', 0) > REPLACED * change['received']
+                many = sum(change.get(name, 0) for name in self._replaced) > REPLACED * change['received']
                 self._pause = min(max(self._pause * (1.3 if many else 0.9), 1e-4), 0.1)
             self._before = values
         # From when the last one was due, not from now on: a machine at work sleeps for longer than it is told.
@@ -99,7 +100,7 @@ def campaign(rig, transport, seed, minutes, wanted=1 << 40):
     good = good_message(transport)
     rig.ask(good, answers, topic)
     rig.counts()
-    serialized, pace = serialize_message(good), Pace(rig)
+    serialized, pace = serialize_message(good), Pace(rig, transport)
     with tempfile.TemporaryDirectory() as folder:
         target = TARGETS[name](folder)
         target.largest = LARGEST

@@ -2,6 +2,7 @@
 import csv
 import os
 import sys
+import tempfile
 
 import cv2
 import numpy as np
@@ -83,6 +84,16 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / PICTURES).write_text('a file')
     with pytest.raises(ModelError, match="cannot write '.*pictures': File exists"):
         Logbook(tmp_path, ())
+
+
+def test_a_folder_that_is_read_only(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise OSError(30, 'Read-only file system', str(dir))
+
+    monkeypatch.setattr(tempfile, 'TemporaryFile', refuse)
+    with pytest.raises(ModelError, match="cannot write '.*tensorboard': Read-only file system$"):
+        Logbook(tmp_path, ())
+    assert not list((tmp_path / 'tensorboard').iterdir())
 
 
 def decoded(content):
