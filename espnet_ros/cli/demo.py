@@ -3,7 +3,6 @@ import contextlib
 import os
 import pathlib
 import shutil
-import signal
 import sys
 import time
 
@@ -54,14 +53,16 @@ def run(options):
     ros('the demo')
     from espnet_ros.clients.domain import private_domain, private_environment
     from espnet_ros.clients.watcher import watching
-    from espnet_ros.images.sources import street_seed
+    from espnet_ros.images.sources import open_source, street_seed
     from espnet_ros.scene import mount_of
-    make_folder(options.out / 'logs')
     given = {name: value for name, value in zip(STREET, (*size_of(options), options.rate)) if value}
     seed = street_seed(options.source)
     camera = given if seed is None else dict(STREET, **given)
+    if seed is None:
+        open_source(options.source)  # says what is wrong before anything starts
+    parameters = _input(options.model)
+    make_folder(options.out / 'logs')
     recording = _Recording()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through the contexts below, which end the nodes
     with contextlib.ExitStack() as stack:
         environment = private_environment(stack.enter_context(private_domain()))
         environment.update(_room_for_images(environment))
@@ -70,7 +71,7 @@ def run(options):
         nodes = stack.enter_context(Nodes(options.out / 'logs'))
         print('starting; the nodes log to {}'.format(nodes.logs), flush=True)
         nodes.start_page()
-        nodes.start('segmentation', 'image:=image_raw', model=options.model, **_input(options.model))
+        nodes.start('segmentation', 'image:=image_raw', model=options.model, **parameters)
         # It draws the street while the engine is built: afterwards the network has the processor to itself.
         nodes.start('camera', source=options.source, loop=True, **camera)
         nodes.start('diagnostics')
@@ -98,11 +99,11 @@ def run(options):
 
 
 def _input(model):
-    """Return the size of the network's input as parameters: on few cores smaller than the model's own, and say so."""
+    """Return the size of the network's input as parameters: on few cores that of the default model is made smaller."""
     card = models.find(model).card
-    if len(os.sched_getaffinity(0)) >= ENOUGH_CORES:
+    if model != models.DEFAULT or len(os.sched_getaffinity(0)) >= ENOUGH_CORES:
         return {}
-    width, height = (max(8, round(FEWER_PIXELS * side / 8) * 8) for side in (card.input_width, card.input_height))
+    width, height = (round(FEWER_PIXELS * side / 8) * 8 for side in (card.input_width, card.input_height))
     print('few cores: the network gets {}x{} instead of {}x{}'.format(
         width, height, card.input_width, card.input_height))
     return {'input_width': width, 'input_height': height}

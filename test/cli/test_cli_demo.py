@@ -55,12 +55,13 @@ def test_demo_of_other_pictures_does_without_the_ground(run_demo, tiny, tmp_path
 
 @pytest.mark.parametrize('arguments, sentence', [
     (['--model', 'no-such-model'], 'no-such-model'), (['--source', 'no-such-video.mp4'], 'no-such-video.mp4')])
-def test_demo_ends_with_a_sentence_when_a_node_cannot_start(run_demo, tiny, arguments, sentence):
+def test_demo_ends_with_a_sentence_before_it_starts_what_cannot_work(run_demo, tiny, tmp_path, arguments, sentence):
     done = run_demo(*(arguments if '--model' in arguments else arguments + ['--model', tiny]))
     assert done.returncode == 1
     errors = [line for line in done.stdout.splitlines() if line.startswith('espnet-ros: error: ')]
     assert len(errors) == 1 and sentence in errors[0], done.stdout
-    assert 'Traceback' not in done.stdout
+    assert 'Traceback' not in done.stdout and 'engine' not in done.stdout  # nothing was started
+    assert not (tmp_path / 'demo').exists()
 
 
 def test_demo_is_a_command(capsys):
