@@ -19,7 +19,7 @@ page, and leave a picture, a video and logs. Where the camera publishes ground t
 its images become a bag, on which the model is evaluated at the end, and the picture shows free space in meters and the
 grid from above: the pose of that camera is known. The nodes are not visible on the network."""
 
-STREET = {'width': 480, 'height': 360, 'rate': 25.0}
+STREET = {'width': 480, 'height': 360, 'rate': 22.0}
 """Pixels and Hz of the synthetic camera: the default model's input size, so that two cores do for both."""
 VIDEO_RATE = 5
 GROUND = {'max_rate': 5.0, 'grid_size': 40.0}
