@@ -1,4 +1,5 @@
 """What the campaign attacks: for each target, real inputs and what is done with a mutated one."""
+import abc
 import io
 import pathlib
 import random
@@ -32,7 +33,7 @@ IMAGE = np.random.RandomState(0).randint(0, 256, (37, 53, 3)).astype(np.uint8)
 SMOOTH = cv2.resize(IMAGE, (160, 120))
 
 
-class Target:
+class Target(abc.ABC):
     """One kind of input. suffix: of the file that holds it."""
 
     suffix = '.bin'
@@ -42,9 +43,9 @@ class Target:
         self.folder = pathlib.Path(folder)
         self.corpus = self.inputs()
 
+    @abc.abstractmethod
     def inputs(self):
         """Return the real inputs, bytes."""
-        raise NotImplementedError
 
     def case(self, rng):
         """Return the mutated input that a random.Random makes."""
@@ -55,9 +56,9 @@ class Target:
         path.write_bytes(data)
         return str(path)
 
+    @abc.abstractmethod
     def run(self, data):
         """Use the input; EspnetError is a refusal, and any other exception a defect."""
-        raise NotImplementedError
 
 
 def jpeg_with_scans(width, height, scans):
