@@ -44,10 +44,11 @@ def test_a_test_has_the_kind_of_its_fixtures(conftest):
         return item.marks, conftest.ALONE in item.stash
 
     assert kinds('tmp_path') == ({'unit'}, True)
-    assert kinds('start_node', 'tmp_path') == ({'ros'}, False)
-    assert kinds('start_node', marks=['slow']) == ({'ros', 'slow'}, False)
-    assert kinds('browser') == kinds(marks=['slow']) == ({'slow'}, False)
-    assert kinds(path='cli/test_cli_main.py') == ({'slow'}, False)
+    assert kinds('start_node', 'tmp_path') == ({'ros', 'flaky'}, False)
+    assert kinds('start_node', marks=['slow']) == ({'ros', 'slow', 'flaky'}, False)
+    assert kinds('browser') == kinds(marks=['slow']) == ({'slow', 'flaky'}, False)
+    assert kinds(path='cli/test_cli_main.py') == ({'slow', 'flaky'}, False)
+    assert kinds(marks=['unit']) == ({'unit'}, False)
     assert all((conftest.TESTS / path).exists() for path in conftest.SLOW_PATHS)
 
 
@@ -57,8 +58,8 @@ class Item:
     def __init__(self, fixturenames, marks, path):
         self.fixturenames, self.marks, self.stash, self.path = fixturenames, set(marks), pytest.Stash(), path
 
-    def add_marker(self, name):
-        self.marks.add(name)
+    def add_marker(self, mark):
+        self.marks.add(getattr(mark, 'name', mark))
 
     def get_closest_marker(self, name):
         return name in self.marks

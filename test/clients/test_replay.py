@@ -119,8 +119,11 @@ def test_the_clock_says_the_stamp_of_the_image_and_goes_on(play, rig, observer):
         return {(c.clock.sec, c.clock.nanosec) for c in clocks} & {
             (m.header.stamp.sec, m.header.stamp.nanosec) for m in labels}
     wait_until(is_told)
-    player.tick(0.025)
-    wait_until(lambda: (clocks[-1].clock.sec * 10**9 + clocks[-1].clock.nanosec) == STAMPS[3] + 25 * 10**6)
+
+    def goes_on():
+        player.tick(0.025)
+        return clocks[-1].clock.sec * 10**9 + clocks[-1].clock.nanosec == STAMPS[3] + 25 * 10**6
+    wait_until(goes_on)
 
 
 def test_a_node_that_is_not_there_is_named(play):

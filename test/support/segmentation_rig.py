@@ -139,8 +139,8 @@ class Rig:
         return found[0]
 
     def values(self, what):
-        """The newest status's values as a dict."""
-        return {pair.key: pair.value for pair in self.status(what).values}
+        """The newest status's values as a dict; the first one is waited for."""
+        return {pair.key: pair.value for pair in wait_until(lambda: self.status(what)).values}
 
     def fresh(self, what):
         """The values of the second status published from now on: the first may have been on its way."""
