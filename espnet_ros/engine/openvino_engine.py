@@ -71,11 +71,9 @@ class OpenVINOEngine(Engine):
         key = {'weights': self.card.sha256, 'int8': self.card.int8.sha256, 'OpenVINO': self._openvino.__version__,
                'CPU': _cpu_name(), 'cores': len(os.sched_getaffinity(0))}
         cache, kept = None, b''
-        try:
+        with contextlib.suppress(EngineError):  # without a folder it is measured each time
             cache = EngineCache(cache_dir)
             kept = cache.load(name, key).content or b''
-        except EngineError:
-            pass  # then it is measured each time
         known = kept.decode('ascii', 'replace').split(' ')[0]
         if known in _PRECISIONS:
             with contextlib.suppress(EngineError):

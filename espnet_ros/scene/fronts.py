@@ -63,18 +63,18 @@ class Fronts:
     def _design_house(self, dice, tall):
         light = self._light
         rng = np.random.RandomState(dice.seed())
-        storeys = max(1, dice.whole(tall - 1, tall + 2))
+        stories = max(1, dice.whole(tall - 1, tall + 2))
         finish = dice.pick(('brick', 'plaster', 'plaster', 'panels', 'glass'))
         color = jitter(dice, dice.pick(WALL_COLORS), 22)
-        front = facade_picture(dice, rng, self.pitch, storeys, color, finish)
-        gable = wall_picture(dice, rng, 10.0, storeys * 3.0 + 0.7, color, finish)
-        for row in range(storeys if dice.chance(0.6) else 0):
+        front = facade_picture(dice, rng, self.pitch, stories, color, finish)
+        gable = wall_picture(dice, rng, 10.0, stories * 3.0 + 0.7, color, finish)
+        for row in range(stories if dice.chance(0.6) else 0):
             for column in (50, 120):
                 gable[row * 60 + 30:row * 60 + 56, column:column + 18] = (60, 55, 50)
         textures = [tuple(texture(picture, BUILDING, light, normal) for normal in normals) for picture, normals in (
             (front, ((1, 0, 0), (-1, 0, 0))), (gable, ((0, 0, -1),) * 2))]
-        return House(textures[0], textures[1], storeys * 3.0 + 0.7,
-                     dice.uniform(1.5, 3.5) if storeys < 5 and dice.chance(0.6) else 0.0,
+        return House(textures[0], textures[1], stories * 3.0 + 0.7,
+                     dice.uniform(1.5, 3.5) if stories < 5 and dice.chance(0.6) else 0.0,
                      light.lit(jitter(dice, dice.pick(((60, 70, 130), (70, 75, 80), (50, 55, 75))), 12), (0.5, 0.5, 0)))
 
     def _design_low(self, dice, kind):

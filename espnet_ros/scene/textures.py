@@ -68,9 +68,9 @@ def wall_picture(dice, rng, width, height, color, finish):
     return picture
 
 
-def facade_picture(dice, rng, width, storeys, color, finish):
-    """House front of `width` meters and `storeys` storeys of 3 m: float32 [H, W, 3]."""
-    height = storeys * 3.0 + 0.7
+def facade_picture(dice, rng, width, stories, color, finish):
+    """House front of `width` meters and `stories` stories of 3 m: float32 [H, W, 3]."""
+    height = stories * 3.0 + 0.7
     picture = wall_picture(dice, rng, width, height, color, finish)
     h, w = picture.shape[:2]
     columns = dice.whole(max(2, int(width / 3.6)), max(3, int(width / 2.2)))
@@ -79,8 +79,8 @@ def facade_picture(dice, rng, width, storeys, color, finish):
     win_h = dice.uniform(1.9, 2.6) if finish == 'glass' else dice.uniform(1.2, 1.9)
     glass, frame = dice.pick(GLASS_COLORS), dice.pick(((225, 228, 230), (200, 200, 200), (60, 60, 60), (90, 110, 130)))
     balconies = dice.chance(0.25)
-    for storey in range(1, storeys):
-        floor = h - int(storey * 3.0 * TEXELS)
+    for story in range(1, stories):
+        floor = h - int(story * 3.0 * TEXELS)
         for column in range(columns):
             x = int((column + 0.5) * pitch - win_w / 2)
             _window(rng, picture, x, floor - int((0.75 + win_h * 0.62) * TEXELS) - 10, int(win_w),

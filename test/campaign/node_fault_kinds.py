@@ -171,60 +171,56 @@ def reliability(bench, rng):
     bench.unplug()
 
 
+@contextlib.contextmanager
 def camera_infos(bench):
+    """Yield a publisher of CameraInfo beside the images; what the node makes of them is in bench.infos."""
     from sensor_msgs.msg import CameraInfo
-    return (CameraInfo, bench.rig.node.create_publisher(CameraInfo, bench.rig.namespace + '/camera_info', 1),
-            bench.rig.node.create_subscription(
-                CameraInfo, bench.rig.name + '/camera_info', lambda message: bench.infos.append(message), 5))
+    bench.infos = []
+    node = bench.rig.node
+    publisher = node.create_publisher(CameraInfo, bench.rig.namespace + '/camera_info', 1)
+    subscription = node.create_subscription(
+        CameraInfo, bench.rig.name + '/camera_info', lambda message: bench.infos.append(message), 5)
+    yield CameraInfo, publisher
+    node.destroy_publisher(publisher)
+    node.destroy_subscription(subscription)
 
 
 @fault('no camera_info')
 def no_camera_info(bench, rng):
-    bench.infos = []
-    kind, publisher, subscription = camera_infos(bench)
-    bench.down()
-    bench.up()
+    with camera_infos(bench) as (kind, publisher):
+        bench.down()
+        bench.up()
 
-    def is_told():
-        bench.show()
-        time.sleep(0.2)
-        return bench.is_named(('Output', 'none has come from the camera'))
-    yield is_told
-    publisher.publish(kind(width=160, height=120))
-    bench.rig.node.destroy_publisher(publisher)
-    bench.rig.node.destroy_subscription(subscription)
+        def is_told():
+            bench.show()
+            time.sleep(0.2)
+            return bench.is_named(('Output', 'none has come from the camera'))
+        yield is_told
+        publisher.publish(kind(width=160, height=120))
 
 
 @fault('a camera_info without sizes')
 def empty_camera_info(bench, rng):
-    bench.infos = []
-    kind, publisher, subscription = camera_infos(bench)
-
-    def is_told():
-        publisher.publish(kind())
-        bench.show()
-        time.sleep(0.2)
-        return bench.is_named(('Output', 'fill in width and height'))
-    yield is_told
-    bench.rig.node.destroy_publisher(publisher)
-    bench.rig.node.destroy_subscription(subscription)
+    with camera_infos(bench) as (kind, publisher):
+        def is_told():
+            publisher.publish(kind())
+            bench.show()
+            time.sleep(0.2)
+            return bench.is_named(('Output', 'fill in width and height'))
+        yield is_told
 
 
 @fault('a camera_info that changes with each image')
 def changing_camera_info(bench, rng):
-    bench.infos = []
-    kind, publisher, subscription = camera_infos(bench)
-
-    def is_scaled():
-        info = kind(width=rng.randrange(1, 4000), height=rng.randrange(1, 4000))
-        info.k[0] = rng.uniform(1.0, 1e4)
-        publisher.publish(info)
-        bench.show()
-        time.sleep(0.1)
-        return any((found.width, found.height) == (160, 120) for found in bench.infos)
-    yield is_scaled
-    bench.rig.node.destroy_publisher(publisher)
-    bench.rig.node.destroy_subscription(subscription)
+    with camera_infos(bench) as (kind, publisher):
+        def is_scaled():
+            info = kind(width=rng.randrange(1, 4000), height=rng.randrange(1, 4000))
+            info.k[0] = rng.uniform(1.0, 1e4)
+            publisher.publish(info)
+            bench.show()
+            time.sleep(0.1)
+            return any((found.width, found.height) == (160, 120) for found in bench.infos)
+        yield is_scaled
 
 
 # Subscribers
