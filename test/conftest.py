@@ -8,6 +8,9 @@ import sys
 import hypothesis
 import pytest
 
+# Here alone: each conftest.py that imports a fixture makes another one, and a worker would have several domains.
+from ros_process import observer, ros_context, ros_domain, start_node  # noqa: F401
+
 # With several pytest-xdist workers, each gets its share of the cores; read when PyTorch is loaded.
 if 'PYTEST_XDIST_WORKER_COUNT' in os.environ:
     os.environ.setdefault('OMP_NUM_THREADS', str(
@@ -44,8 +47,8 @@ SLOW_PATHS = (
 """Folders and files whose tests run whole commands, compile networks, draw many streets, or start programs."""
 PROCESS_EVENTS = {'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.system', 'subprocess.Popen'}
 RERUNS = 2
-"""Of a test with other processes that fails: on a busy machine DDS does not find or reach one in a thousand of them.
-The last lines of a run list what was run again."""
+"""Of a test with other processes that fails, for what a busy machine does to them. A run's last lines list what was run
+again: a defect to find."""
 ALONE = pytest.StashKey[bool]()
 """Set for tests that must not start a process: the units that are not marked so by hand."""
 test_alone = None

@@ -1,5 +1,6 @@
 """The kinds of tests keep their promises."""
 import pathlib
+import re
 import subprocess
 import types
 
@@ -50,6 +51,13 @@ def test_a_test_has_the_kind_of_its_fixtures(conftest):
     assert kinds(path='cli/test_cli_main.py') == ({'slow', 'flaky'}, False)
     assert kinds(marks=['unit']) == ({'unit'}, False)
     assert all((conftest.TESTS / path).exists() for path in conftest.SLOW_PATHS)
+
+
+def test_all_tests_of_a_worker_share_one_ros_domain(conftest):
+    """Programs that they start find nodes by the environment's domain, which the last of several fixtures would set."""
+    importing = re.compile(r'^from ros_process import .*\bros_domain\b', re.MULTILINE)
+    assert [path.relative_to(conftest.TESTS).as_posix() for path in conftest.TESTS.rglob('*.py')
+            if importing.search(path.read_text())] == ['conftest.py']
 
 
 class Item:

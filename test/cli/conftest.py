@@ -3,7 +3,6 @@ import hashlib
 
 import pytest
 import torch
-from ros_process import observer, ros_context, ros_domain, start_node  # noqa: F401
 
 from espnet_ros import labels
 from espnet_ros.models.card import ModelCard, write_card

@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from ros_process import NodeProcess, environment, observer, ros_context, wait_until  # noqa: F401
+from ros_process import NodeProcess, environment, wait_until
 from segmentation_rig import FP32, small_model  # noqa: F401
 
 pytest.importorskip('rclpy', reason='the monitor needs ROS 2')
@@ -24,7 +24,7 @@ NUMBER = r'\d+\.\d+'
 
 
 @pytest.fixture(scope='module')
-def start_process(ros_domain):  # noqa: F811
+def start_process(ros_domain):
     """Function start_process(module, *parameters, remap=) -> NodeProcess; all end with the module."""
     processes = []
 
@@ -62,7 +62,7 @@ def start_segmentation(start_process, small_model):  # noqa: F811
 
 
 @pytest.fixture
-def monitor(ros_domain):  # noqa: F811
+def monitor(ros_domain):
     def run(*arguments):
         return subprocess.run([*COMMAND, *arguments], env=environment(ros_domain), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=120)
@@ -70,7 +70,7 @@ def monitor(ros_domain):  # noqa: F811
 
 
 @contextlib.contextmanager
-def running(ros_domain, *arguments, **options):  # noqa: F811
+def running(ros_domain, *arguments, **options):
     """A monitor that goes on; it is killed at the end."""
     process = subprocess.Popen([*COMMAND, *arguments], env=dict(environment(ros_domain), TERM='xterm-256color'),
                                **options)
@@ -123,7 +123,7 @@ def test_exit_codes_and_a_node_that_is_missing(start_segmentation, monitor):
     assert done.returncode == 1 and 'no diagnostics of other on /diagnostics; --node with one of these' in done.stderr
 
 
-def test_a_warning_is_exit_code_3(monitor, observer):  # noqa: F811
+def test_a_warning_is_exit_code_3(monitor, observer):
     from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
     publisher = observer.node.create_publisher(DiagnosticArray, '/elsewhere', 10)
     observer.node.create_timer(0.2, lambda: publisher.publish(DiagnosticArray(status=[DiagnosticStatus(

@@ -8,7 +8,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from ros_process import environment, ros_domain, wait_until  # noqa: F401
+from ros_process import environment, wait_until
 
 from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import Memory, Streets
@@ -33,7 +33,7 @@ def test_a_picture(tmp_path):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_planners_node_reads_the_mask_and_ends_cleanly(ros_domain, tmp_path, number):  # noqa: F811
+def test_a_planners_node_reads_the_mask_and_ends_cleanly(ros_domain, tmp_path, number):
     import rclpy
     from sensor_msgs.msg import Image
     from std_msgs.msg import Float32
