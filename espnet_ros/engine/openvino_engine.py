@@ -10,6 +10,7 @@ import torch
 from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.companion import read_companion
+from espnet_ros.engine.openvino_layout import multiply_logits
 from espnet_ros.engine.reference import examples
 from espnet_ros.engine.tensorrt.cache import EngineCache
 from espnet_ros.engine.verification import compare, example_images
@@ -165,8 +166,10 @@ class OpenVINOEngine(Engine):
         if self.precision == 'int8':
             model = core.read_model(*read_companion(self.card))
             model.reshape([1, self.height, self.width, 3])
-            return model
-        return core.read_model(self._content)
+        else:
+            model = core.read_model(self._content)
+        multiply_logits(model)
+        return model
 
     def _export(self):
         try:

@@ -62,6 +62,16 @@ def test_confidence_comes_and_goes(engine):
     assert nothing is None and np.array_equal(labels, again) and np.array_equal(labels, last)
 
 
+@pytest.mark.parametrize('confidence', [False, True])
+def test_the_logits_are_not_turned_around_in_memory(engine, confidence):
+    model = engine.request(confidence).get_compiled_model().get_runtime_model()
+    kinds = [(str(node.get_rt_info()['layerType'].value), np.prod(node.output(0).get_shape()))
+             for node in model.get_ops() if node.get_output_size()]
+    logits = 64 * 96 * len(CARD.outputs)
+    assert ('MatMul', logits) in kinds and any(kind == 'TopK' for kind, _ in kinds)
+    assert not [size for kind, size in kinds if kind == 'Reorder' and size >= logits]
+
+
 @pytest.mark.parametrize('turn', [
     lambda image: image.astype(np.float32), lambda image: image[::-1, ::-1].copy()[::-1, ::-1],
     lambda image: np.frombuffer(image.tobytes(), np.uint8).reshape(image.shape),
