@@ -36,7 +36,7 @@ WHEELS = {'ament_index_python': 'ros-ament-index-python', 'cv2': 'opencv-python-
 NO_WHEEL = {'launch', 'launch_ros', 'tf2_msgs', 'tf2_ros', 'vision_msgs'}
 OPTIONAL = {
     'apsw', 'argcomplete', 'av', 'bondpy', 'lz4', 'markupsafe', 'openslide', 'openvino', 'prometheus_client',
-    'pydantic', 'pynvml', 'rosbags', 'setuptools', 'tensorrt', 'tifffile', 'torch2trt', 'websockets'}
+    'pydantic', 'pynvml', 'rosbags', 'setuptools', 'tensorboard', 'tensorrt', 'tifffile', 'torch2trt', 'websockets'}
 """Modules that are used where they are installed, or by setup.py only."""
 
 

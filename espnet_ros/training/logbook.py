@@ -2,9 +2,11 @@
 import contextlib
 import csv
 import io
+import os
 import pathlib
 import re
-import tempfile
+import socket
+import time
 
 import cv2
 
@@ -27,12 +29,7 @@ class Logbook:
         self._board = None
         with self._writing(), contextlib.suppress(ImportError):
             (self._folder / PICTURES).mkdir(exist_ok=True)
-            from torch.utils.tensorboard import SummaryWriter
-            # Tried first, because TensorBoard writes in a thread of its own, which would print a traceback.
-            (self._folder / TENSORBOARD).mkdir(exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._folder / TENSORBOARD):
-                pass
-            self._board = SummaryWriter(self._folder / TENSORBOARD, purge_step=len(self.rows) + 1)
+            self._board = _EventFile(self._folder / TENSORBOARD, len(self.rows) + 1)
 
     @contextlib.contextmanager
     def _writing(self):
@@ -55,7 +52,6 @@ class Logbook:
                 for key, value in row.items():
                     if key not in ('stage', 'epoch'):
                         self._board.add_scalar(key.replace(' ', '_'), value, len(self.rows))
-                self._board.flush()
 
     def draw(self, pictures):
         """Plot the curves and write pictures, pairs (name, BGR uint8 [H, W, 3]), of the last epoch."""
@@ -66,7 +62,7 @@ class Logbook:
                 stem, **self.rows[-1]), content.tobytes())
             if self._board is not None:
                 with self._writing():
-                    self._board.add_image(stem, picture[:, :, ::-1].copy(), len(self.rows), dataformats='HWC')
+                    self._board.add_image(stem, picture[:, :, ::-1], len(self.rows))
         try:
             content = curves(self.rows)
         except ImportError:
@@ -78,6 +74,41 @@ class Logbook:
         if self._board is not None:
             with contextlib.suppress(OSError):  # the table has the same values
                 self._board.close()
+
+
+class _EventFile:
+    """A file of TensorBoard's events.
+
+    Written by the thread that calls: that of SummaryWriter prints a traceback where the disk is full. Raises OSError,
+    ImportError without tensorboard.
+    """
+
+    def __init__(self, folder, step):
+        """step: the first one; what earlier files of the folder have from it on is not shown."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from torch.utils.tensorboard import RecordWriter, summary
+        self._event, self._summary = Event, summary
+        folder.mkdir(exist_ok=True)
+        now = time.time()  # first in the name, because TensorBoard reads files by their names' order
+        name = 'events.out.tfevents.{:017.6f}.{}.{}'.format(now, socket.gethostname(), os.getpid())
+        self._stream = open(folder / name, 'wb')
+        self._writer = RecordWriter(self._stream)
+        self._add(step=step, file_version='brain.Event:2')
+        self._add(step=step, session_log=SessionLog(status=SessionLog.START))
+
+    def _add(self, **content):
+        self._writer.write(self._event(wall_time=time.time(), **content).SerializeToString())
+        self._writer.flush()
+
+    def add_scalar(self, tag, value, step):
+        self._add(summary=self._summary.scalar(tag, value), step=step)
+
+    def add_image(self, tag, picture, step):
+        """Add an RGB uint8 [H, W, 3]."""
+        self._add(summary=self._summary.image(tag, picture, dataformats='HWC'), step=step)
+
+    def close(self):
+        self._stream.close()
 
 
 def curves(rows):

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+import pytest
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / 'support')]
 
@@ -122,7 +124,7 @@ def campaign(rig, transport, seed, minutes, wanted=1 << 40):
             try:
                 rig.ask(good, answers, topic)
                 counts['answered'] += 1
-            except BaseException as error:  # pytest's Failed is one
+            except (Exception, pytest.fail.Exception) as error:
                 counts['unanswered: ' + type(error).__name__] += 1
             counts['malformed answered'] += sum(
                 (a.header.stamp.sec, a.header.stamp.nanosec) in bad_stamps for a in answers)
@@ -156,10 +158,11 @@ def main():
     parser.add_argument('--table', help='document with the marks of this part')
     options = parser.parse_args()
     import rclpy
-    from run import processor, write_table
+    from run import end_by_signals, processor, write_table
     from segmentation_rig import FP32, Rig, write_model
 
     from espnet_ros.clients.domain import private_domain
+    end_by_signals()
     transports = options.transports.split(',')
     rows, bad = [], False
     for transport in transports:

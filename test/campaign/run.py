@@ -141,6 +141,12 @@ def _alarm(*_):
     raise _Hung
 
 
+def end_by_signals():
+    """Let SIGTERM and SIGHUP end this program as an exception does, so that its processes and folders go with it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
 def processor():
     """Return the kind of processor."""
     for line in pathlib.Path('/proc/cpuinfo').read_text().splitlines():
@@ -165,7 +171,7 @@ def table(results, seed):
 
 
 def fault_options(description, trials, results=False):
-    """Return the options of a program that brings faults about.
+    """Return the options of a program that brings faults about, and let signals end it.
 
     trials: of each by default. results: whether it adds them to a file.
     """
@@ -177,6 +183,7 @@ def fault_options(description, trials, results=False):
     parser.add_argument('--table', help='document with the marks of this part')
     if results:
         parser.add_argument('--results', help='file of JSON lines to which trials are added')
+    end_by_signals()
     return parser.parse_args()
 
 
@@ -209,6 +216,7 @@ def main():
     names = options.targets.split(',') if options.targets else list(TARGETS)
     results, reached = {name: Result() for name in names}, dict.fromkeys(names, 0)
     signal.signal(signal.SIGALRM, _alarm)
+    end_by_signals()
     began = time.monotonic()
     for bar in sorted({min(CASES, options.cases), options.cases}):
         for done, name in enumerate(names):

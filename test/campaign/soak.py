@@ -108,10 +108,11 @@ def main():
     parser.add_argument('--table', help='document with the marks of the soak')
     options = parser.parse_args()
     import rclpy
-    from run import processor, write_table
+    from run import end_by_signals, processor, write_table
     from segmentation_rig import FP32, Rig, write_model
 
     from espnet_ros.clients.domain import private_domain
+    end_by_signals()
     with private_domain() as domain, tempfile.TemporaryDirectory() as folder, \
             open(options.samples or os.devnull, 'w', encoding='utf-8', buffering=1) as stream:
         context = rclpy.Context()

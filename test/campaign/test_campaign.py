@@ -1,4 +1,9 @@
 """A small part of the fault campaign, of a fixed seed: a refusal or success for each, within time."""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -34,3 +39,21 @@ def test_a_case_is_the_same_for_the_same_seed(tmp_path):
     target = TARGETS['LabelSets'](tmp_path)
     cases = [[target.case(rng_of(seed, 'LabelSets', number)) for number in range(20)] for seed in (1, 1, 2)]
     assert cases[0] == cases[1] != cases[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_campaign_that_is_ended_leaves_nothing(number, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, str(pathlib.Path(__file__).with_name('run.py')), '--targets', 'LabelSets'],
+        env=dict(os.environ, TMPDIR=str(tmp_path)))
+    try:
+        while not list(tmp_path.glob('espnet_ros_campaign_*/LabelSets/good')):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+    finally:
+        process.kill()
+        process.wait()
+    assert not list(tmp_path.iterdir())

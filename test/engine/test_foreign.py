@@ -1,4 +1,8 @@
 """Networks of other libraries as ONNX files: PyTorch's labels in both runtimes."""
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +29,15 @@ def foreigner(request):
     card, notes = foreign.draft(content, 'net.onnx', 'net', '0' * 64, foreign.Wishes(CITYSCAPES, size=(WIDTH, HEIGHT)))
     assert len(notes) == 1 and 'normalized' in notes[0]
     return request.param, network, content, card
+
+
+def test_onnx_runtime_reports_nothing(tmp_path):
+    pytest.importorskip('onnxruntime')
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ('CI', 'GITHUB_ACTIONS', 'ORT_DISABLE_TELEMETRY')}
+    subprocess.run([sys.executable, '-c', 'import espnet_ros, onnxruntime'], check=True,
+                   env=dict(environment, TMPDIR=str(tmp_path)))
+    assert not list(tmp_path.iterdir())  # the session of its telemetry
 
 
 def test_the_card_is_what_the_file_and_its_answer_say(foreigner):

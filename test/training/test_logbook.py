@@ -1,14 +1,16 @@
 """The log files of a training."""
 import csv
 import os
+import resource
 import sys
-import tempfile
+import threading
 
 import cv2
 import numpy as np
 import pytest
 
 from espnet_ros.errors import ModelError
+from espnet_ros.training import logbook
 from espnet_ros.training.logbook import CURVES, PICTURES, TABLE, TENSORBOARD, Logbook, curves
 
 FIRST = {'stage': 1, 'epoch': 1, 'loss': 2.5, 'rate': 0.0005}
@@ -58,24 +60,22 @@ def test_a_table_that_cannot_be_written(tmp_path, book):
         book.add(FIRST)
 
 
-class FullDisk:
-    """A board of TensorBoard that cannot write."""
-
-    def add_scalar(self, *_):
-        pass
-
-    def flush(self):
-        raise OSError(28, 'No space left on device')
-
-    add_image = close = flush
-
-
-def test_a_board_that_cannot_be_written(tmp_path):
-    book = Logbook(tmp_path, ())
-    book._board = FullDisk()
-    with pytest.raises(ModelError, match='cannot write .*No space left on device'):
-        book.add(FIRST)
-    book.close()
+def test_a_disk_that_fills_up(tmp_path, book, monkeypatch):
+    pytest.importorskip('tensorboard')
+    uncaught = []
+    monkeypatch.setattr(threading, 'excepthook', uncaught.append)
+    book.add(FIRST)
+    events, = (tmp_path / TENSORBOARD).iterdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (events.stat().st_size + 9, hard))
+    try:
+        with pytest.raises(ModelError, match='cannot write .*: File too large$'):
+            book.add(SECOND)
+        book.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert table(tmp_path)[1]['loss'] == '1.25'
+    assert not uncaught
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
@@ -87,13 +87,14 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_a_folder_that_is_read_only(tmp_path, monkeypatch):
-    def refuse(dir):
-        raise OSError(30, 'Read-only file system', str(dir))
+    pytest.importorskip('tensorboard')
 
-    monkeypatch.setattr(tempfile, 'TemporaryFile', refuse)
-    with pytest.raises(ModelError, match="cannot write '.*tensorboard': Read-only file system$"):
+    def refuse(path, mode):
+        raise OSError(30, 'Read-only file system', str(path))
+
+    monkeypatch.setattr(logbook, 'open', refuse, raising=False)
+    with pytest.raises(ModelError, match="cannot write '.*tensorboard/events.*': Read-only file system$"):
         Logbook(tmp_path, ())
-    assert not list((tmp_path / 'tensorboard').iterdir())
 
 
 def decoded(content):
