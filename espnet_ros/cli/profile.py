@@ -28,8 +28,8 @@ def add_arguments(parser):
 
     add_model(parser, models.DEFAULT)
     add_size(parser)
-    add('--backend', 'engine: {}; layers are measured in PyTorch'.format(', '.join(BACKENDS)), metavar='ENGINE',
-        choices=BACKENDS, default='auto')
+    add('--backend', 'engine: {}; layers are measured in PyTorch, those of an ONNX file in OpenVINO'.format(
+        ', '.join(BACKENDS)), metavar='ENGINE', choices=BACKENDS, default='auto')
     add('--precision', 'of the computation', choices=PRECISIONS, default='auto')
     add('--device', 'auto, cpu, cuda or cuda:N', default='auto')
     add('--seconds', 'how long the model runs while the machine is sampled', metavar='S', type=float,

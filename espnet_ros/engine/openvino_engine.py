@@ -39,7 +39,7 @@ class OpenVINOEngine(Engine):
         self._has_confidence = False
         began = time.monotonic()
         if device not in ('auto', 'cpu'):
-            raise EngineError('OpenVINO runs ESPNet on the CPU, not on device {!r}; use auto or cpu'.format(device))
+            raise EngineError('OpenVINO runs networks on the CPU, not on device {!r}; use auto or cpu'.format(device))
         self._openvino = _openvino()
         precisions = _precisions(precision, self._openvino)
         return_freed_memory()
@@ -165,7 +165,11 @@ class OpenVINOEngine(Engine):
         """Return the network at its size as OpenVINO's model, with the outputs labels and confidence."""
         if self.precision == 'int8':
             model = core.read_model(*read_companion(self.card))
-            model.reshape([1, self.height, self.width, 3])
+            own, wanted = model.input().partial_shape, [1, self.height, self.width, 3]
+            if own.is_static and own.to_shape() != wanted:
+                raise EngineError('the int8 companion of {} takes {}x{} only, not {}x{}'.format(
+                    self.card.name, own.to_shape()[2], own.to_shape()[1], self.width, self.height))
+            model.reshape(wanted)
         else:
             model = core.read_model(self._content)
         multiply_logits(model)
@@ -204,7 +208,7 @@ def _precisions(wanted, openvino):
     if wanted == 'auto':
         return [name for name in there if name != 'int8']
     if wanted not in _PRECISIONS:
-        raise EngineError('OpenVINO runs ESPNet in fp32, bf16, fp16 or int8, not in {}'.format(wanted))
+        raise EngineError('OpenVINO runs networks in fp32, bf16, fp16 or int8, not in {}'.format(wanted))
     if wanted not in there:
         raise EngineError('this CPU does not compute in {}; with OpenVINO it does in {}'.format(
             wanted, ' and '.join(there)))

@@ -96,7 +96,7 @@ def _precision(wanted, device):
     if wanted == 'auto':
         return 'fp16' if device.type == 'cuda' else 'bf16' if _computes_in_bf16() else 'fp32'
     if wanted not in _DTYPES:
-        raise EngineError('PyTorch runs ESPNet in fp32, bf16 or fp16, not in {}'.format(wanted))
+        raise EngineError('PyTorch runs networks in fp32, bf16 or fp16, not in {}'.format(wanted))
     return wanted
 
 

@@ -24,6 +24,8 @@ TARGET_LOSS = 0.4
 _RANKING_IMAGES = 6
 _IN_FLOAT = (1, 2, 4, 8, 16)
 """Numbers of quantized inputs that are put back into float, each tried with a run over all held-out images."""
+_ONLY_MOVING = ('Gather', 'Reshape', 'Transpose')
+"""Operations that keep the values of their first input."""
 _OVERFLOW_SAFE = 'weights use 7 of 8 bits, so that sums do not overflow on CPUs without VNNI'
 
 
@@ -51,7 +53,9 @@ def quantize(card, network, calibration, held_out, progress=lambda words: None):
     openvino, nncf = _library('openvino'), _library('nncf')
     size = card.input_width, card.input_height
     core = openvino.Core()
-    model = core.read_model(onnx_model(card, network, 0, 0, confidence=True, dtype=torch.float32))
+    # Of any size, where the network leaves that open: the robot may use another one than the card's.
+    sides = size if getattr(network, 'size_matters', False) else (0, 0)
+    model = core.read_model(onnx_model(card, network, *sides, confidence=True, dtype=torch.float32))
     frames = [_Frame(dataset, i, comparison) for dataset, comparison in zip(held_out, compare_labels(
         card.label_set, [dataset.label_set for dataset in held_out])) for i in range(len(dataset))]
     if not frames:
@@ -202,6 +206,8 @@ def _is_quantized(node):
     """Whether what a node gives was rounded to 8 bits, or is put together of such parts."""
     if node.get_type_name() == 'Concat':
         return all(_is_quantized(value.get_node()) for value in node.input_values())
+    if node.get_type_name() in _ONLY_MOVING:
+        return _is_quantized(node.input_value(0).get_node())
     return node.get_type_name() == 'FakeQuantize'
 
 

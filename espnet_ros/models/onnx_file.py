@@ -54,6 +54,8 @@ _ALLOWED: typing.Dict[str, typing.Sequence] = {
 class OnnxNetwork:
     """An ONNX file in the place of a PyTorch network. content: its bytes, checked by `check_model`."""
 
+    size_matters = True  # its graph may be of one size, and what is put around it is
+
     def __init__(self, config, content):
         self.config = config
         self.content = content

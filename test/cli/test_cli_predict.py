@@ -405,7 +405,7 @@ def test_wrong_options(arguments, capsys):
     (['--device', 'cuda'], "device 'cuda' is not there: PyTorch "),
     (['--device', 'gpu'], "device is 'gpu'; it must be auto, cpu, cuda or cuda:N"),
     (['--backend', 'tensorrt'], 'TensorRT needs an NVIDIA GPU'),
-    (['--backend', 'torch', '--precision', 'int8'], 'PyTorch runs ESPNet in fp32, bf16 or fp16, not in int8')])
+    (['--backend', 'torch', '--precision', 'int8'], 'PyTorch runs networks in fp32, bf16 or fp16, not in int8')])
 def test_an_engine_that_cannot_be_had_is_an_error(tiny, capsys, arguments, words):
     assert main(['predict', write(pathlib.Path('x.png'), picture()), '--model', tiny, *arguments]) == 1
     error = capsys.readouterr().err

@@ -50,6 +50,34 @@ def test_it_writes_and_prints_what_it_found(tiny, tmp_path, capsys):
     assert 'tiny at 96x64' in out and 'perf is not installed' in out and 'profile.png' in out
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('with_openvino', [True, False])
+def test_an_onnx_file(tmp_path, monkeypatch, capsys, with_openvino):
+    for package in ('onnx', 'onnxruntime', 'openvino'):
+        pytest.importorskip(package)
+    from onnx_files import classifier
+    monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'added'))
+    (tmp_path / 'net.onnx').write_bytes(classifier())
+    assert main(['models', 'add', str(tmp_path / 'net.onnx'), '--labels', 'camvid', '--outputs', '0', '1', '2']) == 0
+    if not with_openvino:
+        monkeypatch.setitem(sys.modules, 'openvino', None)
+    assert main(['profile', '--model', 'net', '--backend', 'openvino' if with_openvino else 'onnxruntime', '--device',
+                 'cpu', '--precision', 'fp32', '--seconds', '1', '--out', str(tmp_path / 'out')]) == 0
+    data = json.loads((tmp_path / 'out' / 'profile.json').read_text())
+    assert (tmp_path / 'out' / 'profile.png').read_bytes().startswith(b'\x89PNG')
+    out = capsys.readouterr().out
+    assert data['about']['parameters'] == 12 and 'torch_precision' not in data['about']
+    if with_openvino:
+        assert data['about']['layers'] == 'OpenVINO fp32' and list(data['kernels']) == ['openvino']
+        assert data['frame']['flop'] == 2 * 3 * 3 * 96 * 64 and 'Layers of the network in OpenVINO fp32' in out
+        assert 'Convolution' in [layer['kind'] for layer in data['layers']]
+        assert list(data['roofline']['positions']) == ['openvino'] and 'no layers' not in out
+    else:
+        assert (data['layers'], data['kernels'], data['roofline']['positions']) == ([], {}, {})
+        assert data['missing'][0].startswith('no layers: those of an ONNX file are measured in OpenVINO')
+        assert data['missing'][0][:40] in out
+
+
 def test_another_size(tiny, tmp_path):
     assert run(tiny, tmp_path / 'out', '--size', '128x64') == 0
     about = json.loads((tmp_path / 'out' / 'profile.json').read_text())['about']

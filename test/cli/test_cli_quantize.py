@@ -10,6 +10,7 @@ from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.datasets import open_dataset
 from espnet_ros.engine import build_engine
+from espnet_ros.errors import EngineError
 from espnet_ros.evaluation.quantization import Quantized
 from espnet_ros.models.card import read_card
 from espnet_ros.scene import Street
@@ -101,3 +102,26 @@ def test_the_engine_runs_what_was_made(tiny, capsys):
     image = Street(96, 64, 30).frame(1.0).image
     wanted = build_engine(model.card, models.load(model), 96, 64, 'torch', 'cpu', 'fp32').run(image)[0]
     assert (engine.run(image)[0] == wanted).mean() > 0.85  # random weights: scores lie close together
+
+
+@pytest.mark.slow
+def test_an_onnx_file_gets_a_companion_of_its_size(tmp_path, monkeypatch, capsys):
+    for package in ('nncf', 'openvino', 'onnx'):
+        pytest.importorskip(package)
+    from onnx_files import classifier
+    monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'added'))
+    (tmp_path / 'net.onnx').write_bytes(classifier(stride=4, dynamic=True))
+    assert main(['models', 'add', str(tmp_path / 'net.onnx'), '--labels', 'camvid', '--outputs', '0', '1', '2',
+                 '--size', '96x64']) == 0
+    assert main(['quantize', '--model', 'net', '--data', 'street:10:96x64', '--accept-loss']) == 0
+    model = models.find('net')
+    assert model.card.int8.file == 'net.int8' and (tmp_path / 'added' / 'net.int8').is_file()
+    assert model.card.int8.facts['labels as in fp32'] > 90 and model.card.int8.facts['layers in float'] == []
+    network = models.load(model)
+    engine = build_engine(model.card, network, 96, 64, precision='int8', strict=True)
+    image = Street(96, 64, 30).frame(1.0).image
+    wanted = build_engine(model.card, network, 96, 64, 'openvino', precision='fp32', strict=True).run(image)[0]
+    assert engine.describe().precision == 'int8' and (engine.run(image)[0] == wanted).mean() > 0.9
+    with pytest.raises(EngineError, match='the int8 companion of net takes 96x64 only, not 128x64'):
+        build_engine(model.card, network, 128, 64, precision='int8', strict=True)
+    assert build_engine(model.card, network, 128, 64).describe().precision != 'int8'

@@ -12,7 +12,7 @@ import torch
 from small_models import CARD, network
 
 from espnet_ros.deploy.onnx import onnx_model
-from espnet_ros.engine import build_engine
+from espnet_ros.engine import build_engine, companion
 from espnet_ros.engine.companion import pack, read_companion, unpack
 from espnet_ros.engine.openvino_engine import OpenVINOEngine
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
@@ -59,15 +59,16 @@ def bomb():
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('model.xml', b'')
-        archive.writestr('model.bin', bytes(65 << 20))
+        archive.writestr('model.bin', bytes((1 << 20) + 1))
     return stream.getvalue()
 
 
 @pytest.mark.parametrize('data, words', [
     (b'', 'cannot be unpacked'), (pack(b'graph', b'weights')[:-30], 'cannot be unpacked'),
     (pack(b'a' * 99, b'b').replace(b'model.bin', b'model.bim'), 'cannot be unpacked: .*model.bin'),
-    (bomb(), 'unpacks to more than 64 MB')], ids=['empty', 'cut', 'other names', 'bomb'])
-def test_what_is_no_companion_is_refused(data, words):
+    (bomb(), 'unpacks to more than 1 MB')], ids=['empty', 'cut', 'other names', 'bomb'])
+def test_what_is_no_companion_is_refused(monkeypatch, data, words):
+    monkeypatch.setattr(companion, 'MAX_BYTES', 1 << 20)
     with pytest.raises(EngineError, match=words):
         unpack(data)
 

@@ -126,7 +126,7 @@ def test_other_devices_are_refused(device):
 
 @pytest.mark.parametrize('precision', ['fp8', '', None, 'FP32'])
 def test_other_precisions_are_refused(precision):
-    with pytest.raises(EngineError, match='OpenVINO runs ESPNet in fp32, bf16, fp16 or int8, not in'):
+    with pytest.raises(EngineError, match='OpenVINO runs networks in fp32, bf16, fp16 or int8, not in'):
         OpenVINOEngine(CARD, network(), 96, 64, 'cpu', precision)
 
 

@@ -17,7 +17,7 @@ def _sample(at, frames, working):
 
 PROFILE = Profile(
     about={'model': 'small', 'width': 96, 'height': 64, 'parameters': 364569, 'weights': 'random', 'torch_precision':
-           'fp16', 'torch_device': 'Tegra X2',
+           'fp16', 'torch_device': 'Tegra X2', 'layers': 'PyTorch fp16',
            'engine': {'backend': 'tensorrt', 'precision': 'fp16', 'device': 'Tegra X2'}},
     parts=[Layer('', '', 'Deployed', 0.01, 0, 1000000),
            Layer('network.level1', 'network.level1.conv', 'Conv2d', 0.03, 60000000, 4000000),

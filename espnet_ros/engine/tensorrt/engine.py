@@ -146,7 +146,7 @@ def _precision(wanted, gpu):
     if wanted == 'auto':
         return 'fp16' if has_fast_fp16(gpu.capability) else 'fp32'
     if wanted not in PRECISIONS:
-        raise EngineError('TensorRT runs ESPNet in {}, not in {}'.format(', '.join(PRECISIONS), wanted))
+        raise EngineError('TensorRT runs networks in {}, not in {}'.format(', '.join(PRECISIONS), wanted))
     if wanted == 'int8' and not has_fast_int8(gpu.capability):
         raise EngineError('int8 brings nothing on {} (sm_{}{}): it has no instruction for it (DP4A); use fp16'.format(
             gpu.name, *gpu.capability))

@@ -20,12 +20,12 @@ def draw(profile, path):
     FigureCanvasAgg(figure)
     curves = _curves(profile)
     grid = figure.add_gridspec(2, 2, left=0.195, right=0.975, top=0.885, bottom=0.07, hspace=0.3, wspace=0.5)
-    _bars(figure.add_subplot(grid[0, 0]), 'Layers, PyTorch ' + profile.about['torch_precision'],
+    _bars(figure.add_subplot(grid[0, 0]), 'Layers, ' + profile.about.get('layers', 'not measured'),
           sorted(((row[0], row[2], row[3]) for row in report.layer_rows(profile)), key=lambda row: -row[1]), BLUE)
-    engine = list(profile.kernels)[-1]
-    _bars(figure.add_subplot(grid[1, 0]), 'Kernels of ' + engine,
+    engine = (list(profile.kernels) or [''])[-1]
+    _bars(figure.add_subplot(grid[1, 0]), 'Kernels' + (' of ' + engine if engine else ', not measured'),
           [(report.short(row[0]).replace('aten::', ''), row[2], row[3])
-           for row in report.kernel_rows(profile, engine)], ORANGE)
+           for row in (report.kernel_rows(profile, engine) if engine else [])], ORANGE)
     over_time = grid[0, 1].subgridspec(len(curves), 1, hspace=0.22)
     for index, (label, top, lines) in enumerate(curves):
         axes = figure.add_subplot(over_time[index])
@@ -84,7 +84,7 @@ def _bars(axes, title, rows, color):
     axes.set_yticks(places)
     axes.set_yticklabels([_shortened(row[0]) for row in rows], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * max(row[1] for row in rows))
+    axes.set_xlim(0, 1.15 * max([row[1] for row in rows] or [1]))
     axes.set_xlabel('ms a frame')
     axes.set_title('{}: the top {}'.format(title, len(rows)), fontsize=11, loc='left')
     _quiet(axes)

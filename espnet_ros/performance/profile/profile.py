@@ -6,6 +6,7 @@ import typing
 import torch
 
 from espnet_ros import __version__
+from espnet_ros.engine.openvino_engine import OpenVINOEngine
 from espnet_ros.errors import EngineError
 from espnet_ros.network import parameter_count
 from espnet_ros.performance import timeline
@@ -15,7 +16,7 @@ from espnet_ros.performance.profile.counters import Counters, measure_counters
 from espnet_ros.performance.profile.efficiency import Efficiency, measure_efficiency
 from espnet_ros.performance.profile.frequencies import Point, choose, measure_frequencies
 from espnet_ros.performance.profile.kernels import Kernel, measure_kernels, measure_openvino_kernels
-from espnet_ros.performance.profile.layers import Layer, measure_layers
+from espnet_ros.performance.profile.layers import Layer
 from espnet_ros.performance.profile.roofline import Position, Roofline, measure_roofline, position
 from espnet_ros.performance.statistics import summarize
 
@@ -23,6 +24,7 @@ NO_GPU = ('no GPU load, warp and memory efficiency, and sensitivity to GPU frequ
           '--device cuda on a machine with an NVIDIA GPU')
 NOT_ASKED = ('no sensitivity to GPU frequency: it is measured with --frequencies, which locks the GPU clock meanwhile '
              'and needs root')
+NOT_IN_PYTORCH = ('no warp and memory efficiency: it is measured in PyTorch, in which an ONNX file does not run')
 NO_POWER = ('no power and energy: this machine has no power sensor; a Jetson has, and an NVIDIA GPU through '
             'the package nvidia-ml-py')
 RANDOM = ('the weights of this model are not fetched: with random ones kernels take as long, but an engine that is '
@@ -32,8 +34,8 @@ RANDOM = ('the weights of this model are not fetched: with random ones kernels t
 class Profile(typing.NamedTuple):
     """What was measured.
 
-    about: of the model, engine and machine, by name. parts: of the network in PyTorch, as of measure_layers. kernels:
-    by engine: PyTorch's, then OpenVINO's where that is the engine. timeline: of the engine at work. memory: the most
+    about: of the model, engine and machine, by name. parts: as of Subject.layers. kernels: by engine: PyTorch's, then
+    OpenVINO's where that is the engine. timeline: of the engine at work. memory: the most
     that this process held, MiB; gpu_memory: that PyTorch held on the GPU, None without one. positions: under the
     roofline, by engine, of those whose precision it is. frequencies: empty when they were not asked for. missing:
     sentences about what could not be measured.
@@ -65,7 +67,9 @@ def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: Non
     those of the GPU to try, in MHz, empty for some. say: is called with what is being done. Raises ParameterError for
     frequencies that the GPU does not have.
     """
-    missing, device = [], subject.plain.device
+    missing, device = [], subject.device
+    if subject.problem:
+        missing.append(subject.problem)
     if subject.weights == 'random':
         missing.append(RANDOM.format(subject.card.name))
     on_gpu = device.type == 'cuda'
@@ -82,14 +86,17 @@ def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: Non
     memory = peak_memory()
     gpu_memory = torch.cuda.max_memory_allocated(device) / 2.0 ** 20 if on_gpu else None
     say('time of layers')
-    parts = measure_layers(subject.network, subject.tensor)
+    parts = subject.layers()
     say('time of kernels')
-    kernels = {'torch': measure_kernels(subject.network, subject.tensor)}
-    engine = subject.engine.describe()
-    if engine.backend == 'openvino':
-        kernels['openvino'] = measure_openvino_kernels(subject.engine, subject.image)
+    kernels = {}
+    if subject.in_pytorch:
+        kernels['torch'] = measure_kernels(subject.network, subject.tensor)
+    for engine in (subject.engine, subject.plain):
+        if isinstance(engine, OpenVINOEngine):
+            kernels['openvino'] = measure_openvino_kernels(engine, subject.image)
+            break
     say('the limits of the machine')
-    roofline = measure_roofline(device, subject.plain.precision)
+    roofline = measure_roofline(device, subject.precision)
     say('hardware counters')
     counters = measure_counters(subject.segment)
     if counters.problem:
@@ -97,11 +104,13 @@ def profile(subject, model, seconds=10.0, frequencies=None, say=lambda text: Non
     if timeline.POWER not in timeline.averages(line):
         missing.append(NO_POWER)
     efficiency = None
-    if on_gpu:
+    if on_gpu and not subject.in_pytorch:
+        missing.append(NOT_IN_PYTORCH)
+    elif on_gpu:
         say('warp and memory efficiency, which can take minutes')
         try:
             efficiency = measure_efficiency(
-                model, subject.engine.width, subject.engine.height, str(device), subject.plain.precision,
+                model, subject.engine.width, subject.engine.height, str(device), subject.precision,
                 torch.cuda.get_device_capability(device))
         except EngineError as error:
             missing.append(str(error))
@@ -131,18 +140,24 @@ def _clock(device, wanted):
 def _positions(subject, result):
     flop, byte_count, seconds = (sum(getattr(part, field) for part in result.parts)
                                  for field in ('flop', 'bytes', 'seconds'))
-    positions = {'torch': position(flop, byte_count, seconds, result.roofline)}
-    engine = subject.engine.describe()
-    if engine.backend != 'torch' and engine.precision == result.roofline.precision:
-        positions[engine.backend] = position(flop, byte_count, result.frame_seconds, result.roofline)
-    return positions
+    if not flop:
+        return {}
+    times = {subject.engine.describe(): result.frame_seconds}
+    times[subject.plain.describe()] = seconds  # of the layers, where both are one
+    return {engine.backend: position(flop, byte_count, times[engine], result.roofline)
+            for engine in reversed(list(times)) if engine.precision == result.roofline.precision}
 
 
 def _about(subject):
-    engine, plain = subject.engine.describe(), subject.plain.describe()
-    return {
+    engine, plain = subject.engine.describe(), subject.plain and subject.plain.describe()
+    about = {
         'date': time.strftime('%Y-%m-%d %H:%M:%S %z'), 'espnet_ros': __version__, 'torch': torch.__version__,
         'system': platform.platform(), 'model': subject.card.name, 'weights': subject.weights,
         'width': subject.engine.width, 'height': subject.engine.height,
-        'parameters': parameter_count(subject.trained), 'engine': dict(engine._asdict()), 'torch_precision':
-        plain.precision, 'torch_device': plain.device}
+        'parameters': parameter_count(subject.trained) if subject.in_pytorch else subject.card.parameters,
+        'engine': dict(engine._asdict())}
+    if plain:
+        about['layers'] = '{} {}'.format({'torch': 'PyTorch', 'openvino': 'OpenVINO'}[plain.backend], plain.precision)
+    if subject.in_pytorch:
+        about.update(torch_precision=plain.precision, torch_device=plain.device)
+    return about

@@ -96,16 +96,17 @@ def _head(profile, _):
             about['weights']),
         '{} {} on {}: {:.1f} ms per frame (95% within {:.1f} ms), {:.1f} frames/s'.format(
             engine['backend'], engine['precision'], engine['device'], 1e3 * times.median, 1e3 * times.p95, rate),
-        '{:.2f} GFLOP per frame; peak memory of the process {:.0f} MiB{}'.format(
-            sum(part.flop for part in profile.parts) / 1e9, profile.memory,
+        '{}peak memory of the process {:.0f} MiB{}'.format(
+            '{:.2f} GFLOP per frame; '.format(sum(part.flop for part in profile.parts) / 1e9) if profile.parts else '',
+            profile.memory,
             '' if profile.gpu_memory is None else ', on the GPU {:.0f} MiB'.format(profile.gpu_memory))]
 
 
 def _layers(profile, top):
     rows = layer_rows(profile)
-    return [table(LAYER_COLUMNS, sorted(rows, key=lambda row: -row[2])[:top], 2,
-                  'Layers of the network in PyTorch {}: {:.1f} ms in {}'.format(
-                      profile.about['torch_precision'], sum(row[2] for row in rows), len(rows)))]
+    return rows and [table(LAYER_COLUMNS, sorted(rows, key=lambda row: -row[2])[:top], 2,
+                  'Layers of the network in {}: {:.1f} ms in {}'.format(
+                      profile.about['layers'], sum(row[2] for row in rows), len(rows)))]
 
 
 def _kernels(profile, top):
@@ -133,7 +134,7 @@ def _machine(profile, _):
 def _roofline(profile, _):
     roof = profile.roofline
     return [
-        'Roofline: at most {:.1f} GFLOP/s in {} and {:.1f} GB/s on this machine (bytes: what PyTorch reads and writes, '
+        'Roofline: at most {:.1f} GFLOP/s in {} and {:.1f} GB/s on this machine (bytes: what layers read and write, '
         'ignoring caches)'.format(roof.flops / 1e9, roof.precision, roof.bandwidth / 1e9)] + [
             '  {}: {:.1f} GFLOP/s at {:.1f} FLOP/byte, {:.0f}% of the limit set by {}'.format(
                 name, p.flops / 1e9, p.intensity, 100 * p.share, p.bound) for name, p in profile.positions.items()]

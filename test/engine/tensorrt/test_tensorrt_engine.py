@@ -123,7 +123,7 @@ def test_auto_precision_is_what_the_gpu_is_fast_in(tmp_path, monkeypatch, capabi
 
 @pytest.mark.parametrize('precision', ['bf16', 'fp8', '', None])
 def test_other_precisions_are_refused(tmp_path, jetson, precision):
-    with pytest.raises(EngineError, match='TensorRT runs ESPNet in fp32, fp16, int8, not in '):
+    with pytest.raises(EngineError, match='TensorRT runs networks in fp32, fp16, int8, not in '):
         engine(tmp_path, precision=precision)
 
 

@@ -1,4 +1,6 @@
 """What is profiled."""
+import sys
+
 import numpy as np
 import pytest
 import small_models
@@ -7,6 +9,8 @@ import torch
 from espnet_ros.engine.base import Engine, EngineInfo
 from espnet_ros.engine.pytorch_engine import PyTorchEngine
 from espnet_ros.errors import ParameterError
+from espnet_ros.labels import CAMVID
+from espnet_ros.models.onnx_file import OnnxConfig, OnnxNetwork
 from espnet_ros.performance.profile import subject
 from espnet_ros.performance.profile.subject import prepare
 
@@ -56,3 +60,41 @@ def test_sizes(model):
     assert prepare('any', 128, 64, 'torch', 'cpu', 'fp32').tensor.shape == (1, 3, 64, 128)
     with pytest.raises(ParameterError, match='multiple of 8'):
         prepare('any', 100, 64)
+
+
+@pytest.fixture
+def onnx_file(monkeypatch):
+    """Let an ONNX network be found under any name."""
+    for package in ('onnx', 'openvino', 'onnxruntime'):
+        pytest.importorskip(package)
+    from onnx_files import classifier
+    card = small_models.CARD._replace(name='net', architecture=OnnxConfig(3), label_set=CAMVID, outputs=(0, 1, 2))
+    monkeypatch.setattr(subject.models, 'load_for_speed',
+                        lambda name: (card, OnnxNetwork(card.architecture, classifier()), 'its own'))
+
+
+@pytest.mark.parametrize('backend', ['openvino', 'onnxruntime'])
+def test_layers_of_an_onnx_file_are_openvinos(onnx_file, backend):
+    found = prepare('any', backend=backend, device='cpu', precision='fp32')
+    assert found.engine.describe().backend == backend and found.plain.describe().backend == 'openvino'
+    assert not found.in_pytorch and (found.precision, found.device.type, found.problem) == ('fp32', 'cpu', '')
+    convolution, = [layer for layer in found.layers() if layer.flop]
+    assert convolution.kind == 'Convolution' and convolution.flop == 2 * 3 * 3 * 96 * 64
+
+
+def test_without_openvino_an_onnx_file_has_no_layers(onnx_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    found = prepare('any', backend='onnxruntime', device='cpu', precision='fp32')
+    assert found.plain is None and found.layers() == [] and found.precision == 'fp32'
+    assert found.problem == ('no layers: those of an ONNX file are measured in OpenVINO: OpenVINO is not installed: '
+                             'pip install openvino onnx')
+
+
+def test_layers_of_an_onnx_file_are_not_measured_on_a_gpu(onnx_file, monkeypatch):
+    class OnGpu(Other):
+        def describe(self):
+            return EngineInfo('tensorrt', 'a GPU', 'int8', 0.0)
+    monkeypatch.setattr(subject, 'build_engine', lambda *_, **__: OnGpu('int8'))
+    found = prepare('any')
+    assert found.plain is None and (found.device.type, found.precision) == ('cuda', 'fp32')
+    assert found.problem.startswith('no layers: ') and 'trtexec' in found.problem
