@@ -19,7 +19,7 @@ def print_table(columns, rows, left=1, notes=()):
 
 def table_lines(columns, rows, left=1, notes=(), width=None):
     """Return the lines of a table; width: of the terminal, None to fold nothing. The rest is as for `print_table`."""
-    sizes = [max(map(len, texts)) for texts in zip(columns, *rows)]
+    sizes = [max(1, *map(len, texts)) for texts in zip(columns, *rows)]
     while width and sum(sizes) + 2 * (len(sizes) - 1) > width:
         widest = max(range(left), key=lambda number: sizes[number])
         if sizes[widest] <= NARROWEST:

@@ -118,4 +118,5 @@ def test_tables_fold_texts_and_keep_numbers():
 def test_in_a_pipe_a_row_is_a_line():
     lines = table_lines(('A', 'B'), [('x' * 200, '1')], notes=['a sentence'])
     assert lines == ['A' + 199 * ' ' + '  B', 'x' * 200 + '  1  a sentence']
+    assert table_lines(('A', ''), [('x', '')]) == ['A', 'x']
     assert table_lines(('A', 'B'), [('x', '1')], notes=['a sentence'], width=80) == ['A  B', 'x  1', '    a sentence']
