@@ -4,7 +4,7 @@ import math
 import os
 
 from espnet_ros.cli.bag import add_selection, open_selected
-from espnet_ros.cli.options import add_size, size_of
+from espnet_ros.cli.options import add_size, size_of, whole
 from espnet_ros.errors import ParameterError
 
 DESCRIPTION = """Measure how right the ground node's scans are on synthetic streets with exact depth, and their cost.
@@ -18,15 +18,16 @@ HEADER = '{:>26}  {:>7} {:>7} {:>7} {:>8} {:>9} {:>6} {:>7}'.format(
 
 
 def add_arguments(parser):
-    parser.add_argument('--streets', type=int, default=40, metavar='N', help='streets to measure on (40)')
-    parser.add_argument('--seed', type=int, default=900000, help='seed of the first; the others follow (900000)')
+    parser.add_argument('--streets', type=whole(1), default=40, metavar='N', help='streets to measure on (40)')
+    parser.add_argument('--seed', type=whole(0), default=900000, metavar='N',
+                        help='seed of the first; the others follow (900000)')
     add_size(parser, 'of the pictures', 'vga', '640x480')
     parser.add_argument('--model', metavar='MODEL', help='measure with the labels of this model too')
-    parser.add_argument('--pitch', type=float, nargs='*', default=[0.0], metavar='DEGREES',
+    parser.add_argument('--pitch', type=float, nargs='+', default=[0.0], metavar='DEGREES',
                         help='errors of the pitch that is told (0)')
     parser.add_argument('--imu', type=float, metavar='DEGREES',
                         help='a simulated IMU of this standard error tells the pitch, as with use_imu')
-    parser.add_argument('--drive', type=int, default=0, metavar='FRAMES',
+    parser.add_argument('--drive', type=whole(0), default=0, metavar='FRAMES',
                         help='also drive 10 streets for so many frames and count consecutive misses')
     parser.add_argument('--cost', action='store_true', help='measure CPU time too')
     bag = parser.add_argument_group('scans of a bag')

@@ -48,6 +48,8 @@ def here(tmp_path, monkeypatch, taken, tiny):
     ('predict street.png --show', 'over SSH use ssh -X, or look at the files in --out'),
     ('predict street.png --model TINY --device cpu --precision bf16',
      'PyTorch computes in bf16 on this CPU only slower than in fp32; choose precision auto'),
+    ('ground --streets 0', '0 is not 1 or more'), ('ground --streets 1 --seed -1', '-1 is not 0 or more'),
+    ('ground --pitch', 'expected at least one argument'),
     ('evaluate street.png', "'street.png' is not a bag; give a folder or a file that ends in .mcap")])
 def test_a_mistake_ends_in_a_sentence_that_mends_it(here, line, sentence, capsys):
     try:
