@@ -88,6 +88,8 @@ class Processing:
                                            self._on_image if name == 'image' else None)
             elif not needed and name in self._inputs:
                 self._inputs.pop(name).close()
+        if 'image' not in self._inputs:
+            self._late = None
         if wanted and self._labels is None:
             self._labels = Input(self._node, Image, 'labels', 1, self.process)
         elif not wanted and self._labels is not None:

@@ -109,3 +109,24 @@ def test_without_a_transform_nothing_is_published(error, words):
         assert processing.problems == {} and publishers.sent == ['scan', 'free_space']
     else:
         assert re.search(words, processing.problems['labels']) and not publishers.sent
+
+
+def test_an_overlay_that_waits_for_its_image_is_forgotten_with_its_subscriber():
+    publishers = Publishers()
+    source = types.SimpleNamespace(at=lambda stamp: None, adapt=lambda: None, close=lambda: None)
+    processing = Processing(None, lambda: DEFAULTS._replace(label_source='categories', camera_height=1.2),
+                            Poses(None, DEFAULTS._replace(camera_height=1.2)), publishers, CONFIG)
+    header = Header(frame_id='camera')
+    info = CameraInfo(header=header, width=320, height=160)
+    info.k = [200.0, 0.0, 160.0, 0.0, 200.0, 60.0, 0.0, 0.0, 1.0]
+    camera_info = types.SimpleNamespace(at=lambda stamp: info, adapt=lambda: None)
+    processing._inputs, processing._labels = {'camera_info': camera_info, 'image': source}, source
+    for name, publisher in publishers.items():
+        publisher.get_subscription_count = lambda name=name: name in ('scan', 'overlay')
+    processing.adapt()
+    labels = array_to_image(np.ones((160, 320), np.uint8), 'mono8', header)
+    processing.process(labels)
+    publishers['overlay'].get_subscription_count = lambda: 0
+    processing.adapt()
+    processing.process(labels)
+    assert processing.problems == {} and publishers.sent == ['scan', 'scan']
