@@ -100,7 +100,7 @@ def _page_lines(nodes):
 
 
 def _play(bag, player, nodes):
-    """Send the images of a bag once, as fast as they were recorded."""
+    """Send the images of a bag once, as fast as they were recorded. Raises EspnetError when none can be read."""
     before, due, sent = None, time.monotonic(), 0.0
     for frame in bag:
         if before is not None:
@@ -114,6 +114,8 @@ def _play(bag, player, nodes):
         sent = time.monotonic()
         player.send(frame.stamp, frame.frame_id, frame.image)
         player.take()
+    if before is None:
+        raise EspnetError('none of the images can be shown: {}'.format('; '.join(bag.problems)))
 
 
 @contextlib.contextmanager

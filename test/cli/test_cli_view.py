@@ -13,7 +13,9 @@ from websockets.sync.client import connect
 
 from espnet_ros.bags.writer import write_bag
 from espnet_ros.cli import main
+from espnet_ros.cli.view import _play
 from espnet_ros.datasets.synthetic import Drive
+from espnet_ros.errors import EspnetError
 
 
 @pytest.fixture
@@ -87,6 +89,12 @@ def test_a_bag_is_shown_with_its_labels(start_node, tiny, tmp_path):
             if isinstance(message, bytes):
                 pairs.append(message)
     assert len(pairs) == 8
+
+
+def test_a_bag_without_a_readable_image_is_not_played_forever():
+    bag = type('Bag', (list,), {'problems': ['3 messages skipped']})()
+    with pytest.raises(EspnetError, match='none of the images can be shown: 3 messages skipped'):
+        _play(bag, None, None)
 
 
 def test_mistakes_are_one_sentence(capsys):
