@@ -42,7 +42,7 @@ reduced. The same command goes on where it was interrupted. Of the other options
 IMAGE_ENDINGS = ('_labels.png', '_color.png', '_overlay.jpg')
 VIDEO_ENDING = '_overlay.mp4'
 SLIDE_ENDINGS = ('_labels.tif', '_color.png')
-_ADDRESS = '[0-9]{1,4}|/dev/.+|(rtsp|rtsps|rtmp|http|https|udp)://.+'
+_ADDRESS = '[0-9]{1,4}|/dev/(?!shm/).+|(rtsp|rtsps|rtmp|http|https|udp)://.+'
 """Webcams and network addresses, which are no paths."""
 
 
@@ -104,19 +104,20 @@ def run(options):
     from espnet_ros.cli.predictor import Predictor, load
     from espnet_ros.cli.progress import Steps
     predictor = Predictor(load(model, size_of(options), options, has_slides), options)
-    bad = len(problems)
+    done, bad = 0, len(problems)
     unit = 'tiles' if all(job.is_slide for job in jobs) else 'frames'
     with Steps(len(jobs), unit) as steps:
         for job in jobs:
             steps.describe(job.name)
             found = predictor.run(job, steps)
+            done += not found
             bad += bool(found)
             for problem in found:
                 complain(problem)
             if predictor.is_closed:
                 break
     if predictor.timings or predictor.tiles:
-        print(predictor.summary(len(jobs) + len(problems), bad, folder, unit),
+        print(predictor.summary(done, len(jobs) + len(problems), folder, unit),
               file=sys.stderr if options.json else None)
     return 1 if bad else 0
 
@@ -161,7 +162,7 @@ def jobs_for(inputs, folder, tiles=False):
     found: typing.Dict[typing.Any, pathlib.Path] = {}
     problems: typing.List[EspnetError] = []
     for text in inputs:
-        if re.match('({})\\Z'.format(_ADDRESS), text) and not os.path.isfile(text):
+        if re.match('({})\\Z'.format(_ADDRESS), text) and not os.path.isfile(text) and not os.path.isdir(text):
             found.setdefault(text, pathlib.Path())
             continue
         try:

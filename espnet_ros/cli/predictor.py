@@ -110,7 +110,7 @@ class Predictor:
         slide = Slide(job.source.resolve())
         make_folder(job.target.parent)
         partial = _named(job.target, SLIDE_PARTIAL)
-        _check_space(partial.parent, 2 * slide.width * slide.height)  # the labels so far, and the TIFF of them
+        _check_space(partial, 2 * slide.width * slide.height)  # the labels so far, and the TIFF of them
         stitcher = Stitcher(slide, self.segmenter.engine, self._options.overlap, partial)
         steps.extend(stitcher.tiles - 1)
         steps.skip(stitcher.done)
@@ -119,8 +119,8 @@ class Predictor:
         with replacing(_named(job.target, SLIDE_ENDINGS[0])) as temporary:
             write_labels(temporary, stitcher, slide.width, slide.height)
         factor = -(-max(slide.width, slide.height) // SLIDE_PICTURE)
-        labels = np.concatenate([rows[factor // 2::factor, factor // 2::factor] for rows in stitcher.rows(
-            256 * factor)])
+        columns = np.minimum(np.arange(0, slide.width, factor) + factor // 2, slide.width - 1)
+        labels = np.stack([rows[len(rows) // 2, columns] for rows in stitcher.rows(factor)])
         write_image(_named(job.target, SLIDE_ENDINGS[1]), render.colorize(labels, self._palette))
         shutil.rmtree(partial)
         return ()
@@ -193,14 +193,14 @@ class Predictor:
         if self._window is not None:
             self.is_closed = not self._window.show(pictures[-1], is_still)
 
-    def summary(self, inputs, bad, folder, unit='frames'):
+    def summary(self, done, inputs, folder, unit='frames'):
         """Return what was done, the share of each class and the time of a frame as text."""
         engine = self.segmenter.engine
         info = engine.describe()
         medians = ['{} {:.1f} ms'.format(stage, 1000 * statistics.median(seconds))
                    for stage, seconds in zip(Timings._fields, zip(*self.timings))]
         lines = ['{} of {} inputs, {} {}: {}'.format(
-            inputs - bad, inputs, len(self.timings) + self.tiles, unit, folder)]
+            done, inputs, len(self.timings) + self.tiles, unit, folder)]
         about = 'model {} at {}x{}, {} in {} on {}'.format(
             engine.card.name, engine.width, engine.height, info.backend, info.precision, info.device)
         if not self.timings:
@@ -239,10 +239,10 @@ class Window:
 
 
 def _check_space(folder, wanted):
-    free = shutil.disk_usage(str(folder)).free
-    if wanted > free:
+    free = shutil.disk_usage(str(folder.parent)).free
+    if wanted > free + sum(path.stat().st_size for path in folder.glob('*')):  # of an interrupted segmentation
         raise ParameterError("the labels need {:.1f} GB in '{}', where {:.1f} GB are free; choose another folder with "
-                             '--out'.format(wanted / 1e9, folder, free / 1e9))
+                             '--out'.format(wanted / 1e9, folder.parent, free / 1e9))
 
 
 def _write(target, pictures):

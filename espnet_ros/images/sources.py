@@ -1,5 +1,6 @@
 """Image sources: webcam, network stream, video, folder, image file or the synthetic street."""
 import abc
+import base64
 import glob
 import http.client
 import math
@@ -7,6 +8,7 @@ import os
 import re
 import time
 import typing
+import urllib.parse
 import urllib.request
 
 import cv2
@@ -152,10 +154,13 @@ def read_image(path):
 
 
 def read_image_at(address):
-    """Return the image at an http or https address as `read_image` does a file. Raises SourceError."""
-    name, data, deadline = public_address(address), b'', time.monotonic() + DOWNLOAD_SECONDS
+    """Return the image at an http or https address as `read_image` does a file. Raises SourceError.
+
+    User and password before the host are sent as basic authentication.
+    """
+    name, data, deadline = public_address(address), bytearray(), time.monotonic() + DOWNLOAD_SECONDS
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(_request(address), timeout=TIMEOUT) as answer:
             part = answer.read1(1 << 16)
             while part:
                 data += part
@@ -165,7 +170,17 @@ def read_image_at(address):
                 part = answer.read1(1 << 16)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise SourceError('cannot get {}: {}'.format(name, printable(getattr(error, 'reason', None) or error)))
-    return _decoded(data, name)
+    return _decoded(bytes(data), name)
+
+
+def _request(address):
+    parts = urllib.parse.urlsplit(address)
+    user, _, host = parts.netloc.rpartition('@')
+    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=host)))
+    if user:
+        request.add_unredirected_header('Authorization', 'Basic ' + base64.b64encode(
+            urllib.parse.unquote(user).encode('utf-8')).decode('ascii'))
+    return request
 
 
 def _decoded(data, name):
@@ -339,7 +354,7 @@ def street_seed(address):
 
 _LIVE_KINDS = (
     (_STREET, _Street),
-    ('[0-9]{1,4}|/dev/.+', _Webcam),
+    ('[0-9]{1,4}|/dev/(?!shm/).+', _Webcam),  # /dev/shm holds files
     ('(rtsp|rtsps|rtmp|http|https|udp)://.+', _Stream),
 )
 

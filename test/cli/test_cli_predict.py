@@ -1,9 +1,12 @@
 """espnet-ros predict."""
 import argparse
+import base64
 import http.server
 import json
+import os
 import pathlib
 import shutil
+import tempfile
 import threading
 import types
 
@@ -184,6 +187,23 @@ def test_results_and_hidden_folders_inside_the_input_are_left_out():
     assert [str(job.target) for job in jobs] == ['predictions/x', 'predictions/sub/deep/x'] and problems == []
 
 
+def test_folders_with_names_like_cameras_are_folders():
+    write(pathlib.Path('0001/x.png'), picture())
+    (job,), _ = jobs_for(['0001'], pathlib.Path('out'))
+    assert (job.target, job.is_image) == (pathlib.Path('out/x'), True)
+
+
+@pytest.mark.skipif(not os.access('/dev/shm', os.W_OK), reason='this machine has no /dev/shm')
+def test_files_in_shared_memory_are_no_cameras():
+    with tempfile.TemporaryDirectory(dir='/dev/shm') as folder:
+        write(pathlib.Path(folder, 'x.png'), picture())
+        write_video(pathlib.Path(folder, 'a.avi'), [picture(0, 122, 70)] * 2)
+        jobs, problems = jobs_for([folder + '/*.png', folder + '/a.avi'], pathlib.Path('out'))
+        assert [job.is_image for job in jobs] == [True, False] and problems == []
+        with capture.open_source(jobs[1].source) as video:
+            assert not video.live and len(list(video)) == 2
+
+
 def test_a_folder_of_too_many_files_is_refused(monkeypatch):
     monkeypatch.setattr('espnet_ros.cli.files.MAX_FILES', 1)
     for name in ('a/1.png', 'a/b/2.png'):
@@ -234,6 +254,19 @@ def test_a_picture_from_the_network(tiny, segment, server, capsys):
     assert 'text.png (8 bytes) is not an image' in lines[0] and lines[1].endswith('none.png: File not found')
 
 
+def test_a_password_is_sent_and_not_told(server, monkeypatch):
+    handler, heard = http.server.SimpleHTTPRequestHandler, []
+    send_head = handler.send_head
+    monkeypatch.setattr(handler, 'send_head', lambda self: (heard.append(self.headers['Authorization']), send_head(self))[1])
+    write(pathlib.Path('x.png'), picture())
+    address = server.replace('//', '//me:s%40cret@')
+    np.testing.assert_array_equal(capture.read_image_at(address + '/x.png'), picture())
+    assert base64.b64decode(heard[0].partition(' ')[2]) == b'me:s@cret'
+    with pytest.raises(SourceError) as found:
+        capture.read_image_at('http://me:s%40cret@127.0.0.1:x/x.png')
+    assert 'cret' not in str(found.value)
+
+
 def test_shares_as_json(tiny, capsys):
     path = write_video('a.avi', [picture(seed, 122, 70) for seed in range(3)])
     image = write(pathlib.Path('x.png'), picture())
@@ -282,7 +315,7 @@ def test_a_window(tiny, monkeypatch, capsys):
                         ('waitKey', lambda _: next(keys)), ('getWindowProperty', lambda *_: 1.0)):
         monkeypatch.setattr(cv2, name, value)
     assert main(['predict', *inputs, '--model', tiny, '--show']) == 0
-    assert shown == [(70, 120, 3)] and '1 frames' in capsys.readouterr().out
+    assert shown == [(70, 120, 3)] and capsys.readouterr().out.startswith('1 of 2 inputs, 1 frames: ')
 
 
 def test_inputs_with_one_stem_do_not_replace_each_other():

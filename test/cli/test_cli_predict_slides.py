@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import cv2
 import numpy as np
@@ -54,7 +55,21 @@ def test_a_large_slides_picture_is_reduced(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(predictor, 'SLIDE_PICTURE', 100)
     path = write_slide(tmp_path, 310, 190)[0]
     assert main(['predict', str(path), '--tiles', '--model', tiny, '--overlap', '8']) == 0
-    assert cv2.imread('predictions/slide_color.png').shape == (47, 77, 3)
+    assert cv2.imread('predictions/slide_color.png').shape == (48, 78, 3)
+
+
+def test_a_narrow_slide_has_a_picture_too_and_goes_on_when_the_disk_is_nearly_full(tiny, tmp_path, monkeypatch, capsys):
+    from espnet_ros.cli import predictor
+    monkeypatch.setattr(predictor, 'SLIDE_PICTURE', 5)
+    path = write_slide(tmp_path, 500, 20)[0]  # 100 pixels become one
+    command = ['predict', str(path), '--tiles', '--model', tiny, '--overlap', '8']
+    monkeypatch.setattr(predictor.shutil, 'disk_usage', lambda _: types.SimpleNamespace(free=2 * 500 * 20 - 1))
+    assert main(command) == 1 and 'choose another folder with --out' in capsys.readouterr().err
+    partial = pathlib.Path('predictions', 'slide_labels.partial')
+    partial.mkdir(exist_ok=True)
+    (partial / 'labels').write_bytes(b'x')
+    assert main(command) == 0
+    assert cv2.imread('predictions/slide_color.png').shape == (1, 5, 3)
 
 
 def test_a_killed_process_goes_on_with_the_same_result(tiny, tmp_path):
