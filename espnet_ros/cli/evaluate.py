@@ -38,8 +38,6 @@ The exit code is 1 if a limit (--min-..., --max-...) is not met."""
 
 CONNECT_SECONDS, BUILD_SECONDS = 60.0, 3600.0
 """Time limits for finding a segmentation node with its model loaded, and for building its engine."""
-
-
 SCANNED = 500
 """Frames of each bag whose scans are scored: the model runs on them once more."""
 
@@ -156,8 +154,8 @@ def run(options):
                       comparisons, options.protocol, options.outlines, _mode(options), options.max_latency_p95 is None,
                       options.upsampling, scan_settings(options)._replace(most=SCANNED) if options.scans else None)
         if not comparisons[0].by_class:
-            _warn(['the ground truth does not have the classes of {} ({}): categories are compared; --model with one '
-                   'of its classes compares those'.format(card.name, card.label_set.name)])
+            _warn(['the ground truth does not have the classes of {} ({}): categories are compared; to compare '
+                   'classes, choose a --model with these'.format(card.name, card.label_set.name)])
         known = [problem for source in sources for problem in source.problems]
         _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None

@@ -128,7 +128,7 @@ def _waiting(board, listener, options):
     if similar:
         return 'nothing publishes {}; did you mean {}?'.format(options.topic, ' or '.join(similar))
     if board.others:
-        return 'no diagnostics of {} on {}; --node with one of these is heard: {}'.format(
+        return 'no diagnostics of {} on {}; name one of these with --node: {}'.format(
             ' or '.join(options.nodes), options.topic, ', '.join(board.others))
     return WAITING.format(options.topic)
 

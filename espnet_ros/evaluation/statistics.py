@@ -28,8 +28,7 @@ class Statistics:
     the bags have. protocol: of PROTOCOLS.
 
     latencies, scores: of each frame (NaN without a score); ages: of the labels before each, where they were played.
-    objects: ObjectScores. sessions, problems: those given to
-    `conclude`. images: outcomes of images sent to a node
+    objects: ObjectScores. sessions, problems: those given to `conclude`. images: outcomes of images sent to a node
     (live.ThroughNode). scans: results of scans (scans.Scored.describe) of the bags that tell ranges.
     """
 

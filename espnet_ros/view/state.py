@@ -33,7 +33,7 @@ class PageState:
         others = self._board.others
         if not others:
             return WAITING
-        return 'no diagnostics of that node; --node with one of these is heard: ' + ', '.join(others)
+        return 'no diagnostics of that node; name one of these with --node: ' + ', '.join(others)
 
     def camera(self):
         """Return the topic of its images; None before it is known."""

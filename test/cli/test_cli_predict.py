@@ -256,8 +256,12 @@ def test_a_picture_from_the_network(tiny, segment, server, capsys):
 
 def test_a_password_is_sent_and_not_told(server, monkeypatch):
     handler, heard = http.server.SimpleHTTPRequestHandler, []
-    send_head = handler.send_head
-    monkeypatch.setattr(handler, 'send_head', lambda self: (heard.append(self.headers['Authorization']), send_head(self))[1])
+    answer = handler.do_GET
+
+    def listen(self):
+        heard.append(self.headers['Authorization'])
+        answer(self)
+    monkeypatch.setattr(handler, 'do_GET', listen)
     write(pathlib.Path('x.png'), picture())
     address = server.replace('//', '//me:s%40cret@')
     np.testing.assert_array_equal(capture.read_image_at(address + '/x.png'), picture())

@@ -93,7 +93,7 @@ def test_ros_is_not_there(command, monkeypatch, capsys):
 
 def test_labels_of_other_classes_are_told(tiny, capsys):
     assert main(['evaluate', 'street:1', '--model', tiny, '--backend', 'torch']) == 0
-    assert 'categories are compared; --model with one of its classes compares those' in capsys.readouterr().err
+    assert 'categories are compared; to compare classes, choose a --model with these' in capsys.readouterr().err
 
 
 def test_a_topic_with_a_typo():
@@ -104,7 +104,7 @@ def test_a_topic_with_a_typo():
 
 @pytest.mark.parametrize('similar, others, sentence', [
     (['/diagnostics'], [], 'nothing publishes /diagnosticz; did you mean /diagnostics?'),
-    ([], ['/front/espnet'], '--node with one of these is heard: /front/espnet'),
+    ([], ['/front/espnet'], 'name one of these with --node: /front/espnet'),
     ([], [], 'make sure that ROS_DOMAIN_ID is the same')])
 def test_a_monitor_that_hears_nothing(similar, others, sentence):
     found = _waiting(types.SimpleNamespace(others=others), types.SimpleNamespace(similar=lambda: similar),
