@@ -10,7 +10,7 @@ from espnet_ros.engine import OUTPUT_SIZES, UPSAMPLINGS, build_engine
 from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_for_viewing, resize_image, resize_nearest
 from espnet_ros.labels import UNLABELED
-from espnet_ros.models.card import SIDES, ModelCard
+from espnet_ros.models.card import ModelCard, good_sides
 
 
 class Timings(typing.NamedTuple):
@@ -62,13 +62,13 @@ class Segmentation(typing.NamedTuple):
 def input_size(card: ModelCard, width: int = 0, height: int = 0) -> typing.Tuple[int, int]:
     """Return the network's input size (width, height) in pixels: the card's where 0 is given.
 
-    Raises ParameterError when a side is none of models.card.SIDES.
+    Raises ParameterError when a side is none of the card's.
     """
     size = width or card.input_width, height or card.input_height
     for name, side in zip(('input_width', 'input_height'), size):
-        if side not in SIDES:
-            raise ParameterError('{} is {}; it must be a multiple of {} from {} to {}, or 0 for the size in the '
-                                 'model card'.format(name, side, SIDES.step, SIDES[0], SIDES[-1]))
+        if side not in card.sides:
+            raise ParameterError('{} is {}; it must be {}, or 0 for the size in the model card'.format(
+                name, side, good_sides(card.sides, side)))
     return size
 
 

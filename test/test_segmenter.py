@@ -8,6 +8,7 @@ from small_models import CARD, CONFIG, network
 from espnet_ros.engine import Engine, EngineInfo, build_engine
 from espnet_ros.errors import EngineError, ImageError, ParameterError
 from espnet_ros.images.resize import resize_image
+from espnet_ros.models.onnx_file import OnnxConfig
 from espnet_ros.segmenter import Segmenter, input_size
 
 
@@ -148,12 +149,21 @@ def test_input_size_is_the_cards_or_the_one_asked_for():
     assert input_size(CARD, 0, 4096) == (96, 4096)
 
 
-@pytest.mark.parametrize('width, height, name', [
-    (100, 0, 'input_width is 100'), (0, 60, 'input_height is 60'), (56, 64, 'input_width is 56'),
-    (0, 4104, 'input_height is 4104'), (-96, 0, 'input_width is -96')])
-def test_wrong_input_sizes_are_refused(width, height, name):
-    with pytest.raises(ParameterError, match=name + '; it must be a multiple of 8 from 64 to 4096, or 0'):
+@pytest.mark.parametrize('width, height, name, near', [
+    (100, 0, 'input_width is 100', '96 or 104'), (0, 60, 'input_height is 60', '64'),
+    (56, 64, 'input_width is 56', '64'), (0, 4104, 'input_height is 4104', '4096'),
+    (0, 4090, 'input_height is 4090', '4088 or 4096'), (-96, 0, 'input_width is -96', '64')])
+def test_wrong_input_sizes_are_refused(width, height, name, near):
+    with pytest.raises(ParameterError, match=name + '; it must be a multiple of 8 from 64 to 4096, such as {}, or 0'
+                       .format(near)):
         input_size(CARD, width, height)
+
+
+def test_an_onnx_file_may_have_any_sides():
+    card = CARD._replace(architecture=OnnxConfig(3), input_width=513, input_height=513)
+    assert input_size(card) == (513, 513) and input_size(card, 500, 301) == (500, 301)
+    with pytest.raises(ParameterError, match='input_width is 33; it must be from 64 to 4096, or 0 for the size in the'):
+        input_size(card, 33)
 
 
 def test_the_steps_of_segmenting_can_run_one_by_one():

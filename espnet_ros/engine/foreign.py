@@ -11,7 +11,7 @@ from espnet_ros.engine.select import build_engine
 from espnet_ros.engine.verification import example_images
 from espnet_ros.errors import EngineError, LabelError, ModelError, one_line
 from espnet_ros.labels import UNLABELED, label_set_from_dict
-from espnet_ros.models.card import SIDES, ModelCard
+from espnet_ros.models.card import ONNX_SIDES, ModelCard, good_sides
 from espnet_ros.models.onnx_file import STRIDES, TYPES, OnnxNetwork, check_model, check_sizes, onnx_config
 
 SIZE = (1024, 512)
@@ -142,9 +142,9 @@ def _layout(source, size, where):
     wished = size or SIZE
     sides = width or wished[0], height or wished[1]
     for side in sides:
-        if side not in SIDES:
-            raise ModelError("the network '{}' takes an input of {}x{}; sides must be multiples of {} from {} to {}: "
-                             'export it for another size'.format(where, *sides, SIDES.step, SIDES[0], SIDES[-1]))
+        if side not in ONNX_SIDES:
+            raise ModelError("the network '{}' takes an input of {}x{}; sides must be {}: export it for another size"
+                             .format(where, *sides, good_sides(ONNX_SIDES, side)))
     return layout, sides
 
 

@@ -23,6 +23,8 @@ from espnet_ros.network import DEFAULT, configure
 
 SIDES = range(64, 4097, 8)
 """Widths and heights in pixels that a network's input may have."""
+ONNX_SIDES = range(SIDES[0], SIDES[-1] + 1)
+"""Those of an ONNX file, which says itself what it takes, such as 513x513."""
 
 
 MAX_INT8_LOSS = 0.5
@@ -52,7 +54,7 @@ class ModelCard(typing.NamedTuple):
 
     architecture: the network's configuration, of a family of `network.FAMILIES`. label_set: the classes it publishes.
     outputs: for each network output the class id it stands for, 255 for background. input_width, input_height: the
-    size it was trained for, in pixels, of SIDES. mean, std: per channel in B, G, R order on the scale 0..255; the
+    size it was trained for, in pixels, of `sides`. mean, std: per channel in B, G, R order on the scale 0..255; the
     network sees (x - mean) / std / divisor. training, results: plain data for people. weights: file name, beside the
     card. sha256: of that file. parameters: of the network, 0 in cards that do not say.
     int8: its Companion, None without one.
@@ -76,6 +78,29 @@ class ModelCard(typing.NamedTuple):
     sha256: str
     parameters: int = 0
     int8: typing.Optional[Companion] = None
+
+    @property
+    def sides(self):
+        """Widths and heights in pixels that its network takes: a range."""
+        return sides_of(self.architecture.family)
+
+
+def sides_of(family):
+    """Return the widths and heights in pixels that networks of a family take: a range."""
+    return ONNX_SIDES if family == ONNX else SIDES
+
+
+def good_sides(sides, side):
+    """Return words on a range of sides for one that is none of them, with those next to it.
+
+    Such as 'a multiple of 8 from 64 to 4096, such as 496 or 504'.
+    """
+    if sides.step == 1:
+        return 'from {} to {}'.format(sides[0], sides[-1])
+    below = side - side % sides.step
+    near = sorted({min(max(each, sides[0]), sides[-1]) for each in (below, below + sides.step)})
+    return 'a multiple of {} from {} to {}, such as {}'.format(
+        sides.step, sides[0], sides[-1], ' or '.join(map(str, near)))
 
 
 _KEYS = {'name': str, 'description': str, 'architecture': dict, 'outputs': list, 'input': dict, 'normalization': dict,
@@ -116,9 +141,10 @@ def card_from_dict(data, where):
     _exact_keys(data['input'], {'width', 'height'}, wrong, 'input')
     for side in ('width', 'height'):
         value = data['input'][side]
-        if type(value) is not int or value not in SIDES:
-            raise wrong('input {} is {}; it must be a multiple of {} from {} to {}'.format(
-                side, reprlib.repr(value), SIDES.step, SIDES[0], SIDES[-1]))
+        sides = sides_of(data['family'])
+        if type(value) is not int or value not in sides:
+            raise wrong('input {} is {}; it must be {}'.format(
+                side, reprlib.repr(value), good_sides(sides, value if type(value) is int else sides[0])))
     _exact_keys(data['normalization'], {'mean', 'std', 'divisor'}, wrong, 'normalization')
     numbers = data['normalization']
     for key in ('mean', 'std'):

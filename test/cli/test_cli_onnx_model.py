@@ -14,6 +14,7 @@ from espnet_ros import models  # noqa: E402
 from espnet_ros.cli import main  # noqa: E402
 from espnet_ros.engine import build_engine  # noqa: E402
 from espnet_ros.labels import label_set_to_dict, load_label_set  # noqa: E402
+from espnet_ros.segmenter import Segmenter, input_size  # noqa: E402
 
 pytestmark = pytest.mark.slow
 LABELS = """name: colors
@@ -72,6 +73,18 @@ def test_every_kind_of_file_gives_the_right_labels(files, settings, backend):
     assert confidence.shape == labels.shape and confidence.min() > 80
 
 
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_sides_may_be_odd(files, backend):
+    pytest.importorskip(backend)
+    assert add(files, classifier(dynamic=True), *PLAIN, '--size', '101x67') == 0
+    model = models.find('net')
+    engine = build_engine(model.card, models.load(model), *input_size(model.card), backend, 'cpu', 'fp32', strict=True)
+    image = cv2.resize(squares()[0], (200, 90), interpolation=cv2.INTER_NEAREST)
+    labels = Segmenter(engine).segment(image).labels
+    wanted = np.array([9, 7, 4], np.uint8)[image.argmax(2)]
+    assert (engine.width, engine.height, labels.shape) == (101, 67, (90, 200)) and (labels == wanted).mean() > 0.8
+
+
 def test_it_says_what_it_assumes_and_what_looks_wrong(files, capsys):
     assert add(files, classifier(classes=4), '--overlay', str(files / 'overlay.png')) == 0
     out = capsys.readouterr().out
@@ -114,7 +127,7 @@ def test_a_file_that_describes_its_classes_needs_no_label_set(files, capsys):
     (classifier(change=onnx_files.loop), (), 'has a loop or branch'),
     (classifier()[:200], (), 'is cut off or damaged'),
     (classifier(), ('--size', '128x64'), 'takes 96x64 only'),
-    (classifier(dynamic=True), ('--size', '100x64'), 'sides must be multiples of 8 from 64 to 4096'),
+    (classifier(dynamic=True), ('--size', '100x60'), 'takes an input of 100x60; sides must be from 64 to 4096'),
     (classifier(), ('--output', 'none'), 'has the outputs answer; name one with --output'),
     (classifier(), ('--outputs', '4', '7'), 'has 3 outputs, not 2'),
     (classifier(), ('--outputs', '4', '7', '8'), 'outputs must name 3 class ids of colors')])
