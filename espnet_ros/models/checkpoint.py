@@ -120,9 +120,11 @@ def load_network(config, path):
     network = build(config)
     doubles = 8 * sum(tensor.numel() for tensor in network.state_dict().values())
     state = read_weights(path, max(MAX_BYTES, doubles + PICKLE_BYTES))
+    from espnet_ros.models import layouts  # which reads weights itself
     if config.family == 'erfnet':
-        from espnet_ros.models.layouts import rename_erfnet_keys  # which reads weights itself
-        state = rename_erfnet_keys(state)
+        state = layouts.rename_erfnet_keys(state)
+    if config.family == 'enet' and config.layout == 'pytorch-enet':
+        state = layouts.rename_enet_keys(state, config)
     fill(network, rename_authors_keys(state), path)
     network.eval()
     _check_outputs(network, path)

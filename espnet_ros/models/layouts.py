@@ -149,3 +149,64 @@ _ERFNET_SWAPS = (
     (r'encoder\.([89]|1[0-5])\.branch\.[78]\.', 0, 125, 127),
     (r'decoder\.0\.0\.weight', 0, 125, 127), (r'head\.weight', 1, 125, 127))
 """Of which tensors, on which axis, the channels of red and blue change places: 13 + 3, 48 + 16, 64 + 64 channels."""
+
+
+_ENET_STAGE = ('regular', 'dilated', 'asymmetric', 'dilated') * 2
+
+
+def rename_enet_keys(state, config):
+    """Return a state dict in the layout of PyTorch-ENet under this package's names, for B, G, R.
+
+    config: an ENetConfig of that layout. Other state dicts stay as they are. `module.` in front of all keys, of
+    DataParallel, is dropped. The one slope of a PReLU is repeated for each channel. An encoder or decoder without
+    slopes has ReLUs: they are 0.
+    """
+    import torch  # takes seconds
+
+    from espnet_ros.network import build
+    state = collections.OrderedDict((re.sub(r'\Amodule\.', '', key), value) for key, value in state.items())
+    if 'initial_block.main_branch.weight' not in state:
+        return state
+    ours = {theirs: name for name, theirs in _enet().items()}
+    renamed = collections.OrderedDict()
+    for key, value in state.items():
+        module, _, field = key.rpartition('.')
+        renamed['{}.{}'.format(ours.get(module, module), field)] = value
+    renamed['initial.conv.weight'] = renamed['initial.conv.weight'].flip(1)
+    with torch.device('meta'):
+        network = build(config)
+    slopes = {name + '.weight': module.num_parameters for name, module in network.named_modules()
+              if isinstance(module, torch.nn.PReLU)}
+    for part in ('initial|down|stage[123]', 'up|stage[45]'):
+        names = [name for name in slopes if re.match(part, name)]
+        are_relus = not any(name in renamed for name in names)
+        for name in names:
+            if are_relus:
+                renamed[name] = torch.zeros(slopes[name])
+            elif name in renamed and renamed[name].numel() == 1:
+                renamed[name] = renamed[name].reshape(1).repeat(slopes[name])
+    return renamed
+
+
+def _enet():
+    """Return the name of each module in PyTorch-ENet by its name here."""
+    names = {'initial.conv': 'initial_block.main_branch', 'initial.post.0': 'initial_block.batch_norm',
+             'initial.post.1': 'initial_block.out_activation', 'full': 'transposed_conv'}
+    blocks = [('down{}'.format(i), 'downsample{}_0'.format(i)) for i in (1, 2)]
+    blocks += [('stage{}.{}'.format(stage, i), 'regular{}_{}'.format(stage, i + 1))
+               for stage, count in ((1, 4), (4, 2)) for i in range(count)] + [('stage5', 'regular5_1')]
+    blocks += [('stage{}.{}'.format(stage, i), '{}{}_{}'.format(kind, stage, i + first))
+               for stage, first in ((2, 1), (3, 0)) for i, kind in enumerate(_ENET_STAGE)]
+    for ours, theirs in blocks:
+        middle = 6 if theirs.startswith('asymmetric') else 3
+        parts = ['ext_conv{}.{}'.format(part, i) for part, count in ((1, 3), (2, middle), (3, 3)) for i in range(count)]
+        names.update(('{}.branch.{}'.format(ours, i), '{}.{}'.format(theirs, part)) for i, part in enumerate(parts))
+        names[ours + '.act'] = theirs + '.out_activation'
+    for level in (4, 5):
+        parts = ['ext_conv1.0', 'ext_conv1.1', 'ext_conv1.2', 'ext_tconv1', 'ext_tconv1_bnorm', 'ext_tconv1_activation',
+                 'ext_conv2.0', 'ext_conv2.1']
+        ours, theirs = 'up{}.'.format(level), 'upsample{}_0.'.format(level)
+        names.update(('{}branch.{}'.format(ours, i), theirs + part) for i, part in enumerate(parts))
+        names.update({ours + 'main.0': theirs + 'main_conv1.0', ours + 'main.1': theirs + 'main_conv1.1',
+                      ours + 'act': theirs + 'out_activation'})
+    return names

@@ -6,6 +6,7 @@ from espnet_ros.network.family import CLASSES, Family
 
 VARIANTS = ('espnet-a', 'espnet-b', 'espnet-c', 'espnet')
 DOWNSAMPLING = ('esp', 'conv')
+ENET_LAYOUTS = ('paper', 'pytorch-enet')
 BLOCKS = ('esp', 'mobilenet', 'shufflenet', 'inception', 'resnext', 'resnet')
 
 
@@ -46,9 +47,12 @@ class NetworkConfig(typing.NamedTuple):
 
 
 class ENetConfig(typing.NamedTuple):
-    """Configuration of ENet. classes: output channels."""
+    """Configuration of ENet. classes: output channels. layout: one of ENET_LAYOUTS: of its paper, or that of the public
+    implementation PyTorch-ENet (https://github.com/davidtvs/PyTorch-ENet), which takes its weights.
+    """
 
     classes: int = 20
+    layout: str = 'paper'
 
     family = 'enet'
     stride = 1
@@ -139,7 +143,8 @@ FAMILIES: typing.Dict[str, Family] = {family.name: family for family in (
         'hff': (False, True), 'stride_divider': (0,) + tuple(range(2, 9)), 'input_fusion': (False, True),
         'block': BLOCKS},
         'Mehta et al., ESPNet: Efficient Spatial Pyramid of Dilated Convolutions for Semantic Segmentation, ECCV 2018'),
-    Family('enet', 'ENet', ENetConfig, _lazy('enet', 'ENet'), {'classes': CLASSES},
+    Family('enet', 'ENet', ENetConfig, _lazy('enet', 'ENet'), {
+        'classes': CLASSES, 'layout': ENET_LAYOUTS},
            'Paszke et al., ENet: A Deep Neural Network Architecture for Real-Time Semantic Segmentation, 2016'),
     Family('erfnet', 'ERFNet', ERFNetConfig, _lazy('erfnet', 'ERFNet'), {
         'classes': CLASSES, 'encoder_only': (False, True)},

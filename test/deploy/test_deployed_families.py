@@ -10,12 +10,14 @@ from espnet_ros.engine import build_engine
 from espnet_ros.network import FAMILIES
 
 SMALL = ('enet', 'erfnet', 'espnet-wsi', 'sqnet')
+PUBLIC_ENET = FAMILIES['enet'].config(4, 'pytorch-enet')
 
 
-@pytest.fixture(scope='module', params=SMALL)
+@pytest.fixture(scope='module', params=[*(FAMILIES[family].config(classes=4) for family in SMALL), PUBLIC_ENET],
+                ids=[*SMALL, 'pytorch-enet'])
 def model(request):
     """A card of the family and its network."""
-    card = CARD._replace(architecture=FAMILIES[request.param].config(classes=4))
+    card = CARD._replace(architecture=request.param)
     return card, network(card.architecture)
 
 
@@ -49,9 +51,11 @@ def test_the_exported_file_gives_pytorchs_labels(model, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize('family', ['enet', 'segnet', 'deeplab-v2', 'pspnet'])
-def test_openvino_runs_max_unpooling_and_pyramids(family):
+@pytest.mark.parametrize('architecture', [
+    *(FAMILIES[family].config(classes=4) for family in ('enet', 'segnet', 'deeplab-v2', 'pspnet')), PUBLIC_ENET], ids=[
+        'enet', 'segnet', 'deeplab-v2', 'pspnet', 'pytorch-enet'])
+def test_openvino_runs_max_unpooling_and_pyramids(architecture):
     pytest.importorskip('openvino')
-    card = CARD._replace(architecture=FAMILIES[family].config(classes=4))
+    card = CARD._replace(architecture=architecture)
     engine = build_engine(card, network(card.architecture), 96, 64, 'openvino', 'cpu', 'fp32')
     assert (engine.describe().backend, engine.fallback) == ('openvino', '')

@@ -10,7 +10,7 @@ from torch.nn import functional
 from espnet_ros.errors import ModelError, ParameterError
 from espnet_ros.models import layouts
 from espnet_ros.models.checkpoint import load_network
-from espnet_ros.models.layouts import read_backbone, rename_erfnet_keys
+from espnet_ros.models.layouts import read_backbone, rename_enet_keys, rename_erfnet_keys
 from espnet_ros.network import build, configure
 
 pytestmark = pytest.mark.slow
@@ -213,6 +213,154 @@ def test_erfnet_as_its_authors_save_it(tmp_path):
         assert torch.allclose(head, public(x, True), rtol=1e-4, atol=1e-4 * float(head.abs().max()))
     own = network.state_dict()
     assert list(rename_erfnet_keys(own)) == list(own)  # ours stay as they are
+
+
+class PublicENet:
+    """What PyTorch-ENet computes, from a state dict under its names alone."""
+
+    STAGE = (('regular', 1), ('dilated', 2), ('asymmetric', 1), ('dilated', 4), ('regular', 1), ('dilated', 8),
+             ('asymmetric', 1), ('dilated', 16))
+
+    def __init__(self, classes, has_slopes):
+        """Random weights. has_slopes: whether the encoder, and the decoder, have PReLUs."""
+        self.state, self.has_slopes = collections.OrderedDict(), has_slopes
+        self.layer('initial_block.main_branch', 13, 3, 3, 3)
+        self.norm('initial_block.batch_norm', 16)
+        self.act('initial_block.out_activation', 0)
+        self.bottleneck('downsample1_0', 16, 64, 4)
+        for i in range(1, 5):
+            self.bottleneck('regular1_{}'.format(i), 64, 64, 16)
+        self.bottleneck('downsample2_0', 64, 128, 16)
+        for stage, first in ((2, 1), (3, 0)):
+            for i, (kind, _) in enumerate(self.STAGE):
+                self.bottleneck('{}{}_{}'.format(kind, stage, first + i), 128, 128, 32)
+        for name, inputs, outputs in (('upsample4_0', 128, 64), ('upsample5_0', 64, 16)):
+            self.layer(name + '.main_conv1.0', outputs, inputs, 1, 1)
+            self.norm(name + '.main_conv1.1', outputs)
+            self.conv_norm_act(name + '.ext_conv1', inputs // 4, inputs, 1, 1, 1)
+            self.layer(name + '.ext_tconv1', inputs // 4, inputs // 4, 2, 2)
+            self.norm(name + '.ext_tconv1_bnorm', inputs // 4)
+            self.act(name + '.ext_tconv1_activation', 1)
+            self.layer(name + '.ext_conv2.0', outputs, inputs // 4, 1, 1)
+            self.norm(name + '.ext_conv2.1', outputs)
+            self.act(name + '.out_activation', 1)
+        for name, width in (('regular4_1', 64), ('regular4_2', 64), ('regular5_1', 16)):
+            self.bottleneck(name, width, width, width // 4)
+        self.layer('transposed_conv', 16, classes, 3, 3)
+
+    def layer(self, name, *shape):
+        self.state[name + '.weight'] = torch.randn(shape) / (shape[1] * shape[2] * shape[3]) ** 0.5
+
+    def norm(self, name, width):
+        for field, low, high in (('weight', 0.5, 1.5), ('bias', -0.2, 0.2), ('running_mean', -0.2, 0.2),
+                                 ('running_var', 0.5, 1.5)):
+            self.state['{}.{}'.format(name, field)] = torch.empty(width).uniform_(low, high)
+
+    def act(self, name, half):
+        if self.has_slopes[half]:
+            self.state[name + '.weight'] = torch.rand(1)
+
+    def conv_norm_act(self, name, outputs, inputs, rows, columns, half, first=0):
+        self.layer('{}.{}'.format(name, first), outputs, inputs, rows, columns)
+        self.norm('{}.{}'.format(name, first + 1), outputs)
+        self.act('{}.{}'.format(name, first + 2), half)
+
+    def bottleneck(self, name, inputs, outputs, width):
+        half, size = int(name[-3] > '3'), 2 if name.startswith('down') else 1
+        self.conv_norm_act(name + '.ext_conv1', width, inputs, size, size, half)
+        if name.startswith('asymmetric'):
+            self.conv_norm_act(name + '.ext_conv2', width, width, 5, 1, half)
+            self.conv_norm_act(name + '.ext_conv2', width, width, 1, 5, half, 3)
+        else:
+            self.conv_norm_act(name + '.ext_conv2', width, width, 3, 3, half)
+        self.conv_norm_act(name + '.ext_conv3', outputs, width, 1, 1, half)
+        self.act(name + '.out_activation', half)
+
+    def weight(self, name):
+        return self.state[name + '.weight']
+
+    def normed(self, name, x):
+        factor = self.weight(name) / (self.state[name + '.running_var'] + 1e-5).sqrt()
+        shift = self.state[name + '.bias'] - self.state[name + '.running_mean'] * factor
+        return x * factor.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
+
+    def active(self, name, x):
+        slope = self.state.get(name + '.weight', torch.zeros(1))
+        return torch.where(x > 0, x, slope * x)
+
+    def chain(self, name, x, first=0, **settings):
+        x = functional.conv2d(x, self.weight('{}.{}'.format(name, first)), **settings)
+        return self.active('{}.{}'.format(name, first + 2), self.normed('{}.{}'.format(name, first + 1), x))
+
+    def run(self, name, x, dilation=1):
+        """A bottleneck; with the places of its maxima where it is one that halves the size."""
+        main, places = x, None
+        if name.startswith('down'):
+            main, places = functional.max_pool2d(x, 2, return_indices=True)
+        y = self.chain(name + '.ext_conv1', x, stride=2 if places is not None else 1)
+        if name.startswith('asymmetric'):
+            y = self.chain(name + '.ext_conv2', y, padding=(2, 0))
+            y = self.chain(name + '.ext_conv2', y, 3, padding=(0, 2))
+        else:
+            y = self.chain(name + '.ext_conv2', y, padding=dilation, dilation=dilation)
+        y = self.chain(name + '.ext_conv3', y)
+        main = torch.cat([main, main.new_zeros(1, y.shape[1] - main.shape[1], *main.shape[2:])], 1)
+        y = self.active(name + '.out_activation', main + y)
+        return y if places is None else (y, places)
+
+    def up(self, name, x, places):
+        main = self.normed(name + '.main_conv1.1', functional.conv2d(x, self.weight(name + '.main_conv1.0')))
+        y = functional.conv_transpose2d(self.chain(name + '.ext_conv1', x), self.weight(name + '.ext_tconv1'), stride=2)
+        y = self.active(name + '.ext_tconv1_activation', self.normed(name + '.ext_tconv1_bnorm', y))
+        y = self.normed(name + '.ext_conv2.1', functional.conv2d(y, self.weight(name + '.ext_conv2.0')))
+        return self.active(name + '.out_activation', functional.max_unpool2d(main, places, 2) + y)
+
+    def __call__(self, x):
+        y = functional.conv2d(x, self.weight('initial_block.main_branch'), stride=2, padding=1)
+        x = self.normed('initial_block.batch_norm', torch.cat([y, functional.max_pool2d(x, 3, 2, 1)], 1))
+        x, places1 = self.run('downsample1_0', self.active('initial_block.out_activation', x))
+        for i in range(1, 5):
+            x = self.run('regular1_{}'.format(i), x)
+        x, places2 = self.run('downsample2_0', x)
+        for stage, first in ((2, 1), (3, 0)):
+            for i, (kind, dilation) in enumerate(self.STAGE):
+                x = self.run('{}{}_{}'.format(kind, stage, first + i), x, dilation)
+        x = self.run('regular4_2', self.run('regular4_1', self.up('upsample4_0', x, places2)))
+        x = self.run('regular5_1', self.up('upsample5_0', x, places1))
+        return functional.conv_transpose2d(x, self.weight('transposed_conv'), stride=2, padding=1, output_padding=1)
+
+
+@pytest.mark.parametrize('has_slopes', [(True, False), (True, True), (False, False)], ids=str)
+def test_enet_as_pytorch_enet_saves_it(tmp_path, has_slopes):
+    torch.manual_seed(1)
+    public = PublicENet(5, has_slopes)
+    config = configure('enet', {'classes': 5, 'layout': 'pytorch-enet'})
+    network = load_network(config, saved(tmp_path / 'enet.pth', {'module.' + k: v for k, v in public.state.items()}))
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        wanted, found = public(x), network(x.flip(1))
+        assert wanted.shape == (1, 5, 64, 96)
+        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+        assert not torch.allclose(network(x), wanted, rtol=1e-2, atol=1e-2 * float(wanted.abs().max()))
+    assert torch.equal(network.stage3[2].branch[6].weight, public.weight('asymmetric3_2.ext_conv2.3'))
+    assert torch.equal(network.initial.conv.weight, public.weight('initial_block.main_branch').flip(1))
+    slopes = network.stage4[0].act.weight.detach()
+    assert slopes.shape == (64,) and float(slopes.max()) == (
+        float(public.weight('regular4_1.out_activation')) if has_slopes[1] else 0.0)
+    own = network.state_dict()
+    assert list(rename_enet_keys(own, config)) == list(own)  # ours stay as they are
+
+
+def test_a_cut_or_other_enet_gets_a_sentence(tmp_path):
+    state = PublicENet(5, (True, False)).state
+    config = configure('enet', {'classes': 5, 'layout': 'pytorch-enet'})
+    cut = {key: value for key, value in state.items() if key != 'dilated2_4.out_activation.weight'}
+    with pytest.raises(ModelError, match='do not fit ENet with 5 classes: 1 missing .stage2.3.act.weight.'):
+        load_network(config, saved(tmp_path / 'cut.pth', cut))
+    with pytest.raises(ModelError, match='1 unknown .regular6_1.conv.weight.'):
+        load_network(config, saved(tmp_path / 'more.pth', dict(state, **{'regular6_1.conv.weight': torch.zeros(1)})))
+    with pytest.raises(ModelError, match='do not fit ENet'):
+        load_network(configure('enet', {'classes': 5}), saved(tmp_path / 'enet.pth', state))
 
 
 def test_weights_of_something_else_get_a_sentence(tmp_path):

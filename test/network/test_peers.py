@@ -28,9 +28,10 @@ def test_logits_at_sides_that_16_does_not_divide(family, height, width):
             1, 3, height // config.stride, width // config.stride)
 
 
-@pytest.mark.parametrize('family', ['enet', 'erfnet', 'espnet-wsi', 'sqnet'])
-def test_every_parameter_gets_a_gradient(family):
-    network = build(FAMILIES[family].config(classes=3))
+@pytest.mark.parametrize('family, fields', [
+    ('enet', {}), ('enet', {'layout': 'pytorch-enet'}), ('erfnet', {}), ('espnet-wsi', {}), ('sqnet', {})])
+def test_every_parameter_gets_a_gradient(family, fields):
+    network = build(FAMILIES[family].config(classes=3, **fields))
     network(torch.randn(2, 3, 64, 64)).square().mean().backward()
     without = {name for name, p in network.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)}
     assert without == ({'head.weight', 'head.bias'} if family == 'erfnet' else set())
