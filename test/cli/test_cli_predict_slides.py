@@ -1,4 +1,5 @@
 """espnet-ros predict on whole-slide images."""
+import os
 import pathlib
 import signal
 import subprocess
@@ -94,6 +95,20 @@ def test_a_killed_process_goes_on_with_the_same_result(tiny, tmp_path):
     assert names_in('cut') == ['slide_color.png', 'slide_labels.tif']
     assert pathlib.Path('cut', 'slide_labels.tif').read_bytes() == pathlib.Path(
         'whole', 'slide_labels.tif').read_bytes()
+
+
+@pytest.mark.timeout(1200)
+def test_a_slide_of_20000_pixels_takes_less_than_a_gigabyte_and_a_half(tiny, tmp_path):
+    path = str(write_slide(tmp_path, 20_000, 500)[0])  # memory does not depend on the height, says test_stitching
+    with open(tmp_path / 'err', 'wb') as err:
+        process = subprocess.Popen([sys.executable, '-m', 'espnet_ros.cli', 'predict', path, '--tiles', '--model', tiny,
+                                    '--size', '384x384', '--backend', 'torch'], stdout=subprocess.DEVNULL, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, (tmp_path / 'err').read_text()
+    assert usage.ru_maxrss < 1.5e9 / 1024  # in KiB
+    with tifffile.TiffFile('predictions/slide_labels.tif') as file:
+        assert file.pages[0].shape == (500, 20_000) and len(np.unique(file.pages[0].asarray())) > 1
 
 
 def test_what_cannot_be_a_slide_gets_a_sentence(tiny, slide, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Slides in tiles: as in one piece where receptive fields allow, resumable, with a sentence for what cannot be."""
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -164,3 +165,29 @@ def test_the_label_image_is_a_tiled_tiff(tmp_path):
         page = file.pages[0]
         assert page.is_tiled and (page.tilewidth, page.dtype, page.photometric.name) == (512, np.uint8, 'MINISBLACK')
         np.testing.assert_array_equal(page.asarray(), np.array([0, 2, 255], np.uint8)[slide.image.argmax(2)])
+
+
+class Constant(Pointwise):
+    """Gives the same logits for every tile, at no cost."""
+
+    def logits(self, image):
+        return np.broadcast_to(np.arange(8, dtype=np.float32)[:, None, None], (8, self.height, self.width))
+
+
+@pytest.mark.slow
+def test_memory_depends_on_the_width_of_a_slide_alone(tmp_path):
+    tifffile = pytest.importorskip('tifffile')
+    peaks = []
+    for height in (1000, 2000):
+        slide = Slide(tmp_path / 's', np.broadcast_to(np.uint8(9), (height, 20_000, 3)))
+        engine = Constant(CARD._replace(outputs=tuple(range(8))), 384, 384)
+        tracemalloc.start()
+        try:
+            stitcher = Stitcher(slide, engine, 56, tmp_path / str(height))
+            stitcher.run(lambda: None)
+            write_labels(tmp_path / 'labels.tif', stitcher, 20_000, height)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert (tifffile.imread(tmp_path / 'labels.tif') == 7).all()
+    assert peaks[1] - peaks[0] < 1e6 and peaks[1] < 400e6, peaks
