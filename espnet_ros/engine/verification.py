@@ -39,20 +39,11 @@ def pytorch(deployed):
     return run
 
 
-def verify(run, reference, images, precision):
-    """Raise EngineError when the output of an engine differs from that of PyTorch in fp32.
-
-    run, reference: functions from an image, BGR uint8 [H, W, 3], to its labels and confidence, uint8 [H, W]. images:
-    on which they are compared, one by one. precision: of AGREEMENT, that of `run`.
-    """
-    for image in images:
-        compare(run(image), reference(image), precision)
-
-
 def compare(found, wanted, precision):
-    """Raise EngineError when the output of an engine differs from that of PyTorch in fp32.
+    """Raise EngineError when the output of an engine differs from that of its reference (see engine.reference).
 
-    found, wanted: labels and confidence, uint8 [H, W]; confidence None in `found` is not compared.
+    found, wanted: labels and confidence, uint8 [H, W]; confidence None in `found` is not compared. precision: of
+    AGREEMENT, that of `found`.
     """
     labels, confidence = found
     wanted_labels, wanted_confidence = wanted

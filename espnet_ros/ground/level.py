@@ -101,18 +101,6 @@ class LevelView:
         return (np.asarray(tangent) - self.tangents[0]) / self._step
 
 
-def horizon(lens, pose):
-    """Return pixel rows of the horizon at the left and the right edge of a picture without distortion: two floats."""
-    normal = pose.rotation[2]  # up, in optical coordinates
-    rows = []
-    for u in (0.0, lens.width - 1.0):
-        x = (u - lens.cx) / lens.fx
-        if abs(normal[1]) < 1e-9:
-            return None
-        rows.append(lens.cy - lens.fy * (normal[0] * x + normal[2]) / normal[1])
-    return tuple(rows)
-
-
 def trusted_range(height, pitch_error, share):
     """Meters up to which an error of `pitch_error` radians spoils a range by at most `share` of it.
 
@@ -124,9 +112,3 @@ def trusted_range(height, pitch_error, share):
     # share * r = (r^2 + h^2) / h * e: the larger root
     half = 0.5 * share * height / pitch_error
     return half + math.sqrt(half * half - height * height) if half > height else height
-
-
-def range_error(ranges, height, pitch_error, pixel):
-    """Standard error (m) of ranges, from that of the pitch (rad) and a pixel's angle (rad)."""
-    ranges = np.asarray(ranges, np.float64)
-    return (ranges * ranges + height * height) / height * math.hypot(pitch_error, pixel / math.sqrt(12.0))

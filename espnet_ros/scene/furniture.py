@@ -4,7 +4,7 @@ import math
 from espnet_ros.scene.classes import POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN
 
 SIGN_KINDS = ('stop', 'ban', 'warning', 'blue', 'priority', 'guide', 'yield')
-_RED, _WHITE, _BLUE, _YELLOW, _GREEN = (45, 40, 195), (225, 225, 225), (170, 85, 25), (50, 195, 225), (75, 125, 45)
+_RED, _WHITE, _BLUE, _YELLOW = (45, 40, 195), (225, 225, 225), (170, 85, 25), (50, 195, 225)
 
 
 def post(canvas, view, s, d, y, height, breadth, color):

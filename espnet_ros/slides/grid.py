@@ -1,17 +1,8 @@
 """Overlapping tiles that cover a slide."""
-import typing
-
 STEP = 8
 """Tiles begin at multiples of this many pixels, so that a network of that stride sees the slide's own raster."""
 OVERLAP = 56
 """Pixels that tiles of 384 overlap in the whole-slide experiment of the paper (table 1d)."""
-
-
-class Tile(typing.NamedTuple):
-    """The place of a tile: column and row of its left upper pixel."""
-
-    x: int
-    y: int
 
 
 def positions(length, tile, overlap):

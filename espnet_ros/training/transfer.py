@@ -8,7 +8,6 @@ from espnet_ros.labels import UNLABELED
 from espnet_ros.labels.truth import label_table
 from espnet_ros.network import DEFAULT
 
-PARTS = ('all', 'encoder')
 _ENCODER = 'encoder.'
 _CLASSIFIER, _DECONVOLUTION = 'encoder.classifier.weight', 'up1.weight'
 _CLASS_AXES = {_CLASSIFIER: 0, _DECONVOLUTION: 1}
@@ -16,7 +15,7 @@ _CLASS_AXES = {_CLASSIFIER: 0, _DECONVOLUTION: 1}
 
 
 class Pretrained(typing.NamedTuple):
-    """A models.Model and which of PARTS of its weights to use."""
+    """A models.Model and which of its weights to use: 'all' or 'encoder'."""
 
     model: models.Model
     part: str = 'all'
