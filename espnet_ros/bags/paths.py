@@ -16,9 +16,13 @@ def suffix_of(path):
 def check_bag(path):
     """Return whether there is one bag file at a path, rather than a folder. Raises SourceError if there is neither."""
     path = pathlib.Path(path)
-    if path.is_file() and suffix_of(path) in SUFFIXES:
-        return True
-    if not path.is_dir():
+    try:
+        if path.is_file() and suffix_of(path) in SUFFIXES:
+            return True
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that is too long, or a folder that may not be entered
+        raise SourceError("cannot read '{}': {}".format(path, error.strerror))
+    if not is_folder:
         raise SourceError("'{}' is not a bag{}; give a folder or a file that ends in {}".format(
             path, '' if path.exists() else ', there is no such file', ', '.join(SUFFIXES)))
     return False

@@ -76,7 +76,7 @@ def add_model(parser, default):
 
 
 def add_size(parser, what='of the network input', word='card', default='that of the model card'):
-    """Add --size, and its two sides as they were called before."""
+    """Add --size, and its two sides as they were called before; word: its value by default, which default explains."""
     parser.add_argument('--size', metavar='WxH', type=size_or(word), default=word,
                         help='{} in pixels, WIDTHxHEIGHT (default: {})'.format(what, default))
     for side in ('width', 'height'):

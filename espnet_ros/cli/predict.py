@@ -36,8 +36,8 @@ With --submit, DIR gets the files that a benchmark's server takes instead:
 A slide (a scanner's file, or with --tiles any TIFF in tiles) is read at full resolution in
 overlapping tiles of the network's input size, whose logits are averaged; it may be larger
 than memory. DIR gets <stem>_labels.tif, a TIFF in tiles, and <stem>_color.png, which is
-reduced. The same command goes on where it was interrupted. Of the other options, the sizes,
---palette and --device count."""
+reduced. The same command goes on where it was interrupted. Of the other options --size,
+--palette, --device, --backend torch and --precision count."""
 
 IMAGE_ENDINGS = ('_labels.png', '_color.png', '_overlay.jpg')
 VIDEO_ENDING = '_overlay.mp4'

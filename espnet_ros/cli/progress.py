@@ -87,7 +87,8 @@ def duration(seconds):
 def working(text, stream=None, interval=INTERVAL):
     """Say each 10 s that something whose length nobody knows is still being done.
 
-    text: what, as in 'calibrating'. It is for commands that print nothing else meanwhile, or seldom.
+    text: what, as in 'calibrating'. stream: standard error by default. interval: seconds. It is for commands that print
+    nothing else meanwhile, or seldom.
     """
     stream, began, done = stream or sys.stderr, time.monotonic(), threading.Event()
 

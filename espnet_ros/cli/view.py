@@ -35,13 +35,14 @@ def add_arguments(parser):
     """Declare the command's arguments."""
     parser.add_argument('--node', metavar='NAME', default='',
                         help='the segmentation node (default: the first one heard)')
-    parser.add_argument('--bag', metavar='BAG', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file to show')
-    parser.add_argument('--image-topic', metavar='TOPIC', help='images to use if the bag has several')
-    add_model(parser, models.DEFAULT)
     parser.add_argument('--host', default='127.0.0.1',
                         help='address to listen on (default: %(default)s; 0.0.0.0 lets everybody on the network look)')
     parser.add_argument('--port', metavar='N', type=whole(0, 65535),
                         help='port to listen on (default: the first free one from 8080 to 8089)')
+    bag = parser.add_argument_group('a recording')
+    bag.add_argument('--bag', metavar='BAG', help='rosbag2 folder, .mcap, .db3 or ROS 1 .bag file to show')
+    bag.add_argument('--image-topic', metavar='TOPIC', help='images to use if the bag has several')
+    add_model(bag, models.DEFAULT)
 
 
 def run(options):

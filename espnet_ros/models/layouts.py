@@ -41,7 +41,7 @@ def read_backbone(path, config):
 
     from espnet_ros.network import build
     if config.family not in LAYOUTS:
-        raise ParameterError('family {} has no backbone of its own; those of {} have'.format(
+        raise ParameterError('the family {} takes no backbone; {} do'.format(
             config.family, ', '.join(LAYOUTS)))
     sha256 = sha256_of(path)
     digits = re.search(r'-([0-9a-f]{8})\.pth\Z', os.path.basename(str(path)))
@@ -58,7 +58,7 @@ def read_backbone(path, config):
         theirs = '{}.{}'.format(names[module], field) if module in names else ''
         found = state.get(theirs)
         if found is not None and found.numel() == tensor.numel() and found.shape[0:1] == tensor.shape[0:1]:
-            tensors[name] = found.float().view(tensor.shape) if tensor.is_floating_point() else found
+            tensors[name] = found.float().reshape(tensor.shape) if tensor.is_floating_point() else found
         elif theirs and field != 'num_batches_tracked' and not (theirs.startswith('classifier') and found is None):
             missing.append(theirs)
     if missing:

@@ -139,7 +139,7 @@ def test_show(capsys):
     (['--data', 'street:8:64x64', '--val', 'street:8:64x64@2'], 'a validation dataset cannot have a weight'),
     (['--data', 'camvid:nowhere:train'], "no folder 'nowhere"),
     (['--data', 'street:8:64x64', '--from', 'none'], "no model is called 'none'"),
-    (['--data', 'street:8:64x64', '--backbone', 'x.pth'], 'family espnet has no backbone of its own; those of fcn8s'),
+    (['--data', 'street:8:64x64', '--backbone', 'x.pth'], 'the family espnet takes no backbone; fcn8s, '),
     (['--data', 'street:8:64x64', '--backbone', 'x.pth', '--set', 'family=segnet'], "cannot read the weights 'x.pth'"),
     (['--data', 'street:8:64x64', '--backbone', 'x.pth', '--from', 'y'], 'give one of them'),
     (['--data', 'street:8:64x64', '--name', 'With Spaces'], "name 'With Spaces' must be"),

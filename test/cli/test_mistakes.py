@@ -31,7 +31,7 @@ def here(tmp_path, monkeypatch, taken, tiny):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pytorch_engine, '_computes_in_bf16', lambda: False)
     monkeypatch.setitem(openvino_engine._PRECISIONS, 'bf16', ('bf16', 'of no CPU'))
-    return {'PORT': str(taken), 'TINY': tiny}
+    return {'PORT': str(taken), 'TINY': tiny, 'LONG': 300 * 'a'}
 
 
 @pytest.mark.parametrize('line, sentence', [
@@ -48,6 +48,7 @@ def here(tmp_path, monkeypatch, taken, tiny):
     ('predict street.png --show', 'over SSH use ssh -X, or look at the files in --out'),
     ('predict street.png --model TINY --device cpu --precision bf16',
      'PyTorch computes in bf16 on this CPU only slower than in fp32; choose precision auto'),
+    ('bag info LONG', 'File name too long'),
     ('ground --streets 0', '0 is not 1 or more'), ('ground --streets 1 --seed -1', '-1 is not 0 or more'),
     ('ground --pitch', 'expected at least one argument'),
     ('evaluate street.png', "'street.png' is not a bag; give a folder or a file that ends in .mcap")])
