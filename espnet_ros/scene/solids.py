@@ -17,15 +17,14 @@ class Solid:
         self.points = np.array([p for face in faces for p in face[0]], np.float64)
         self._turned = self.points * (-1, 1, -1)
         self.faces = []
-        first, corners, self.normals = 0, [], []
+        first, corners = 0, []
         for points, role, fine in faces:
             self.faces.append((first, first + len(points), role, fine))
-            a, b, c = (np.array(points[i], np.float64) for i in (0, len(points) // 3, 2 * len(points) // 3))
-            normal = np.cross(b - a, c - a)
-            self.normals.append(tuple(-normal / max(float(np.linalg.norm(normal)), 1e-9)))
             corners.append((first, first + len(points) // 3, first + 2 * len(points) // 3))
             first += len(points)
         self._corners = np.array(corners).T
+        a, b, c = self.points[self._corners]
+        self.normals = [tuple(-normal / max(float(np.linalg.norm(normal)), 1e-9)) for normal in np.cross(b - a, c - a)]
         self.low = self.points.min(0)
         self.high = self.points.max(0)
 

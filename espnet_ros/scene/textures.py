@@ -36,11 +36,14 @@ def texture(picture, label, light, normal):
     """Texture of a float32 [H, W, 3] picture on a face with that normal, ever hazier level by level."""
     shade = light.shade(normal)
     picture = np.clip(picture * shade, 0, 255).astype(np.uint8)
-    blue, green, red = (int(c) for c in picture.reshape(-1, 3).mean(0))
+    count = picture.shape[0] * picture.shape[1]
+    blue, green, red = (int(c / count) for c in cv2.sumElems(picture)[:3])
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
     levels = []
     for distance in (8, 24, 48, 96, 160):
         share = min(distance / light.haze_distance, 1.0) * 0.7
-        hazy = cv2.addWeighted(picture, 1 - share, np.full_like(picture, light.haze_color), share, 0)
+        haze = cv2.addWeighted(ramp, 1 - share, np.full_like(ramp, light.haze_color), share, 0)
+        hazy = cv2.LUT(picture, haze)
         levels.append(cv2.merge((hazy, np.full(hazy.shape[:2], label, np.uint8))))
         if min(picture.shape[:2]) > 8:
             picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
