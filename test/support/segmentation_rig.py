@@ -1,5 +1,7 @@
 """A small model, and a running segmentation node with everything to ask it from outside."""
 import itertools
+import os
+import pathlib
 import time
 
 import cv2
@@ -14,7 +16,7 @@ from espnet_ros.models.card import ModelCard, write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
 from espnet_ros.network import NetworkConfig, build
 
-MODULE = 'espnet_ros.nodes.segmentation.__main__'
+MODULE, QUICK = 'espnet_ros.nodes.segmentation.__main__', 'quick_segmentation'
 FP32 = 'backend:=torch', 'device:=cpu', 'precision:=fp32'
 """Parameters of an engine that is built at once and gives the same labels everywhere."""
 _NUMBERS = itertools.count(1)
@@ -65,7 +67,12 @@ class Rig:
         for flag, settings in (('-p', parameters), ('-r', remap)):
             words += [word for setting in settings for word in (flag, setting)]
         self._wait = wait
-        self._start = lambda: NodeProcess(program, words, domain)
+
+        def start():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv('PYTHONPATH', str(pathlib.Path(__file__).parent), prepend=os.pathsep)
+                return NodeProcess(program, words, domain)
+        self._start = start
         self.process = self._start()
         if wait:
             self.process.wait_for(wait)
@@ -289,11 +296,15 @@ def restart(shared_rig):
 
 @pytest.fixture(scope='module')
 def start_rig(ros_domain, ros_context):
-    """Function start_rig(*parameters, remap=, program=, wait=) -> Rig in its own namespace; all end with the module."""
+    """Function start_rig(*parameters, remap=, program=QUICK, wait=) -> Rig in its own namespace.
+
+    All end with the module.
+    """
     rigs = []
 
     def start(*parameters, **options):
-        rigs.append(Rig(ros_domain, ros_context, '/rig{}'.format(next(_NUMBERS)), *parameters, **options))
+        rigs.append(Rig(ros_domain, ros_context, '/rig{}'.format(next(_NUMBERS)), *parameters,
+                        **dict({'program': QUICK}, **options)))
         return rigs[-1]
 
     yield start

@@ -32,6 +32,9 @@ from espnet_ros.nodes.segmentation.stream import Stream
 from espnet_ros.nodes.segmentation.worker import Worker
 from espnet_ros.segmenter import Segmenter, input_size
 
+PERIOD = 1.0
+"""Seconds between diagnostics."""
+
 
 class SegmentationNode(SelfStartingNode):
     """Wires parameters, lifecycle, input, worker, outputs and diagnostics together.
@@ -57,7 +60,7 @@ class SegmentationNode(SelfStartingNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(SetBool, '~/enable', self._on_enable)
         # On the steady clock: diagnostics go on while a simulation is paused.
-        self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(PERIOD, self._on_period, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if self._settings.value.autostart or not self.is_managed:
             self.start_soon()
 
@@ -164,13 +167,13 @@ class SegmentationNode(SelfStartingNode):
         for stream in self._streams:
             stream.outputs.announce(self._announced)
 
-    def _on_second(self):
+    def _on_period(self):
         settings = self._settings.value
         for stream in self._streams:
             stream.input.adapt()
         if self._worker is not None and self._worker.active and (
                 self._announced != settings.confidence_threshold
-                or 0 < settings.label_info_period <= time.monotonic() - self._announced_at + 0.5):
+                or 0 < settings.label_info_period <= time.monotonic() - self._announced_at + PERIOD / 2):
             self._announce()
         # With the namespace, so that nodes of one name are told apart.
         prefix = self.get_fully_qualified_name().lstrip('/') + ': '

@@ -6,11 +6,17 @@ import time
 
 import pytest
 from ros_process import wait_until
-from segmentation_rig import FP32, picture
+from segmentation_rig import FP32, MODULE, picture
 
 from espnet_ros.nodes.common.messages import array_to_image
 
 OK, WARN, ERROR = 0, 1, 2
+
+
+@pytest.fixture(scope='module')
+def shared_rig(start_rig, small_model):
+    """The rig of `restart`, with diagnostics as often as a robot gets them."""
+    return start_rig('model:={}'.format(small_model), *FP32, program=MODULE)
 
 
 @pytest.fixture

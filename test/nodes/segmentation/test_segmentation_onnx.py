@@ -34,13 +34,13 @@ def card_path(tmp_path_factory):
     return folder / 'colors.yaml'
 
 
-def test_stamps_labels_label_map_and_diagnostics(start_rig, card_path):
+def test_stamps_labels_label_map_and_diagnostics(restart, card_path):
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header, String
 
     from espnet_ros.nodes.common.messages import array_to_image
     from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
-    rig = start_rig('model:={}'.format(card_path), 'backend:=onnxruntime', 'device:=cpu')
+    rig = restart(model=str(card_path), backend='onnxruntime')
     labels, label_maps = rig.collect(Image, 'labels'), rig.collect(String, 'label_map', LATCHED_QOS)
     channel = np.random.RandomState(0).randint(0, 3, (HEIGHT, WIDTH))
     image = array_to_image((np.eye(3)[channel] * 200).astype(np.uint8), 'rgb8', Header())
@@ -53,7 +53,7 @@ def test_stamps_labels_label_map_and_diagnostics(start_rig, card_path):
 
 
 @pytest.mark.parametrize('name', NETWORKS)
-def test_networks_of_other_libraries_label_as_in_pytorch(start_rig, tmp_path, name):
+def test_networks_of_other_libraries_label_as_in_pytorch(restart, tmp_path, name):
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
 
@@ -65,7 +65,7 @@ def test_networks_of_other_libraries_label_as_in_pytorch(start_rig, tmp_path, na
         name='net', label_set=CITYSCAPES, outputs=CITYSCAPES.ids, architecture=config, input_width=WIDTH,
         input_height=HEIGHT, mean=MEAN, std=STD, divisor=1.0, weights='net.onnx',
         sha256=sha256_of(tmp_path / 'net.onnx')), tmp_path / 'net.yaml')
-    rig = start_rig('model:={}'.format(tmp_path / 'net.yaml'), 'backend:=onnxruntime', 'device:=cpu')
+    rig = restart(model=str(tmp_path / 'net.yaml'), backend='onnxruntime')
     labels = rig.collect(Image, 'labels')
     image = example_images(WIDTH, HEIGHT)[0]
     answer = rig.ask(array_to_image(image, 'bgr8', Header()), labels)

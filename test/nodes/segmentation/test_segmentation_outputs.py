@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from ros_process import wait_until
-from segmentation_rig import FP32, picture, pixels_of
+from segmentation_rig import picture, pixels_of
 
 from espnet_ros import models
 from espnet_ros.engine import build_engine
@@ -156,10 +156,9 @@ def test_confidence_threshold_unlabels_and_is_announced(rig, outputs, small_mode
     assert rig.set(confidence_threshold=0) == {}
 
 
-def test_network_resolution_scales_the_camera_info(start_rig, small_model):
+def test_network_resolution_scales_the_camera_info(restart):
     from sensor_msgs.msg import CameraInfo, Image
-    rig = start_rig('model:={}'.format(small_model), *FP32, 'output_size:=network', 'input_width:=128',
-                    'input_height:=96')
+    rig = restart(output_size='network', input_width=128, input_height=96)
     labels, infos = rig.collect(Image, 'labels'), rig.collect(CameraInfo, 'camera_info')
     info = CameraInfo(width=256, height=192, k=[100.0, 0.0, 99.5, 0.0, 120.0, 50.5, 0.0, 0.0, 1.0],
                       p=[100.0, 0.0, 99.5, 0.0, 0.0, 120.0, 50.5, 0.0, 0.0, 0.0, 1.0, 0.0])
@@ -170,16 +169,14 @@ def test_network_resolution_scales_the_camera_info(start_rig, small_model):
     assert (answer.width, answer.height) == (128, 96)
     np.testing.assert_allclose(answer.k, [50, 0, 49.5, 0, 60, 25, 0, 0, 1])
     np.testing.assert_allclose(answer.p, [50, 0, 49.5, 0, 0, 60, 25, 0, 0, 0, 1, 0])
-    rig.close()
 
 
-def test_a_small_output_for_a_costmap_and_label_infos_that_come_again(start_rig, small_model):
+def test_a_small_output_for_a_costmap_and_label_infos_that_come_again(restart, small_model):
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
     from std_msgs.msg import String
 
     from espnet_ros.nodes.segmentation.outputs import LATCHED_QOS
-    rig = start_rig('model:={}'.format(small_model), *FP32, 'output_width:=80', 'output_height:=60',
-                    'label_info_period:=1.0')
+    rig = restart(output_width=80, output_height=60, label_info_period=1.0)
     found = {name: rig.collect(Image, name) for name in ('labels', 'categories', 'confidence', 'mask/flat', 'overlay',
                                                          'probabilities', 'autoware/mask')}
     found['labels/compressed'] = rig.collect(CompressedImage, 'labels/compressed')
@@ -201,7 +198,6 @@ def test_a_small_output_for_a_costmap_and_label_infos_that_come_again(start_rig,
     wait_until(lambda: len(label_maps) >= 3)
     assert len({m.data for m in label_maps}) == 1
     assert 'camera 80x60' in rig.values('Engine')['output size']
-    rig.close()
 
 
 def test_compressed_input_remapped_in_a_namespace(start_rig, small_model):
@@ -218,14 +214,13 @@ def test_compressed_input_remapped_in_a_namespace(start_rig, small_model):
     rig.close()
 
 
-def test_colors_for_all_kinds_of_color_vision(start_rig, small_model):
+def test_colors_for_all_kinds_of_color_vision(restart, small_model):
     from sensor_msgs.msg import Image
 
     from espnet_ros.labels.palettes import PALETTES
-    rig = start_rig('model:={}'.format(small_model), 'palette:=color-blind')
+    rig = restart(palette='color-blind')
     colors = rig.collect(Image, 'color')
     answer = rig.ask(bgr8(picture()), colors)
     label_set = PALETTES['color-blind'](models.find(small_model).card.label_set)
     want = label_set.palette()[expected(small_model, picture()).labels]
     np.testing.assert_array_equal(np.frombuffer(answer.data, np.uint8).reshape(want.shape), want)
-    rig.close()

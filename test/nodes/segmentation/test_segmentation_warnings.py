@@ -83,28 +83,32 @@ def test_a_camera_that_offers_less_than_is_asked_for(restart, image):
     assert len(log_lines(rig, 'set image_reliability to auto')) == 1
 
 
+def wait_until_asked_for(rig, reliability):
+    """Wait until the node's subscription to images has the ReliabilityPolicy."""
+    wait_until(lambda: [info.qos_profile.reliability for info in rig.node.get_subscriptions_info_by_topic(
+        rig.namespace + '/image')] == [reliability])
+
+
 def test_reliability_follows_the_camera(restart, image):
     from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
     rig = restart()
     topic = rig.namespace + '/image'
-
-    def asked():
-        return [info.qos_profile.reliability for info in rig.node.get_subscriptions_info_by_topic(topic)]
-    wait_until(lambda: asked() == [ReliabilityPolicy.BEST_EFFORT])  # nobody offers anything yet
+    wait_until_asked_for(rig, ReliabilityPolicy.BEST_EFFORT)  # nobody offers anything yet
     camera = rig.node.create_publisher(type(image), topic, QoSProfile(depth=1))
-    wait_until(lambda: asked() == [ReliabilityPolicy.RELIABLE])
+    wait_until_asked_for(rig, ReliabilityPolicy.RELIABLE)
     rig.node.destroy_publisher(camera)
     rig.node.create_publisher(type(image), topic, qos_profile_sensor_data)
-    wait_until(lambda: asked() == [ReliabilityPolicy.BEST_EFFORT])
+    wait_until_asked_for(rig, ReliabilityPolicy.BEST_EFFORT)
     assert not log_lines(rig, 'quality of service')
 
 
 def test_large_images_of_a_reliable_camera_all_arrive(restart):
+    from rclpy.qos import ReliabilityPolicy
     from std_msgs.msg import Header
     rig = restart()
     large = array_to_image(picture(1280, 720), 'bgr8', Header())  # 2.6 MiB: five times Fast DDS's shared memory
     rig.show(large)
-    time.sleep(2.5)  # until the node has seen what the camera offers
+    wait_until_asked_for(rig, ReliabilityPolicy.RELIABLE)
     before = rig.counts()
     for _ in range(20):
         rig.show(large)
