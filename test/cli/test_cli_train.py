@@ -46,7 +46,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
         patch.setenv('HOME', str(home))
         patch.setenv('ESPNET_ROS_CACHE', str(home / 'cache'))
-        assert main(['train', '--data', 'street:8:64x64', '--data', 'street:8:64x64:900', '--val', 'street:3:96x80:50',
+        assert main(['train', '--data', 'drive:8:64x64', '--data', 'drive:8:64x64:900', '--val', 'drive:3:96x80:50',
                      '--name', 'mine', '--license', 'MIT', '--description', 'for tests', '--out=~/mine', *SMALL]) == 0
     return home, text.getvalue()
 
@@ -54,9 +54,9 @@ def trained(tmp_path_factory):
 @pytest.mark.slow
 def test_a_training_prints_its_data_stages_and_results(trained):
     _, text = trained
-    assert 'street seed 0: 8 images, kept in memory\nstreet seed 900: 8 images, kept in memory\n' in text
+    assert 'drive seed 0: 8 images, kept in memory\ndrive seed 900: 8 images, kept in memory\n' in text
     assert 'stage 1, encoder: 1 epochs, initialized with random weights\n' in text
-    assert 'class mIOU' in text and 'street seed 50' in text.split('validation')[-1]
+    assert 'class mIOU' in text and 'drive seed 50' in text.split('validation')[-1]
     assert text.rstrip().endswith('/mine/mine.yaml') and 'to use it by name: espnet-ros models add ' in text
 
 
@@ -68,10 +68,10 @@ def test_the_files_of_a_training(trained):
         'mine.yaml', 'mine.pth', 'log.csv', 'curves.png', 'pictures', 'checkpoint.pt', 'report'}
     card = models.find(str(out / 'mine.yaml')).card
     assert (card.license, card.description, card.label_set.name) == ('MIT', 'for tests', 'cityscapes')
-    assert card.training['data'] == ['8 images of street seed 0, weight 1', '8 images of street seed 900, weight 1']
+    assert card.training['data'] == ['8 images of drive seed 0, weight 1', '8 images of drive seed 900, weight 1']
     assert card.training['settings']['epochs'] == 2 and card.training['command'].startswith('espnet-ros train')
-    metrics = json.loads((out / 'report' / '1-street-seed-50' / 'metrics.json').read_text())
-    result = card.results['street seed 50']
+    metrics = json.loads((out / 'report' / '1-drive-seed-50' / 'metrics.json').read_text())
+    result = card.results['drive seed 50']
     assert result['category mIOU'] == round(100 * metrics['averageScoreCategories'], 2)
     assert result['class mIOU'] == round(100 * metrics['averageScoreClasses'], 2)
     assert list(result['category IoU']) == ['flat', 'construction', 'object', 'nature', 'sky', 'human', 'vehicle']
@@ -92,7 +92,7 @@ def test_a_class_that_never_occurs_has_no_score():
 @pytest.mark.slow
 def test_initialization_with_another_model(trained, capsys):
     path = str(trained[0] / 'mine' / 'mine.yaml')
-    assert main(['train', '--data', 'street:8:64x64', '--out', 'second', '--name', 'second', '--from', path, *SMALL,
+    assert main(['train', '--data', 'drive:8:64x64', '--out', 'second', '--name', 'second', '--from', path, *SMALL,
                  'labels=categories', 'encoder_epochs=0', 'epochs=1']) == 0
     text = capsys.readouterr().out
     assert 'initialized with mine (' in text and 'random, different shape: ' in text
@@ -104,7 +104,7 @@ def test_initialization_with_another_model(trained, capsys):
 
 @pytest.mark.timeout(900)
 def test_a_training_that_was_killed_resumes_exactly(tmp_path):
-    arguments = ['train', '--data', 'street:8:64x64', '--name', 'mine', *SMALL, 'epochs=6', 'ema=0.9',
+    arguments = ['train', '--data', 'drive:8:64x64', '--name', 'mine', *SMALL, 'epochs=6', 'ema=0.9',
                  'checkpoint_steps=1']
     assert main([*arguments, '--out', 'whole']) == 0
     command = [sys.executable, '-m', 'espnet_ros.cli', *arguments, '--out', 'killed']
@@ -132,19 +132,19 @@ def test_show(capsys):
 
 
 @pytest.mark.parametrize('arguments, sentence', [
-    (['--data', 'street:8:64x64', '--set', 'epoch=3'], 'no setting .epoch., did you mean epochs?'),
-    (['--data', 'street:8:64x64', '--recipe', 'best'], "no recipe is called 'best'"),
+    (['--data', 'drive:8:64x64', '--set', 'epoch=3'], 'no setting .epoch., did you mean epochs?'),
+    (['--data', 'drive:8:64x64', '--recipe', 'best'], "no recipe is called 'best'"),
     ([], 'there is nothing to train on; name datasets with --data'),
-    (['--data', 'street:8:64x64@0'], 'must be above 0'),
-    (['--data', 'street:8:64x64', '--val', 'street:8:64x64@2'], 'a validation dataset cannot have a weight'),
+    (['--data', 'drive:8:64x64@0'], 'must be above 0'),
+    (['--data', 'drive:8:64x64', '--val', 'drive:8:64x64@2'], 'a validation dataset cannot have a weight'),
     (['--data', 'camvid:nowhere:train'], "no folder 'nowhere"),
-    (['--data', 'street:8:64x64', '--from', 'none'], "no model is called 'none'"),
-    (['--data', 'street:8:64x64', '--backbone', 'x.pth'], 'the family espnet takes no backbone; fcn8s, '),
-    (['--data', 'street:8:64x64', '--backbone', 'x.pth', '--set', 'family=segnet'], "cannot read the weights 'x.pth'"),
-    (['--data', 'street:8:64x64', '--backbone', 'x.pth', '--from', 'y'], 'give one of them'),
-    (['--data', 'street:8:64x64', '--name', 'With Spaces'], "name 'With Spaces' must be"),
-    (['--data', 'street:3:64x64', *SMALL], 'too few for a batch of 4'),
-    (['--data', 'street:8:64x64', '--device', 'tpu'], "cannot train on device 'tpu'"),
+    (['--data', 'drive:8:64x64', '--from', 'none'], "no model is called 'none'"),
+    (['--data', 'drive:8:64x64', '--backbone', 'x.pth'], 'the family espnet takes no backbone; fcn8s, '),
+    (['--data', 'drive:8:64x64', '--backbone', 'x.pth', '--set', 'family=segnet'], "cannot read the weights 'x.pth'"),
+    (['--data', 'drive:8:64x64', '--backbone', 'x.pth', '--from', 'y'], 'give one of them'),
+    (['--data', 'drive:8:64x64', '--name', 'With Spaces'], "name 'With Spaces' must be"),
+    (['--data', 'drive:3:64x64', *SMALL], 'too few for a batch of 4'),
+    (['--data', 'drive:8:64x64', '--device', 'tpu'], "cannot train on device 'tpu'"),
 ])
 def test_mistakes_are_one_sentence(arguments, sentence, capsys):
     assert main(['train', *arguments]) == 1
@@ -167,7 +167,7 @@ def test_images_that_cannot_be_used_are_named(tmp_path, capsys):
 @pytest.mark.slow
 def test_interrupted_by_the_user(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, '-m', 'espnet_ros.cli', 'train', '--data', 'street:8:64x64', '--name', 'mine', *SMALL,
+        [sys.executable, '-m', 'espnet_ros.cli', 'train', '--data', 'drive:8:64x64', '--name', 'mine', *SMALL,
          'epochs=100000'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     while 'stage 2, epoch 2' not in process.stdout.readline():
         pass

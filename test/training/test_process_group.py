@@ -149,7 +149,7 @@ def test_a_process_that_was_killed_is_noticed(pair):
     assert text.startswith('EngineError: another process of this training has ended or is unreachable: ')
 
 
-SMALL = ('--workers', '0', '--threads', '1', '--name', 'small', '--data', 'street:16:64x64', '--set', 'alpha2=1',
+SMALL = ('--workers', '0', '--threads', '1', '--name', 'small', '--data', 'drive:16:64x64', '--set', 'alpha2=1',
          'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]', 'crop=[64, 64]',
          'labels=categories', 'batch=8', 'encoder_batch=0', 'encoder_epochs=3', 'epochs=2', 'learning_rate=0.003')
 
@@ -165,7 +165,7 @@ def test_torchrun(tmp_path):
     result = subprocess.run(
         [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_addr', '127.0.0.1',
          '--master_port', free_port(), '-m', 'espnet_ros.cli', 'train', '--out', str(tmp_path / 'two'),
-         '--val', 'street:2:64x64:50', *SMALL],
+         '--val', 'drive:2:64x64:50', *SMALL],
         env=dict(os.environ, GLOO_SOCKET_IFNAME='lo', OMP_NUM_THREADS='1'), timeout=800, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count('batch statistics of its own 4 images; PyTorch synchronizes batch normalization') == 1
@@ -179,7 +179,7 @@ def test_torchrun(tmp_path):
 
 
 def test_a_mistake_is_printed_once(tmp_path):
-    ends = together('-m', 'espnet_ros.cli', 'train', '--out', tmp_path, '--data', 'street:4:64x64', '--set', 'batch=5',
+    ends = together('-m', 'espnet_ros.cli', 'train', '--out', tmp_path, '--data', 'drive:4:64x64', '--set', 'batch=5',
                     'encoder_batch=5', 'size=[64, 64]')
     assert [code for code, _ in ends] == [1, 1]
     text = ''.join(text for _, text in ends)

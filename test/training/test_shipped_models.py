@@ -2,21 +2,32 @@
 import pytest
 
 from espnet_ros import models
-from espnet_ros.datasets import open_dataset
+from espnet_ros.datasets import Memory, Streets, open_dataset
 from espnet_ros.models.card import MAX_INT8_LOSS
 from espnet_ros.training.result import evaluated
 
 SHIPPED = {entry.card.name: entry for entry in models.available() if entry.state == models.SHIPPED}
 
 
-def check(entry, spec, name, folder):
+def check(entry, dataset, name, folder):
     """Evaluate a model on a dataset; its card must say the same."""
-    found = evaluated(entry.card_path, entry.card, open_dataset(spec), folder / 'report')
+    found = evaluated(entry.card_path, entry.card, dataset, folder / 'report')
     said = entry.card.results[name]
     for key in ('class mIOU', 'category mIOU'):
         assert found[key] == pytest.approx(said[key], abs=0.05)  # float32 is rounded otherwise on another machine
     assert found['class IoU'] == pytest.approx(said['class IoU'], abs=0.5)
     return found
+
+
+def camvid_val(shared):
+    return open_dataset('camvid:{}:val'.format(shared / 'data' / 'camvid'))
+
+
+@pytest.fixture(scope='module')
+def streets():
+    """Drawn once: that takes as long as segmenting them."""
+    drawn = Streets(40, 640, 480)
+    return Memory(drawn.name, drawn.label_set, [(each.image, each.labels) for each in drawn])
 
 
 def test_names():
@@ -27,7 +38,7 @@ def test_names():
 @pytest.mark.parametrize('name, result', [
     ('camvid-espnet-q8', 'camvid val'), ('camvid-espnet-q3', 'camvid val'), ('camvid-espnet-c-q8', 'CamVid val')])
 def test_camvid(shared, tmp_path, name, result):
-    found = check(SHIPPED[name], 'camvid:{}:val'.format(shared / 'data' / 'camvid'), result, tmp_path)
+    found = check(SHIPPED[name], camvid_val(shared), result, tmp_path)
     if name == models.DEFAULT:
         assert found['class mIOU'] > 65 and found['category mIOU'] > 74
 
@@ -38,8 +49,8 @@ def test_int8_on_camvid(shared, tmp_path, name):
     pytest.importorskip('openvino')
     pytest.importorskip('onnx')
     entry = SHIPPED[name]
-    dataset = open_dataset('camvid:{}:val'.format(shared / 'data' / 'camvid'))
-    found = evaluated(entry.card_path, entry.card, dataset, tmp_path / 'report', backend='openvino', precision='int8')
+    found = evaluated(entry.card_path, entry.card, camvid_val(shared), tmp_path / 'report', backend='openvino',
+                      precision='int8')
     facts = entry.card.int8.facts
     assert found['class mIOU'] == pytest.approx(facts['mIOU in int8'], abs=0.15)  # other kernels round otherwise
     assert facts['mIOU in fp32'] - found['class mIOU'] <= MAX_INT8_LOSS
@@ -47,5 +58,5 @@ def test_int8_on_camvid(shared, tmp_path, name):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize('name', ['camvid-espnet-q8', 'camvid-espnet-q3'])
-def test_streets(tmp_path, name):
-    check(SHIPPED[name], 'street:40:640x480:0', 'street seed 0', tmp_path)
+def test_streets(streets, tmp_path, name):
+    check(SHIPPED[name], streets, 'street seed 0', tmp_path)

@@ -8,8 +8,9 @@ import torch
 import training_data
 from training_data import Interrupted, Stopper
 
-from espnet_ros.datasets import Streets
+from espnet_ros.datasets import Memory, Streets
 from espnet_ros.errors import ModelError, ParameterError
+from espnet_ros.labels import CITYSCAPES
 from espnet_ros.models.layouts import Backbone
 from espnet_ros.network import build
 from espnet_ros.training import checkpoints, optimization, trainer
@@ -311,12 +312,16 @@ def test_classes_weigh_by_their_inverse_probability():
 
 
 @pytest.mark.timeout(900)
-def test_a_small_network_overfits_to_a_few_streets(tmp_path):
-    """Overfitting check: with 300 epochs on 8 images of 128x64 the category mIOU on them exceeds 95%."""
+def test_a_small_network_overfits_to_two_streets(tmp_path):
+    """Overfitting check: after 360 steps on 2 images of 128x64 the category mIOU on them exceeds 95%.
+
+    Measured: 98.8%; 91.9% after 200 steps. The images come ten times an epoch, of which each ends with a checkpoint.
+    """
     changes = ('alpha2=2', 'alpha3=2', 'width_divider=3', 'size=[128, 64]', 'encoder_crop=[128, 64]', 'crop=[128, 64]',
-               'batch=4', 'scale=[1, 1]', 'flip=0', 'weight_decay=0', 'class_weights=none', 'schedule=cosine',
-               'learning_rate=0.01', 'warmup=0.05', 'ema=0.9', 'encoder_epochs=60', 'epochs=240',
-               'validate_epochs=240', 'picture_epochs=240')
-    streets = Streets(8, 128, 64)
-    _, rows = train(make_plan(training_data.settings(*changes), [(streets, 1.0)], [streets], ALONE), tmp_path, ALONE)
-    assert rows[-1]['street seed 0 category mIOU'] > 95
+               'batch=2', 'scale=[1, 1]', 'flip=0', 'weight_decay=0', 'class_weights=none', 'schedule=cosine',
+               'learning_rate=0.01', 'warmup=0.05', 'ema=0.9', 'encoder_epochs=6', 'epochs=30',
+               'validate_epochs=30', 'picture_epochs=30')
+    pairs = [(each.image, each.labels) for each in Streets(2, 128, 64)]
+    often, once = (Memory('streets', CITYSCAPES, kept) for kept in (10 * pairs, pairs))
+    _, rows = train(make_plan(training_data.settings(*changes), [(often, 1.0)], [once], ALONE), tmp_path, ALONE)
+    assert rows[-1]['streets category mIOU'] > 95

@@ -1,4 +1,4 @@
-"""The authors' Cityscapes weights on CamVid: unseen, and after an epoch of training."""
+"""The authors' Cityscapes weights on CamVid: unseen, and after a short training."""
 import pytest
 
 from espnet_ros import models
@@ -16,8 +16,18 @@ from espnet_ros.training.trainer import train
 from espnet_ros.training.transfer import Pretrained
 
 
-def camvid(shared, split):
-    return open_dataset('camvid:{}:{}'.format(shared / 'data' / 'camvid', split))
+def camvid(shared, split, step=1):
+    """Every `step`-th image."""
+    dataset = open_dataset('camvid:{}:{}'.format(shared / 'data' / 'camvid', split))
+    dataset.pairs = dataset.pairs[::step]
+    return dataset
+
+
+@pytest.fixture(scope='module')
+def recording(shared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('recording') / 'bag'
+    write_bag(folder, [camvid(shared, 'val')])
+    return folder
 
 
 @pytest.mark.timeout(900)
@@ -25,10 +35,9 @@ def camvid(shared, split):
     (480, 360, 51.97, 0.005),
     # The reference resizes labels by the corner of a pixel, this project by its center.
     (1024, 512, 51.45, 0.25)])
-def test_unseen(shared, tmp_path, width, height, expected, tolerance):
+def test_unseen(shared, recording, tmp_path, width, height, expected, tolerance):
     model = models.find(str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth'))
-    write_bag(tmp_path / 'bag', [camvid(shared, 'val')])
-    with open_bag(tmp_path / 'bag') as bag:
+    with open_bag(recording) as bag:
         setup = Setup(model.weights_path, width, height, 'torch', 'cpu', 'fp32', (bag,),
                       tuple(compare_labels(model.card.label_set, [bag.label_set])), 'cityscapes', False)
         statistics = evaluate(setup, tmp_path / 'report', InProcess)
@@ -37,12 +46,13 @@ def test_unseen(shared, tmp_path, width, height, expected, tolerance):
 
 
 @pytest.mark.timeout(900)
-def test_after_an_epoch(shared, tmp_path):
+def test_after_an_epoch_of_every_fourth_image(shared, tmp_path):
     start = Pretrained(models.find(str(shared / 'weights' / 'espnet' / 'espnet_p_2_q_8.pth')))
     settings = read_recipe('modern', (
         'size=[480, 360]', 'crop=[480, 360]', 'encoder_epochs=0', 'epochs=1', 'batch=4', 'outputs=20', 'ema=0',
         'learning_rate=0.0005', 'scale=[1, 1]', 'stretch=0', 'rotation=0', 'light=0.3', 'blur=0'))
     with join_process_group('cpu') as group:
-        plan = make_plan(settings, [(camvid(shared, 'train'), 1.0)], [camvid(shared, 'val')], group, start)
+        plan = make_plan(settings, [(camvid(shared, 'train', 4), 1.0)], [camvid(shared, 'val', 4)], group, start)
         _, rows = train(plan, tmp_path, group)
-    assert rows[0]['camvid val category mIOU'] > 70 > 51.97  # measured: 75.5, and 77.2 with another seed
+    # Measured: 73.3, and 60.3 where only the batch norms adapt, at a learning rate of 0.
+    assert rows[0]['camvid val category mIOU'] > 68
