@@ -42,19 +42,25 @@ def test_there_are_thirty_faults_of_nodes_and_twelve_at_work():
     assert len(node_faults.FAULTS) >= 30 and len(work_faults.FAULTS) >= 12 and set(SOME) <= set(node_faults.FAULTS)
 
 
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """A folder with inputs, and what an evaluation of them gives without a fault."""
+    folder = tmp_path_factory.mktemp('work')
+    work_faults.make_inputs(folder)
+    (folder / 'whole').mkdir()
+    work = work_faults.Evaluation(folder / 'whole', folder)
+    work.finish()
+    work.close()
+    return folder, work.result()
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['evaluation: full disk (no file may grow)', 'evaluation: progress damaged'])
-def test_work_that_failed_is_resumed_to_the_same_result(tmp_path, name):
-    work_faults.make_inputs(tmp_path)
-
-    def expected(kind):
-        work = kind(tmp_path / 'whole', tmp_path)
-        work.finish()
-        work.close()
-        return work.result()
-    (tmp_path / 'whole').mkdir()
-    work_faults.trial(name, tmp_path / 'case', tmp_path, expected, rng_of(1, name, 0))
+def test_work_that_failed_is_resumed_to_the_same_result(whole, tmp_path, name):
+    inputs, result = whole
+    assert work_faults.FAULTS[name][1] is work_faults.Evaluation
+    work_faults.trial(name, tmp_path / 'case', inputs, lambda kind: result, rng_of(1, name, 0))
 
 
 def test_flat_and_growing_samples_of_a_soak():

@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'support')]
 
 PATIENCE = 600.0
 """Seconds for one run."""
-TRAIN = ['train', '--data', 'street:8:64x64', '--name', 'mine', '--license', 'MIT', '--description', 'for tests',
+TRAIN = ['train', '--data', 'drive:8:64x64', '--name', 'mine', '--license', 'MIT', '--description', 'for tests',
          '--threads', '1', '--out', 'out', '--set', 'alpha2=1', 'alpha3=1', 'size=[64, 64]', 'encoder_crop=[64, 64]',
          'crop=[64, 64]', 'batch=4', 'encoder_batch=4', 'encoder_epochs=1', 'epochs=6', 'outputs=0',
          'validate_epochs=1', 'picture_epochs=10', 'ema=0.9', 'checkpoint_steps=1']

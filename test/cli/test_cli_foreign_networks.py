@@ -1,4 +1,4 @@
-"""Networks of other libraries from their ONNX files to an evaluation of a bag and a benchmark, by commands."""
+"""Networks of other libraries from their ONNX files to an evaluation of a bag and, one of them, a benchmark."""
 import json
 
 import numpy as np
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.mark.parametrize('name', NETWORKS)
-def test_a_foreign_network_is_added_evaluated_on_a_bag_and_measured(tmp_path, monkeypatch, capsys, name):
+def test_a_foreign_network_is_added_and_evaluated_on_a_bag(tmp_path, monkeypatch, capsys, name):
     monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'added'))
     monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'cache'))
     network = foreign_network(name)
@@ -24,10 +24,12 @@ def test_a_foreign_network_is_added_evaluated_on_a_bag_and_measured(tmp_path, mo
     assert '{}: {}, RGB NCHW, 19 logits at 1/{}'.format(name, size, 4 if name == 'segformer' else 1) in (
         capsys.readouterr().out)
     bag = str(tmp_path / 'bag')
-    assert main(['bag', 'create', '--out', bag, 'street:3:{}:1'.format(size)]) == 0
+    assert main(['bag', 'create', '--out', bag, 'drive:3:{}:1'.format(size)]) == 0
     assert main(['evaluate', bag, '--model', name, '--out', str(tmp_path / 'evaluation')]) == 0
     metrics = json.loads((tmp_path / 'evaluation' / 'metrics.json').read_text())
     assert metrics['scoredFrames'] == 3 and np.array(metrics['confMatrix']).sum() == 3 * WIDTH * HEIGHT
+    if name != 'segformer':  # a benchmark starts four processes, and sees files, not what network they hold
+        return
     assert main(['benchmark', '--models', name, '--backends', 'onnxruntime', 'openvino', '--repeats', '2', '--warmup',
                  '0', '--out', str(tmp_path / 'benchmark')]) == 0
     found = json.loads((tmp_path / 'benchmark' / 'benchmark.json').read_text())['measurements']

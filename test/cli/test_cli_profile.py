@@ -78,15 +78,11 @@ def test_an_onnx_file(tmp_path, monkeypatch, capsys, with_openvino):
         assert data['missing'][0][:40] in out
 
 
-def test_another_size(tiny, tmp_path):
+def test_at_another_size_without_matplotlib_all_else_is_there(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
     assert run(tiny, tmp_path / 'out', '--size', '128x64') == 0
     about = json.loads((tmp_path / 'out' / 'profile.json').read_text())['about']
     assert (about['width'], about['height']) == (128, 64)
-
-
-def test_without_matplotlib_all_else_is_there(tiny, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
-    assert run(tiny, tmp_path / 'out') == 0
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'kernels.csv', 'layers.csv', 'profile.json', 'timeline.csv']
     assert 'no plots: matplotlib is not installed' in capsys.readouterr().out

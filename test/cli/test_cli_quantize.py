@@ -33,23 +33,23 @@ def quantized(monkeypatch):
 
 def test_a_loss_is_not_accepted_unless_told_to(tiny, quantized, capsys):
     before = pathlib.Path(tiny).read_bytes()
-    assert main(['quantize', '--model', tiny, '--data', 'street:10:96x64']) == 1
+    assert main(['quantize', '--model', tiny, '--data', 'drive:10:96x64']) == 1
     out, err = capsys.readouterr()
     assert 'calibrating\n' in out and 'mIOU lost: 0.7\n' in out
     assert err.startswith('espnet-ros: error: int8 loses 0.70 points of mIOU, more than 0.5; nothing was written')
     assert pathlib.Path(tiny).read_bytes() == before and not pathlib.Path(tiny).with_suffix('.int8').exists()
-    assert main(['quantize', '--model', tiny, '--data', 'street:10:96x64', '--accept-loss']) == 0
+    assert main(['quantize', '--model', tiny, '--data', 'drive:10:96x64', '--accept-loss']) == 0
     card = read_card(tiny)
     assert card.int8.facts == FACTS and not card.int8.is_vouched_for and card.int8.file == 'tiny.int8'
     assert pathlib.Path(tiny).with_suffix('.int8').read_bytes() == b'content'
     assert models.find(tiny).card == card
     (calibration,), (held_out,) = quantized[-1]
     assert (len(calibration), len(held_out)) == (8, 2)
-    assert np.array_equal(held_out[1].image, open_dataset('street:10:96x64')[9].image)
+    assert np.array_equal(held_out[1].image, open_dataset('drive:10:96x64')[9].image)
 
 
 def test_held_out_data_may_be_given(tiny, quantized):
-    assert main(['quantize', '--model', tiny, '--data', 'street:10:96x64', '--val', 'street:3:96x64:50',
+    assert main(['quantize', '--model', tiny, '--data', 'drive:10:96x64', '--val', 'street:3:96x64:50',
                  'drive:2:96x64', '--accept-loss', '--out', 'other.yaml']) == 0
     calibration, held_out = quantized[-1]
     assert [len(d) for d in calibration] == [10] and [len(d) for d in held_out] == [3, 2]
@@ -59,7 +59,7 @@ def test_held_out_data_may_be_given(tiny, quantized):
 
 def test_an_added_model_keeps_its_companion(tiny, quantized, tmp_path, monkeypatch):
     monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'own'))
-    assert main(['quantize', '--model', tiny, '--data', 'street:10:96x64', '--accept-loss']) == 0
+    assert main(['quantize', '--model', tiny, '--data', 'drive:10:96x64', '--accept-loss']) == 0
     assert main(['models', 'add', tiny, '--name', 'mine']) == 0
     card = models.find('mine').card
     assert card.int8.file == 'mine.int8' and (tmp_path / 'own' / 'mine.int8').read_bytes() == b'content'
@@ -69,8 +69,8 @@ def test_an_added_model_keeps_its_companion(tiny, quantized, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize('arguments, words', [
-    (['--data', 'nowhere'], 'is not a dataset'), (['--data', 'street:10:96x64', '--out', 'x.txt'], 'is no model card'),
-    (['--data', 'street:4:96x64'], 'there are no held-out images')])
+    (['--data', 'nowhere'], 'is not a dataset'), (['--data', 'drive:10:96x64', '--out', 'x.txt'], 'is no model card'),
+    (['--data', 'drive:4:96x64'], 'there are no held-out images')])
 def test_mistakes_are_one_sentence(tiny, capsys, arguments, words):
     for package in ('nncf', 'openvino', 'onnx'):
         if importlib.util.find_spec(package) is None:
@@ -82,7 +82,7 @@ def test_mistakes_are_one_sentence(tiny, capsys, arguments, words):
 
 def test_without_nncf_one_sentence_says_so(tiny, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'nncf', None)
-    assert main(['quantize', '--model', tiny, '--data', 'street:10:96x64']) == 1
+    assert main(['quantize', '--model', tiny, '--data', 'drive:10:96x64']) == 1
     assert 'quantizing needs the package nncf, which is not installed: pip install nncf' in capsys.readouterr().err
 
 
@@ -90,10 +90,10 @@ def test_without_nncf_one_sentence_says_so(tiny, monkeypatch, capsys):
 def test_the_engine_runs_what_was_made(tiny, capsys):
     for package in ('nncf', 'openvino', 'onnx'):
         pytest.importorskip(package)
-    assert main(['quantize', '--model', tiny, '--data', 'street:10:96x64', '--accept-loss']) == 0
+    assert main(['quantize', '--model', tiny, '--data', 'drive:10:96x64', '--accept-loss']) == 0
     facts = read_card(tiny).int8.facts
-    assert facts['calibrated on'] == ['8 of 8 images of street seed 0, without every fifth']
-    assert facts['held out'] == ['2 images of street seed 0, every fifth'] and facts['measure'] == 'mIOU of categories'
+    assert facts['calibrated on'] == ['8 of 8 images of drive seed 0, without every fifth']
+    assert facts['held out'] == ['2 images of drive seed 0, every fifth'] and facts['measure'] == 'mIOU of categories'
     assert facts['labels as in fp32'] > 90 and 'NNCF' in facts['tools']
     assert facts['mIOU lost'] == pytest.approx(facts['mIOU in fp32'] - facts['mIOU in int8'], abs=0.011)
     model = models.find(tiny)
