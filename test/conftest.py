@@ -45,6 +45,13 @@ SLOW_PATHS = (
     'scene/test_street.py', 'telemetry/test_tegrastats_process.py', 'training/test_logbook.py',
     'training/test_plan.py', 'training/test_training_sources.py', 'training/test_validation.py')
 """Folders and files whose tests run whole commands, compile networks, draw many streets, or start programs."""
+LONGEST = (
+    'cli/test_cli_evaluate_ros.py', 'cli/test_cli_train.py', 'clients/test_replay.py', 'engine/test_memory.py',
+    'nodes/diagnostics/test_diagnostics_node.py', 'nodes/segmentation/test_segmentation_cameras.py',
+    'nodes/segmentation/test_segmentation_lifecycle.py', 'test_documented_commands.py',
+    'training/test_process_group.py', 'training/test_shipped_models.py', 'training/test_trainer.py',
+    'training/test_unseen_streets.py')
+"""Files that take about a minute or more."""
 PROCESS_EVENTS = {'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.system', 'subprocess.Popen'}
 RERUNS = 2
 """Of a test with other processes that fails, for what a busy machine does to them. A run's last lines list what was run
@@ -82,8 +89,9 @@ def pytest_collection_modifyitems(items):
             item.stash[ALONE] = True
         elif not item.get_closest_marker('unit'):
             item.add_marker(pytest.mark.flaky(reruns=RERUNS))
+    longest = {TESTS / path for path in LONGEST}
     long_files = {item.path for item in items if item.get_closest_marker('slow')} | {TESTS / 'test_rules.py'}
-    items.sort(key=lambda item: item.path not in long_files)
+    items.sort(key=lambda item: (item.path not in longest, item.path not in long_files))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -50,7 +50,7 @@ def test_a_test_has_the_kind_of_its_fixtures(conftest):
     assert kinds('browser') == kinds(marks=['slow']) == ({'slow', 'flaky'}, False)
     assert kinds(path='cli/test_cli_main.py') == ({'slow', 'flaky'}, False)
     assert kinds(marks=['unit']) == ({'unit'}, False)
-    assert all((conftest.TESTS / path).exists() for path in conftest.SLOW_PATHS)
+    assert all((conftest.TESTS / path).exists() for path in conftest.SLOW_PATHS + conftest.LONGEST)
 
 
 def test_all_tests_of_a_worker_share_one_ros_domain(conftest):

@@ -35,7 +35,7 @@ def test_silence_is_an_error_with_a_remedy_logged_once(restart, image):
     rig = restart()
     status = rig.wait_for_status('Input', 'nothing publishes it; start the camera or remap `image`', ERROR)
     assert 'no image on {}/image for '.format(rig.namespace) in status.message
-    time.sleep(2.0)
+    rig.fresh('Input')  # two more
     assert len(log_lines(rig, 'nothing publishes it')) == 1
     rig.camera(type(image))
     rig.wait_for_status('Input', 'its publisher is silent', ERROR)
