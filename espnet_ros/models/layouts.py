@@ -172,7 +172,8 @@ def rename_enet_keys(state, config):
     for key, value in state.items():
         module, _, field = key.rpartition('.')
         renamed['{}.{}'.format(ours.get(module, module), field)] = value
-    renamed['initial.conv.weight'] = renamed['initial.conv.weight'].flip(1)
+    if renamed['initial.conv.weight'].dim() > 1:
+        renamed['initial.conv.weight'] = renamed['initial.conv.weight'].flip(1)
     with torch.device('meta'):
         network = build(config)
     slopes = {name + '.weight': module.num_parameters for name, module in network.named_modules()

@@ -361,6 +361,8 @@ def test_a_cut_or_other_enet_gets_a_sentence(tmp_path):
         load_network(config, saved(tmp_path / 'more.pth', dict(state, **{'regular6_1.conv.weight': torch.zeros(1)})))
     with pytest.raises(ModelError, match='do not fit ENet'):
         load_network(configure('enet', {'classes': 5}), saved(tmp_path / 'enet.pth', state))
+    with pytest.raises(ModelError, match=r'initial.conv.weight is \[3\] instead of \[13, 3, 3, 3\]'):
+        load_network(config, saved(tmp_path / 'flat.pth', {'initial_block.main_branch.weight': torch.zeros(3)}))
 
 
 def test_weights_of_something_else_get_a_sentence(tmp_path):
