@@ -44,6 +44,15 @@ def test_pages_need_nothing_from_elsewhere(site):
         assert 'class="mermaid"' not in text  # the theme would load its program from a server
 
 
+def test_the_python_reference_names_what_is_found_without_importing_it():
+    griffe = pytest.importorskip('griffe')
+    page = (ROOT / 'docs' / 'reference' / 'python.md').read_text(encoding='utf-8')
+    found = re.findall(r'^::: (\S+)\n +options:\n +members: \[(.*)\]', page, re.M)
+    assert len(found) > 4
+    for module, names in found:
+        assert set(names.split(', ')) <= set(griffe.load(module, search_paths=[str(ROOT)]).members), module
+
+
 def test_the_topics_of_the_reference_are_those_of_the_nodes():
     page = (ROOT / 'docs' / 'reference' / 'topics.md').read_text(encoding='utf-8')
     source = (ROOT / 'espnet_ros' / 'nodes' / 'segmentation' / 'outputs.py').read_text(encoding='utf-8')
