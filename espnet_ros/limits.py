@@ -49,3 +49,5 @@ SLIDE_PIXELS = 1 << 37
 """Pixels of a whole-slide image; scanners make up to some 10 ** 10."""
 SLIDE_TILE_PIXELS = 1 << 24
 """Pixels of a tile in its file, which is unpacked as a whole."""
+SLIDE_CACHE_BYTES = 64 << 20
+"""Bytes of unpacked tiles that a process keeps, of all slides together: OpenSlide keeps half of that for each."""

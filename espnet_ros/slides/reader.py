@@ -1,10 +1,12 @@
 """Whole-slide images, larger than memory, read in regions through OpenSlide."""
+import contextlib
+import functools
 import os
 
 import numpy as np
 
 from espnet_ros.errors import SourceError, one_line, printable
-from espnet_ros.limits import SLIDE_PIXELS, SLIDE_SIDE, SLIDE_TILE_PIXELS
+from espnet_ros.limits import SLIDE_CACHE_BYTES, SLIDE_PIXELS, SLIDE_SIDE, SLIDE_TILE_PIXELS
 
 
 class Slide:
@@ -68,4 +70,12 @@ def _opened(path):
     if sides[0] * sides[1] > SLIDE_TILE_PIXELS:
         raise SourceError("the slide '{}' claims tiles of {}x{} pixels, more than the {} allowed; save it in smaller "
                           'ones'.format(name, *sides, SLIDE_TILE_PIXELS))
+    with contextlib.suppress(openslide.OpenSlideVersionError):  # before OpenSlide 4.0
+        slide.set_cache(_cache(os.getpid()))
     return slide
+
+
+@functools.lru_cache(maxsize=1)
+def _cache(_process):
+    import openslide
+    return openslide.OpenSlideCache(SLIDE_CACHE_BYTES)

@@ -121,6 +121,15 @@ def test_slides_have_a_limit(tmp_path, monkeypatch):
         Slide(path)
 
 
+def test_all_slides_of_a_process_share_one_cache(tmp_path, monkeypatch):
+    import openslide
+    caches = []
+    monkeypatch.setattr(openslide.OpenSlide, 'set_cache', lambda self, cache: caches.append(cache))
+    for name in 'ab':
+        Slide(write_slide(tmp_path, 400, 384, name=name)[0])
+    assert len(caches) == 2 and caches[0] is caches[1]
+
+
 def test_without_openslide_the_remedy_is_named(tmp_path, monkeypatch):
     path, _ = write_slide(tmp_path, 400, 300)
     monkeypatch.setitem(sys.modules, 'openslide', None)
