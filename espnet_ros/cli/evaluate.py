@@ -155,7 +155,7 @@ def run(options):
                       options.upsampling, scan_settings(options)._replace(most=SCANNED) if options.scans else None)
         if not comparisons[0].by_class:
             _warn(['the ground truth does not have the classes of {} ({}): categories are compared; to compare '
-                   'classes, choose a --model with these'.format(card.name, card.label_set.name)])
+                   'classes, choose a --model with those of the ground truth'.format(card.name, card.label_set.name)])
         known = [problem for source in sources for problem in source.problems]
         _warn(known)
         player = stack.enter_context(_player(options)) if through_ros else None

@@ -194,13 +194,13 @@ class _Index:
         self.scan = topics.scan or '/ground/scan'
         for name, kind, option in ((info, _INFO, 'camera-info'), (self.scan, _SCAN, 'scan')):
             if kinds.get(name) != kind and (option != 'scan' or topics.scan):
-                raise ParameterError('the bag has no {} on {}: choose one of {} with --{}-topic'.format(
-                    kind.split('/')[-1], name, ', '.join(n for n in kinds if kinds[n] == kind) or 'none', option))
+                raise ParameterError('the bag has no {} on {}: {}'.format(
+                    kind.split('/')[-1], name, _choice((n for n in kinds if kinds[n] == kind), option)))
         if kinds.get(self.scan) != _SCAN:
             self.scan = ''
         if topics.depth and kinds.get(topics.depth) not in (IMAGE_TYPES[0], _CLOUD):
-            raise ParameterError('the bag has neither depth images nor points on {}: choose one of {} with '
-                                 '--depth-topic'.format(topics.depth, ', '.join(ranging_topics(bag)) or 'none'))
+            raise ParameterError('the bag has neither depth images nor points on {}: {}'.format(
+                topics.depth, _choice(ranging_topics(bag), 'depth')))
         if settings.pose is None and kinds.get(TF_STATIC) != TF_MESSAGE:
             raise ParameterError('the pose of the camera is not known, for the bag has no {}: give --camera-height, '
                                  'and --camera-pitch and --camera-roll where they are not 0'.format(TF_STATIC))
@@ -226,10 +226,11 @@ class _Index:
             except ParameterError as error:
                 raise ParameterError('{}; give --camera-height instead, or another --base-frame'.format(error))
         found = sorted(set(self._stamps) - {self.scan})
-        if len(found) != 1:
-            raise ParameterError('the bag has depth (32FC1 or 16UC1) or points on {}: {}'.format(
-                ', '.join(found) or (topics.depth or 'no topic'), 'choose with --depth-topic' if found else
-                'record depth that is aligned to the images'))
+        if not found:
+            raise ParameterError('the bag has neither depth (32FC1 or 16UC1) nor points{}: record depth that is '
+                                 'aligned to the images'.format(' on ' + topics.depth if topics.depth else ''))
+        if len(found) > 1:
+            raise ParameterError('the bag has depth or points on several topics: ' + _choice(found, 'depth'))
         self._topic, = found
         self._is_cloud = kinds[self._topic] == _CLOUD
         self.truth = '{} on {}'.format('points' if self._is_cloud else 'depth', self._topic)
@@ -286,6 +287,11 @@ class _Index:
             return self._transforms.between(self.info.header.frame_id, frame)
         except ParameterError as error:
             raise ParameterError('{}; record {}, or points in {}'.format(error, TF_STATIC, self._base))
+
+
+def _choice(topics, option):
+    topics = ', '.join(topics)
+    return 'choose one of {} with --{}-topic'.format(topics, option) if topics else 'nor is there another one'
 
 
 def _partners(frames, stamps, slop):

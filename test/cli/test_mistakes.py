@@ -94,7 +94,7 @@ def test_ros_is_not_there(command, monkeypatch, capsys):
 
 def test_labels_of_other_classes_are_told(tiny, capsys):
     assert main(['evaluate', 'street:1', '--model', tiny, '--backend', 'torch']) == 0
-    assert 'categories are compared; to compare classes, choose a --model with these' in capsys.readouterr().err
+    assert 'categories are compared; to compare classes, choose a --model with those of' in capsys.readouterr().err
 
 
 def test_a_topic_with_a_typo():

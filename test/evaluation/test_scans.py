@@ -233,14 +233,14 @@ def test_where_a_curb_is_in_front_a_lidar_does_not_tell(make, score, street):
     (('base_link', np.ones((3, 3)), 90 * 10**6), 'no cloud within 0.05 s'),
     (('lidar', np.ones((3, 3))), "does not connect 'lidar' with 'front': it is empty; record /tf_static, or points in"),
     (('base_link', np.ones((3, 3)), 0, 'intensity'), "no float field z, but 'intensity, x, y'"),
-    (('base_link', np.ones((3, 3)), 0, 'label'), 'or points on no topic')])
+    (('base_link', np.ones((3, 3)), 0, 'label'), 'nor points: record depth')])
 def test_clouds_that_tell_nothing(make, capsys, cloud, sentence):
     assert main(['ground', '--bag', str(make(depths=(), cloud=cloud)), '--camera-height', '1.2']) == 1
     assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('changes, sentence', [
-    ({'depths': ()}, 'the bag has depth .32FC1 or 16UC1. or points on no topic: record depth'),
+    ({'depths': ()}, 'the bag has neither depth .32FC1 or 16UC1. nor points: record depth'),
     ({'info': False}, 'the bag has no CameraInfo on /camera/camera_info'),
     ({'k': np.zeros((3, 3))}, 'camera_info has no focal length'),
     ({'size': (640, 480)}, 'depth is 320x240, the image 320x240 and camera_info 640x480'),
@@ -261,7 +261,7 @@ def test_what_cannot_be_scored_is_said_in_a_sentence(make, capsys, changes, sent
     (['--camera-height', '1', '--depth-topic', '/camera/camera_info'], 'choose one of /camera/depth/image_rect_raw'),
     (['--camera-height', '-1'], 'above the ground'),
     (['--camera-height', '1', '--pitch', '2'], 'are for streets'),
-    (['--camera-height', '1', '--scan-topic', '/scan'], 'no LaserScan on /scan: choose one of none')])
+    (['--camera-height', '1', '--scan-topic', '/scan'], 'no LaserScan on /scan: nor is there another one')])
 def test_options_that_do_not_fit(make, capsys, options, sentence):
     assert main(['ground', '--bag', str(make()), *options]) == 1
     assert sentence in capsys.readouterr().err
