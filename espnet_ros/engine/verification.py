@@ -52,11 +52,11 @@ def compare(found, wanted, precision):
         sure = np.ones_like(sure)
     share = float(np.mean((labels == wanted_labels)[sure]))
     if not share >= AGREEMENT[precision]:
-        raise EngineError('it labels {:.1f}% of the pixels of a street otherwise than PyTorch, more than the {:.0f}% '
-                          'that {} may'.format(100 - 100 * share, 100 - 100 * AGREEMENT[precision], precision))
+        raise EngineError('it labels {:.1f}% of the pixels of a street otherwise than the reference, more than the '
+                          '{:.0f}% that {} may'.format(100 - 100 * share, 100 - 100 * AGREEMENT[precision], precision))
     if confidence is None:
         return
     difference = float(np.mean(np.abs(confidence.astype(float) - wanted_confidence)))
     if not difference <= CONFIDENCE_DIFFERENCE:
-        raise EngineError("its confidence differs from PyTorch's by {:.0f} of 255 in the mean, more than {}".format(
-            difference, CONFIDENCE_DIFFERENCE))
+        raise EngineError("its confidence differs from the reference's by {:.0f} of 255 in the mean, more than {}"
+                          .format(difference, CONFIDENCE_DIFFERENCE))

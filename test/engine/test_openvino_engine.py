@@ -177,7 +177,7 @@ def test_an_engine_that_does_not_agree_with_pytorch_is_not_used(monkeypatch):
         card, network(seed=1), *sizes, **settings))
     for precision in ('fp32', 'auto'):
         with pytest.raises(EngineError, match='the OpenVINO engine of small in fp32 is not used: it labels .*% of the '
-                                              'pixels of a street otherwise than PyTorch'):
+                                              'pixels of a street otherwise than the reference'):
             OpenVINOEngine(CARD, network(), 96, 64, 'cpu', precision)
 
 
@@ -236,7 +236,7 @@ def test_the_graph_with_confidence_is_verified_too(monkeypatch):
         infer(self, image, False)[0], np.zeros((64, 96), np.uint8) if confidence else None))
     labels, confidence = engine.run(IMAGE, True)
     assert confidence is None and np.array_equal(labels, engine.run(IMAGE)[0])
-    assert "its confidence differs from PyTorch's by " in engine.problem
+    assert "its confidence differs from the reference's by " in engine.problem
 
 
 def test_a_clock_that_is_set_back_does_not_make_build_times_negative(monkeypatch):

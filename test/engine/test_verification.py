@@ -30,8 +30,8 @@ def test_example_images():
 def test_labels(precision, allowed):
     compare(altered(0), REFERENCE, precision)
     compare(altered(allowed), REFERENCE, precision)
-    with pytest.raises(EngineError, match=r'it labels {:.1f}% of the pixels of a street otherwise than PyTorch, more '
-                                          'than the {}% that {} may'.format(10.0, allowed // 100, precision)):
+    with pytest.raises(EngineError, match=r'it labels {:.1f}% of the pixels of a street otherwise than the reference, '
+                                          'more than the {}% that {} may'.format(10.0, allowed // 100, precision)):
         compare(altered(1000), REFERENCE, precision)
     with pytest.raises(EngineError):
         compare(altered(allowed + 10), REFERENCE, precision)
@@ -54,7 +54,7 @@ def test_confidence():
     for shift in (CONFIDENCE_DIFFERENCE, -CONFIDENCE_DIFFERENCE):
         compare(altered(0, shift), REFERENCE, 'fp16')
     for shift in (CONFIDENCE_DIFFERENCE + 1, -100):
-        with pytest.raises(EngineError, match="its confidence differs from PyTorch's by {} of 255".format(abs(shift))):
+        with pytest.raises(EngineError, match="differs from the reference's by {} of 255".format(abs(shift))):
             compare(altered(0, shift), REFERENCE, 'fp16')
 
 

@@ -242,7 +242,7 @@ def failing(monkeypatch, change, times=1000):
 def test_an_engine_that_labels_otherwise_is_not_used_and_not_kept(tmp_path, monkeypatch, jetson):
     failing(monkeypatch, lambda outputs: (outputs[0].flip(1),))
     with pytest.raises(EngineError, match=r'TensorRT engine of small in fp16 is not used: it labels [0-9.]+% of the '
-                                          'pixels of a street otherwise than PyTorch, more than the 1% that fp16 may'):
+                                          'pixels of a street otherwise than the reference, more than the 1%'):
         engine(tmp_path)
     assert [name for name in os.listdir(str(tmp_path)) if not name.endswith('.lock')] == []
 
@@ -258,7 +258,7 @@ def test_a_result_that_became_a_constant_is_found(tmp_path, jetson):
 
 def test_an_engine_whose_confidence_is_wrong_is_not_used(tmp_path, monkeypatch, jetson):
     failing(monkeypatch, lambda outputs: (outputs[0] * 0.01,))
-    with pytest.raises(EngineError, match='is not used: its confidence differs from PyTorch'):
+    with pytest.raises(EngineError, match='is not used: its confidence differs from the reference'):
         engine(tmp_path)
 
 
