@@ -104,7 +104,6 @@ class Segmenter:
         image: BGR uint8 [H, W, 3] of any size. confidence: whether to compute it. threshold: pixels whose
         confidence is below it (0..1) become unlabeled. Raises ImageError, and EngineError when the engine fails.
 
-
         The same as its three steps `prepare`, `infer` and `finish`, which can run in threads of their own.
         """
         return self.finish(self.infer(self.prepare(image), confidence or threshold > 0), confidence, threshold)

@@ -193,7 +193,7 @@ class _Recording:
         # Only here: without a recording the demo needs neither.
         from espnet_ros.bags.writer import write_bag
         from espnet_ros.datasets.base import Memory
-        bag = folder / 'recording'
+        bag = folder / 'evaluation' / 'demo'  # not where the user's own recordings may be: it is replaced
         shutil.rmtree(bag, ignore_errors=True)
         write_bag(bag, [Memory('demo', CITYSCAPES, self.frames)])
         print('\nespnet-ros evaluate {} --model {}'.format(bag, model), flush=True)

@@ -89,7 +89,9 @@ def test_the_exit_code_of_the_evaluation_is_that_of_the_demo(tmp_path, monkeypat
         asked.append(arguments)
         return code
     monkeypatch.setattr(demo, 'main', evaluate)
+    (tmp_path / 'recording').mkdir()  # of somebody who wants the demo's results beside it
     recording = demo._Recording()
     recording.add(np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64), np.uint8))
-    assert recording.evaluate(tmp_path, 'tiny') == code
-    assert asked[0][:4] == ['evaluate', str(tmp_path / 'recording'), '--model', 'tiny']
+    assert recording.evaluate(tmp_path, 'tiny') == code and (tmp_path / 'recording').is_dir()
+    assert not list((tmp_path / 'recording').iterdir())
+    assert asked[0][:4] == ['evaluate', str(tmp_path / 'evaluation' / 'demo'), '--model', 'tiny']
