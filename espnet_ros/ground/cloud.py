@@ -90,9 +90,8 @@ def cloud_to_points(message):
     kind = np.dtype({'names': list('xyz'), 'formats': kinds, 'offsets': [fields[name].offset for name in 'xyz'],
                      'itemsize': step})
     data = np.frombuffer(message.data, np.uint8)
-    if row != message.width * step:
-        data = np.concatenate([data[i * row:i * row + message.width * step] for i in range(message.height)])
-    points = np.frombuffer(data[:count * step].tobytes(), kind)
+    rows = np.lib.stride_tricks.as_strided(data, (message.height, message.width * step), (row, 1))
+    points = np.frombuffer(rows.tobytes(), kind)
     return np.stack([points[name].astype(np.float32) for name in 'xyz'], 1)
 
 

@@ -1,10 +1,13 @@
 """Labeled clouds have the points, colors and classes of what they are made from."""
+import tracemalloc
+import types
+
 import numpy as np
 import pytest
 from ground_scenes import CAR, PERSON, ROAD, SKY
 
 from espnet_ros.errors import ImageError
-from espnet_ros.ground.cloud import POINT, CloudMaker, from_points, split, without_moving
+from espnet_ros.ground.cloud import POINT, CloudMaker, cloud_to_points, from_points, split, without_moving
 from espnet_ros.ground.lens import Lens
 from espnet_ros.ground.measure import street_lens
 from espnet_ros.ground.pose import OPTICAL
@@ -17,6 +20,33 @@ LENS = Lens(64, 48, 50.0, 50.0, 31.5, 23.5)
 def street():
     street = Street(320, 160, 5)
     return street, street.frame(4.0, depth=True)
+
+
+def message(points, gap):
+    """A PointCloud2 of points float32 [rows, columns, 3] with a gap of some bytes between rows."""
+    rows, columns, _ = points.shape
+    data = np.full((rows, 12 * columns + gap), 77, np.uint8)
+    data[:, :12 * columns] = points.view(np.uint8).reshape(rows, -1)
+    return types.SimpleNamespace(
+        fields=[types.SimpleNamespace(name=name, offset=4 * i, datatype=7) for i, name in enumerate('xyz')],
+        width=columns, height=rows, point_step=12, row_step=12 * columns + gap, is_bigendian=False,
+        data=data.ravel()[:data.size - gap])
+
+
+@pytest.mark.parametrize('gap', [0, 5])
+def test_points_of_a_message(gap):
+    points = np.random.default_rng(0).normal(size=(3, 4, 3)).astype(np.float32)
+    np.testing.assert_array_equal(cloud_to_points(message(points, gap)), points.reshape(-1, 3))
+
+
+def test_a_message_of_many_short_rows_takes_no_more_memory_than_its_points():
+    sent = message(np.zeros((100000, 1, 3), np.float32), 4)
+    tracemalloc.start()
+    try:
+        assert len(cloud_to_points(sent)) == 100000
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(sent.data)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_cloud_has_the_geometry_color_and_class_of_its_pixels():
