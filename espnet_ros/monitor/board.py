@@ -11,6 +11,8 @@ HISTORY = 60
 """Readings, and seconds, in sparklines; diagnostics are published once a second."""
 SILENT_SECONDS = 3.5
 """A node without diagnostics for this long is regarded as gone."""
+MOST_GROUPS, MOST_SERIES = 200, 4000
+"""Nodes and machines, and their sparklines, that are kept: any node publishes diagnostics, under any names."""
 MOST_OTHERS = 20
 """Nodes that were not asked for and are remembered."""
 PERCENT = (keys.GPU, keys.CPU, keys.MEMORY)
@@ -106,12 +108,15 @@ class Board:
                 name, part = keys.split_name(status.name)
                 if part == keys.ENGINE and len(self._others) < MOST_OTHERS and not self._is_wanted(name, part):
                     self._others.add(name)
-                if part in keys.MACHINE_PARTS or part in keys.NODE_PARTS and self._is_wanted(name, part):
+                if (part in keys.MACHINE_PARTS or part in keys.NODE_PARTS and self._is_wanted(name, part)) \
+                        and _has_room(self._parts, name, MOST_GROUPS):
                     parts = self._parts.setdefault(name, {})
                     gap = part in parts and now - self._heard[name] > SILENT_SECONDS
                     parts[part] = status
                     heard.add(name)
                     for series, number in _numbers(part, dict(status.values)):
+                        if not _has_room(self._history, (name, series), MOST_SERIES):
+                            continue
                         line = self._history.setdefault((name, series), collections.deque(maxlen=HISTORY))
                         line.extend(([(now, math.nan)] if gap else []) + [(now, number)])
             self._heard.update(dict.fromkeys(heard, now))
@@ -155,6 +160,10 @@ class Board:
 
 def _is_within(name, wanted):
     return name == wanted or name.startswith(wanted + '/')
+
+
+def _has_room(kept, key, most):
+    return key in kept or len(kept) < most
 
 
 def _clean(status):

@@ -5,7 +5,7 @@ import pytest
 
 from espnet_ros.diagnostics.machine import Limits, statuses
 from espnet_ros.diagnostics.status import ERROR, OK, WARN, Status
-from espnet_ros.monitor.board import STALE, Board
+from espnet_ros.monitor.board import MOST_GROUPS, MOST_SERIES, STALE, Board
 from espnet_ros.telemetry.machine import GpuState, MachineState
 
 READY = ('espnet: Engine', OK, 'ready', ())
@@ -90,6 +90,19 @@ def test_others_are_left_out():
 def test_levels_of_others(level, expected):
     group, = board_of(('robot: CPU', level, 'x', ())).groups(0)
     assert group.level == expected and group.state in ('OK', 'WARN', 'ERROR', 'STALE')
+
+
+def test_names_and_series_are_bounded():
+    board = Board()
+    for i in range(2 * MOST_GROUPS):
+        board.add([Status('node{}: Engine'.format(i), OK, 'ready', ())], 0)
+    assert len(board.groups(0)) == MOST_GROUPS
+    for i in range(MOST_SERIES):
+        board.add([Status('node0: Latency', OK, '', tuple(
+            ('{}{} p50 (ms)'.format(stage, i), '1') for stage in 'ab'))], 1)
+    assert len(board._history) <= MOST_SERIES
+    board.add([Status('node0: Engine', ERROR, 'gone', ())], 1)  # what is known goes on
+    assert next(group for group in board.groups(1) if group.name == 'node0').level == ERROR
 
 
 def test_nothing_moves_the_cursor():
