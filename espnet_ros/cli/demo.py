@@ -10,7 +10,7 @@ from espnet_ros import models
 from espnet_ros.cli import main
 from espnet_ros.cli.files import make_folder, write_image, writing_video
 from espnet_ros.cli.nodes import Nodes, ros
-from espnet_ros.cli.options import add_model, add_size, size_of
+from espnet_ros.cli.options import above_zero, add_model, add_size, size_of
 from espnet_ros.errors import EspnetError
 from espnet_ros.labels import CITYSCAPES
 
@@ -39,11 +39,11 @@ def add_arguments(parser):
                         help='street, street:SEED, a video, a folder of images, a webcam index or an RTSP address '
                              '(default: %(default)s)')
     add_model(parser, models.DEFAULT)
-    parser.add_argument('--seconds', metavar='S', type=float, default=15.0, help='how long, from the first output on '
-                                                                    '(default: %(default)g)')
+    parser.add_argument('--seconds', metavar='S', type=above_zero, default=15.0,
+                        help='how long, from the first output on (default: %(default)g)')
     add_size(parser, 'of the camera', 'own', '{width}x{height} for the street, else as it comes'.format(**STREET))
-    parser.add_argument('--rate', type=float, metavar='HZ', help='of the camera (default: {rate:g} for the street, '
-                        'else as it comes)'.format(**STREET))
+    parser.add_argument('--rate', type=above_zero, metavar='HZ',
+                        help='of the camera (default: {rate:g} for the street, else as it comes)'.format(**STREET))
     parser.add_argument('--out', metavar='DIR', type=pathlib.Path, default=pathlib.Path('demo'),
                         help='folder for pictures and logs (default: %(default)s)')
 

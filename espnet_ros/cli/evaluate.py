@@ -1,7 +1,6 @@
 """`espnet-ros evaluate`: accuracy and latency of a model on labeled frames."""
 import argparse
 import contextlib
-import math
 import os
 import pathlib
 import re
@@ -13,7 +12,7 @@ from espnet_ros.bags.paths import check_bag
 from espnet_ros.cli.bag import add_selection, open_selected
 from espnet_ros.cli.ground import add_scans, scan_settings
 from espnet_ros.cli.nodes import ros, segmentation_node
-from espnet_ros.cli.options import add_model, add_size, share, size_of, whole
+from espnet_ros.cli.options import above_zero, add_model, add_size, share, size_of, whole
 from espnet_ros.datasets import SPECS, is_spec, open_dataset
 from espnet_ros.engine import BACKENDS, PRECISIONS, UPSAMPLINGS
 from espnet_ros.errors import EngineError, EspnetError, ParameterError
@@ -107,10 +106,10 @@ def add_arguments(parser):
     where.add_argument('--through-ros', action='store_true', help='start a segmentation node and play the bags into it')
     where.add_argument('--node', metavar='NAME', type=_node, help='play the bags into the running segmentation node '
                        'of that full name, such as /espnet, which must run the model given as --model')
-    parser.add_argument('--rate', type=_bound, metavar='FACTOR', help='play at this multiple of the recorded rate '
+    parser.add_argument('--rate', type=above_zero, metavar='FACTOR', help='play at this multiple of the recorded rate '
                         "instead of waiting for the node's answer to each image")
     for limit in LIMITS:
-        parser.add_argument('--' + limit.option, type=_bound if limit.is_upper else share,
+        parser.add_argument('--' + limit.option, type=above_zero if limit.is_upper else share,
                             metavar='SECONDS' if limit.is_upper else 'SHARE',
                             help='fail if the {} is {}{}'.format(
                                 limit.name, 'above' if limit.is_upper else 'below', limit.note))
@@ -263,18 +262,8 @@ def _bounds(options):
             yield limit, bound
 
 
-def _bound(text):
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError('{} is not above 0'.format(text))
-    return value
-
-
 def _node(text):
     name = '/' + text.lstrip('/')
     if not re.fullmatch('(/[A-Za-z_][A-Za-z0-9_]*)+', name):
         raise argparse.ArgumentTypeError("'{}' is not the full name of a node, such as /espnet".format(text))
     return name
-
-
-_bound.__name__ = 'number'  # what argparse calls it in its messages

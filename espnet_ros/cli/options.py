@@ -1,6 +1,7 @@
 """Options that several commands have, and the types of their values."""
 import argparse
 import itertools
+import math
 import re
 import textwrap
 
@@ -61,6 +62,17 @@ def whole(low, high=None):
         return value
     number.__name__ = 'whole number'  # what argparse calls it in its messages
     return number
+
+
+def above_zero(text):
+    """Argparse type: a finite number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError('{} is not above 0'.format(text))
+    return value
+
+
+above_zero.__name__ = 'number'  # what argparse calls it in its messages
 
 
 def add_alias(parser, flag, dest, **settings):

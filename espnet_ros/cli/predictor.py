@@ -18,7 +18,7 @@ from espnet_ros.cli.predict import IMAGE_ENDINGS, SLIDE_ENDINGS, VIDEO_ENDING
 from espnet_ros.cli.submission import SERVERS
 from espnet_ros.engine import build_engine
 from espnet_ros.engine.pytorch_engine import check_speed
-from espnet_ros.errors import ImageError, ParameterError, SourceError
+from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.images import render
 from espnet_ros.images import sources as capture
 from espnet_ros.images.sources import public_address
@@ -76,6 +76,7 @@ class Predictor:
         self._label_set = PALETTES[options.palette](segmenter.engine.card.label_set)
         self._palette = self._label_set.palette()[:, ::-1]
         self._pixels = np.zeros(256)
+        self._submitted: typing.Set[pathlib.Path] = set()
         self._window = Window() if options.show else None
 
     def run(self, job, steps):
@@ -100,6 +101,10 @@ class Predictor:
 
     def _submit(self, image, job, server):
         target = job.target.parent / server.path(pathlib.Path(str(job.source)).stem)
+        if target in self._submitted:
+            raise SourceError("'{}' has the name of an image before it, whose file stays".format(
+                printable(str(job.source))))
+        self._submitted.add(target)
         labels = self._labels(image, job)
         make_folder(target.parent)
         with replacing(target) as temporary:

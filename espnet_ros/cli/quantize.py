@@ -42,9 +42,9 @@ def run(options):
     data = [open_dataset(spec) for spec in options.data]
     val = [open_dataset(spec) for spec in options.val]
     from espnet_ros.cli.progress import working  # PyTorch is loaded only when names and paths are right
-    from espnet_ros.evaluation.quantization import held_out, quantize
+    from espnet_ros.evaluation.quantization import quantize, split
     if not val:
-        data, val = held_out(data)
+        data, val = split(data)
     with working('quantizing'):
         found = quantize(model.card, models.load(model), data, val, lambda words: print(words, flush=True))
     for key, value in found.facts.items():

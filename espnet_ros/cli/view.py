@@ -11,7 +11,7 @@ from espnet_ros import models
 from espnet_ros.bags.paths import check_bag
 from espnet_ros.cli.nodes import ros, segmentation_node
 from espnet_ros.cli.options import add_model, whole
-from espnet_ros.errors import EspnetError
+from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.monitor.board import Board
 from espnet_ros.view.frames import FrameStore
 from espnet_ros.view.server import PageServer
@@ -49,6 +49,10 @@ def run(options):
     """Serve the page until Ctrl-C; return the exit code."""
     if options.bag:
         check_bag(options.bag)
+    for flag, value, is_default in (('--image-topic', options.image_topic, not options.image_topic),
+                                    ('--model', options.model, options.model == models.DEFAULT)):
+        if not options.bag and not is_default:
+            raise ParameterError('{} {} has no effect without --bag: a running node has its own'.format(flag, value))
     ros('the live page')
     if options.bag:
         return _show_bag(options)

@@ -211,8 +211,8 @@ def _is_quantized(node):
     return node.get_type_name() == 'FakeQuantize'
 
 
-def held_out(datasets):
-    """Split datasets: return those without every fifth image, and those of every fifth image alone."""
+def split(datasets):
+    """Return datasets without every fifth image, and the same of every fifth image alone."""
     return tuple([_Part(dataset, is_fifth) for dataset in datasets] for is_fifth in (False, True))
 
 

@@ -75,6 +75,16 @@ def test_voc_takes_its_palette_in_the_folder_of_competition_6(model):
     np.testing.assert_array_equal(cv2.imread(str(path)), VOC.palette()[:, ::-1][usual])
 
 
+def test_a_second_image_of_a_name_does_not_replace_the_first_ones_result(model, capsys):
+    images = []
+    for folder in 'ab':
+        pathlib.Path(folder).mkdir()
+        images.append(picture(pathlib.Path(folder, STEM + '.png')))
+    assert main(['predict', *images, '--model', model(labels.CITYSCAPES), '--submit', 'cityscapes']) == 1
+    assert "'{}' has the name of an image before it, whose file stays".format(images[1]) in capsys.readouterr().err
+    assert len([path for path in pathlib.Path('predictions').rglob('*') if path.is_file()]) == 1
+
+
 @pytest.mark.parametrize('server, name, options, words', [
     ('cityscapes', STEM + '.png', ['--output-size', 'network'], "gives labels of the images' own size"),
     ('cityscapes', 'x.png', [], "the image 'x' is not named as in Cityscapes: CITY_000000_000019_leftImg8bit.png"),

@@ -100,6 +100,8 @@ def test_a_bag_without_a_readable_image_is_not_played_forever():
 def test_mistakes_are_one_sentence(capsys):
     assert main(['view', '--bag', 'nowhere']) == 1
     assert "'nowhere' is not a bag, there is no such file" in capsys.readouterr().err
+    assert main(['view', '--model', 'camvid-espnet-q3']) == 1
+    assert '--model camvid-espnet-q3 has no effect without --bag' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(['view', '--port', '99999'])
     assert 'argument --port: 99999 is not from 0 to 65535' in capsys.readouterr().err

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from espnet_ros import cli
-from espnet_ros.cli.options import HelpFormatter, add_size, share, size_of, whole
+from espnet_ros.cli.options import HelpFormatter, above_zero, add_size, share, size_of, whole
 from espnet_ros.cli.tables import table_lines
 
 METAVARS = {
@@ -105,6 +105,13 @@ def test_whole_numbers():
     for low, high, words in ((1, None, '0 is not 1 or more'), (1, 9, '0 is not from 1 to 9')):
         with pytest.raises(argparse.ArgumentTypeError, match=words):
             whole(low, high)('0')
+
+
+@pytest.mark.parametrize('text', ['0', '-1', 'nan', 'inf'])
+def test_numbers_above_zero(text):
+    assert above_zero('0.5') == 0.5
+    with pytest.raises(argparse.ArgumentTypeError, match='^{} is not above 0$'.format(text)):
+        above_zero(text)
 
 
 def test_tables_fold_texts_and_keep_numbers():

@@ -32,7 +32,8 @@ def array_to_image(pixels, encoding, header):
     kind = np.float32 if encoding == '32FC7' else np.uint8
     fits = pixels.dtype == kind and pixels.ndim >= 2 and pixels.shape[2:] == _CHANNELS_OUT.get(encoding)
     if not fits or pixels.size == 0:
-        raise ImageError('cannot publish {} {} as {}; mono8 takes uint8 [H, W], rgb8 and bgr8 uint8 [H, W, 3]'.format(
+        raise ImageError('cannot publish {} {} as {}; mono8 takes uint8 [H, W], rgb8 and bgr8 uint8 [H, W, 3], '
+                         '32FC7 float32 [H, W, 7]'.format(
             pixels.dtype, list(pixels.shape), quoted(encoding)))
     message = Image()
     message.header = copy.deepcopy(header)
