@@ -430,7 +430,7 @@ def started(name, **variables):
     def start(bench, rng):
         bench.rig.process.end()
         before = dict(os.environ)
-        os.environ.update(variables)
+        os.environ.update(variables, ROS_LOG_DIR=os.path.dirname(str(bench.model)))
         if 'HOME' in variables and not variables['HOME']:
             del os.environ['HOME']
         try:
@@ -441,7 +441,7 @@ def started(name, **variables):
         yield None
 
 
-started('no home folder', HOME='', XDG_CACHE_HOME='', ROS_LOG_DIR=tempfile.gettempdir())
+started('no home folder', HOME='', XDG_CACHE_HOME='')
 started('an odd locale', LC_ALL='xx_YY.UTF-16', LANG='C', LANGUAGE='tlh')
 started('a cache that cannot be written', XDG_CACHE_HOME='/dev/null/x', TMPDIR='/proc/self')
 
