@@ -1,23 +1,28 @@
 """The outline on the ground of vehicles whose bodies hang above it between their wheels."""
-import math
-
+import cv2
 import numpy as np
 
-_SAMPLES = np.linspace(0.0, 1.0, 48)
+_SAMPLES = np.linspace(0.0, 1.0, 24)
 """Where a vehicle's contour is sampled, from its left to its right end."""
-_CORNERS = np.concatenate((np.arange(1, 12) / 12.0, [1.0]))
-"""Where the near corner of a vehicle may be; 1: only one side is seen."""
-_BASIS = np.stack([np.stack((np.ones_like(_SAMPLES), _SAMPLES, np.maximum(_SAMPLES - corner, 0)), 1)
-                   for corner in _CORNERS])
-_ROUNDS = 6
-_CORNER_COST = 1.3
-"""A corner must make the fit better by this factor."""
-_SLANT = math.radians(25.0)
-"""Angles of corners differ from a right one by this at most."""
-_HIGH_COST = 0.9
-"""A vehicle hangs at its class's lowest clearance where that fits better than the highest by this factor."""
-_BUMPER = 1.5
-"""Bumpers hang up to this factor higher than the sills."""
+_ANGLES = np.radians([0, 3, -3, 6, -6, 9, -9, 14, -14, 25, -25, 45])
+"""Of a vehicle to the camera's heading."""
+_HANGS = np.array([0.0, 1.0, 1.8])
+"""How high wheels, sills and bumpers hang, by the clearance."""
+_HANG_COST = np.array([1.0, 0.0, 2.0])
+"""What a sample costs that is taken for one of them: the most are sills."""
+_NOISE = 0.02
+"""Relative error of a contour's distance that costs as much as 1 of these."""
+_MOST = 9.0
+"""Of a sample."""
+_OUTLINE_COST = 11.0 * np.minimum(np.abs(_ANGLES) / np.radians(10.0), 1.0)[:, None] + np.concatenate(
+    ([0.0, 0.0], np.full(len(_SAMPLES) - 2, 4.0), [0.0]))
+"""Of an angle, most vehicles being along the road, and of a corner between two sides."""
+_RANKS = [8, 16]
+"""Samples, in the order of their distance by that of the outline, through which it is laid."""
+_STEP = 0.008
+"""Of logarithms of distances, so that costs can be looked up in a table of 256."""
+_ZERO = 200
+"""Place of 0 in it."""
 
 
 def stand(inverse, tangents, runs, lowest, highest, height):
@@ -26,62 +31,51 @@ def stand(inverse, tangents, runs, lowest, highest, height):
     inverse: 1 / meters ahead, float64 [directions]; tangents: of the directions. runs: [(start, end)] of a vehicle
     each; lowest, highest: float64 [runs], clearance of its sills in meters. height: of the camera in meters.
 
-    A part that hangs c meters up is seen on the ground beyond it: its inverse distance is 1 / (1 - c / height) times
-    that of its contour. Wheels have c = 0, sills the clearance, bumpers somewhat more. Which is which follows from the
-    outline: one straight line, or two with a right corner between them.
+    A part that hangs c meters up is seen on the ground beyond it: its inverse distance is 1 - c / height times that of
+    the ground below it. Which parts hang how high follows from the outline: a side of the vehicle, or two with a right
+    corner toward the camera between them. What fits neither is of another vehicle, and taken for its sills.
     """
-    if not runs:
-        return
-    starts, ends = np.array(runs).T
-    columns = np.rint(starts[:, None] + (ends - 1 - starts)[:, None] * _SAMPLES).astype(np.intp)
-    share = np.maximum(1.0 - lowest / height, 0.1)
-    outline, loss = _fit(inverse[columns], share, tangents[columns])
-    wide = np.nonzero(highest > lowest)[0]
-    if len(wide):
-        high_share = np.maximum(1.0 - highest[wide] / height, 0.1)
-        high, high_loss = _fit(inverse[columns[wide]], high_share, tangents[columns[wide]])
-        fits = loss[wide] >= _HIGH_COST * high_loss
-        share[wide[fits]], outline[wide[fits]] = high_share[fits], high[fits]
-    for start, end, part, line in zip(starts, ends, share, outline):
+    for (start, end), low, high in zip(runs, lowest, highest):
+        columns = np.rint(start + (end - 1 - start) * _SAMPLES).astype(np.intp)
+        shares = [np.maximum(1.0 - _HANGS * clearance / height, 0.1) for clearance in sorted({low, high})]
+        _, outline, share = min((_fit(inverse[columns], tangents[columns], share) for share in shares),
+                                key=lambda fit: fit[0])
         contour = inverse[start:end]
-        body = np.interp(np.linspace(0.0, 1.0, end - start), _SAMPLES, line) / part
-        inverse[start:end] = np.clip(body, contour, contour / max(1.0 - _BUMPER * (1.0 - part), 0.1))
+        body = np.interp(np.linspace(0.0, 1.0, end - start), _SAMPLES, outline)
+        nearest = contour / share[-1]
+        fits = (body > contour * (1 - 3 * _NOISE)) & (body < nearest * (1 + 3 * _NOISE))
+        inverse[start:end] = np.where(fits, np.clip(body, contour, nearest), contour / share[1])
 
 
-def _fit(inverse, share, tangents):
-    """Return lines through the hanging parts of N contours, float64 [N, samples], and how badly they fit, [N].
+def _fit(inverse, tangents, shares):
+    """Return (cost, outline, shares): of all outlines the one that fits a contour at the least cost.
 
-    inverse, tangents: float64 [N, samples]. share: float64 [N], inverse distance of what hangs by that of what stands
-    in its place. Least absolute deviations by iterated weights; a sample nearer to where a wheel would be is a wheel.
+    inverse, tangents, outline: float64 [samples]. shares: float64 [hangs], inverse distance of what hangs by that of
+    what stands in its place.
     """
-    inverse, share = inverse[:, None], share[:, None, None]
-    target = np.repeat(inverse, len(_CORNERS), 1)
-    weight = np.ones_like(target)
-    finest = 0.003 * inverse.mean(2, keepdims=True)
-    for _ in range(_ROUNDS):
-        weighted = _BASIS.transpose(0, 2, 1) * weight[:, :, None]
-        found = np.linalg.solve(np.matmul(weighted, _BASIS) + 1e-6 * np.eye(3),
-                                np.matmul(weighted, target[..., None]))
-        line = np.matmul(_BASIS, found)[..., 0]
-        stands = np.abs(line - share * inverse) < np.abs(line - inverse)
-        target = np.where(stands, share * inverse, inverse)
-        error = np.abs(line - target)
-        weight = 1.0 / np.maximum(error, finest)
-        weight /= weight.mean(2, keepdims=True)
-    # All wheels would fit as well as no wheels: a wheel costs something.
-    loss = (error + 2 * finest * stands).sum(2)
-    loss[:, :-1] *= _CORNER_COST
-    loss[:, :-1][~_is_square(line[:, :-1], tangents)] = np.inf
-    best = np.arange(len(loss)), loss.argmin(1)
-    return line[best], loss[best] / inverse.sum((1, 2))
-
-
-def _is_square(lines, tangents):
-    """Whether lines, inverse distances [N, corners, samples], have a right corner toward the camera: bool."""
-    middle = np.rint(_CORNERS[:-1] * (len(_SAMPLES) - 1)).astype(np.intp)
-    ahead = 1.0 / np.maximum(np.stack((lines[:, :, 0], lines[:, np.arange(len(middle)), middle], lines[:, :, -1])),
-                             1e-6)
-    left = tangents[:, middle]
-    place = ahead * (1.0 + 1j * np.stack(np.broadcast_arrays(tangents[:, :1], left, tangents[:, -1:])))
-    angle = np.angle((place[0] - place[1]) / (place[2] - place[1]))
-    return np.abs(angle - math.pi / 2) < _SLANT
+    hangs, contour = np.log(shares), np.log(inverse).astype(np.float32)
+    cosine, sine = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
+    across = np.log(np.maximum(cosine + sine * tangents, 1e-3)).astype(np.float32)
+    along = (cosine * tangents - sine).astype(np.float32)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        along = np.log(along[:, None] / along[:, :, None])
+    along[~(along > np.log(0.01))] = np.inf  # this side is not seen
+    # By angle and corner, each sample being one. The convex body is where the farther of both sides is.
+    outlines = np.concatenate((across[:, None], np.minimum(across[:, None] - across[:, :, None], along)), 1)
+    outlines = outlines.reshape(-1, len(contour))
+    offsets = np.rint((contour - outlines) / _STEP).astype(np.int16)
+    places = np.sort(offsets, 1)[:, _RANKS, None] - np.rint(hangs / _STEP).astype(np.int16)
+    places = places.reshape(len(offsets), -1)
+    table = (np.abs(_STEP * (np.arange(256) - _ZERO)[:, None] - hangs) / _NOISE + _HANG_COST).min(1)
+    index = offsets[:, None] - (places[:, :, None] - _ZERO)
+    index = index.clip(0, 255).astype(np.uint8).reshape(-1, len(contour))
+    cost = cv2.LUT(index, np.minimum(table, _MOST).astype(np.float32)).dot(np.ones(len(contour), np.float32))
+    cost = cost.reshape(places.shape) + _OUTLINE_COST.reshape(-1, 1)
+    best, place = np.unravel_index(cost.argmin(), cost.shape)
+    outline = outlines[best] + _STEP * places[best, place]
+    errors = (contour - outline)[:, None] - hangs
+    errors = errors[np.arange(len(errors)), (np.abs(errors) / _NOISE + _HANG_COST).argmin(1)]
+    errors = errors[np.abs(errors) < 3 * _NOISE]
+    if len(errors):
+        outline += np.median(errors)
+    return cost[best, place], np.exp(outline), shares

@@ -8,6 +8,7 @@ from ground_scenes import BICYCLE, CAR, PERSON, POLE, RIDER, ROAD, SIDEWALK, TRU
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.pose import mounted
 from espnet_ros.ground.scan import CUT, FREE, OBSTACLE, UNKNOWN, Scanner
+from espnet_ros.ground.vehicles import stand
 
 BUILDING = 2
 
@@ -75,6 +76,39 @@ def test_the_wheels_of_a_truck_show_how_high_it_hangs(lens, view, table, clearan
     scan, _ = scan_of(view, table, paint(lens, view.pose, boxes))
     for aside in (-1.1, -0.9, 0.0, 0.9, 1.1):
         assert at_angle(scan, math.degrees(math.atan2(aside, 9.0))) == pytest.approx(math.hypot(9, aside), rel=0.03)
+
+
+def hung(inverse, tangents, *parts):
+    """Contour of an outline. parts: (end as share of the directions, meters above the ground); camera 1.2 m up."""
+    places = np.linspace(0.0, 1.0, len(tangents))
+    hang = np.array([next(high for end, high in parts if place <= end) for place in places])
+    return inverse * (1.0 - hang / 1.2)
+
+
+@pytest.mark.parametrize('mirrored', [False, True])
+def test_the_side_of_a_car_that_the_picture_cuts(mirrored):
+    """A wheel, the sill, and the bumper behind it, which hangs higher, are on one line along the road."""
+    tangents = np.linspace(0.5, 0.37, 82)
+    outline = tangents / 2.36
+    contour = hung(outline, tangents, (0.15, 0.17), (0.6, 0.0), (0.8, 0.17), (1.0, 0.306))
+    if mirrored:
+        contour, tangents, outline = contour[::-1].copy(), -tangents[::-1], outline[::-1]
+    stand(contour, tangents, [(0, 82)], *np.full((2, 1), 0.17), 1.2)
+    np.testing.assert_allclose(contour, outline, rtol=0.01)
+
+
+def test_rear_and_side_of_a_car_meet_at_a_right_corner():
+    """The rear is 5 m ahead, the side 1.9 m to the left; both turned by 6 degrees."""
+    tangents = np.linspace(0.6, 0.2, 200)
+    turn = math.radians(6.0)
+    rear = (math.cos(turn) + tangents * math.sin(turn)) / 5.0
+    side = (tangents * math.cos(turn) - math.sin(turn)) / 1.9
+    outline = np.minimum(rear, side)
+    corner = float((side < rear).argmax()) / 200
+    contour = hung(outline, tangents, (corner, 0.17), (corner + 0.05, 0.306), (corner + 0.2, 0.0), (0.85, 0.17),
+                   (0.93, 0.0), (1.0, 0.306))
+    stand(contour, tangents, [(0, 200)], *np.full((2, 1), 0.17), 1.2)
+    np.testing.assert_allclose(contour, outline, rtol=0.025)
 
 
 def test_a_vehicle_is_never_farther_than_its_contour(lens, view, table):
