@@ -3,7 +3,7 @@ import functools
 
 from espnet_ros.network import count, parameter_count
 
-MODULE = 'ESP module'
+MODULE, STANDARD = 'ESP module', 'standard convolution'
 WIDTH, DIVIDER = 128, 4
 """M = N and K of the example in section 3.1."""
 

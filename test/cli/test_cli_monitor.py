@@ -35,7 +35,7 @@ def start_process(ros_domain):
         return processes[-1]
     yield start
     for process in processes:
-        process.kill()
+        process.end()
 
 
 @pytest.fixture(scope='module')
@@ -58,7 +58,7 @@ def start_segmentation(start_process, small_model):  # noqa: F811
         return started[-1]
     yield start
     for process in started:
-        process.kill()
+        process.end()
 
 
 @pytest.fixture
@@ -113,14 +113,16 @@ def test_it_asks_the_node_for_nothing(nodes, monitor):
 
 
 def test_exit_codes_and_a_node_that_is_missing(start_segmentation, monitor):
+    def says(words, *arguments):
+        """What ends with these words sooner or later: a busy machine does not find the node in seconds."""
+        return wait_until(lambda: (lambda done: words in done.stdout + done.stderr and done)(
+            monitor('--once', *arguments)))
     start_segmentation().wait_for('engine ready')  # without a camera
-    done = wait_until(lambda: (lambda found: 'ERROR espnet: Input: no image on /image_raw' in found.stdout and found)(
-        monitor('--once', '--timeout', '60')), 120)
+    done = says('ERROR espnet: Input: no image on /image_raw', '--timeout', '60')
     assert done.returncode == 4 and 'nothing publishes it; start the camera or remap `image`' in done.stdout
-    done = monitor('--once', '--timeout', '4', '--nodes', 'espnet', 'rear')
-    assert done.returncode == 4 and 'ERROR rear: no diagnostics yet' in done.stdout
-    done = monitor('--once', '--timeout', '2', '--nodes', 'other')
-    assert done.returncode == 1 and 'no diagnostics of other on /diagnostics; --node with one of these' in done.stderr
+    assert says('ERROR rear: no diagnostics yet', '--timeout', '4', '--nodes', 'espnet', 'rear').returncode == 4
+    words = 'no diagnostics of other on /diagnostics; name one of these with --node'
+    assert says(words, '--timeout', '6', '--nodes', 'other').returncode == 1
 
 
 def test_a_warning_is_exit_code_3(monitor, observer):

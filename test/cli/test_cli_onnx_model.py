@@ -176,11 +176,3 @@ def test_predict_evaluate_and_benchmark_run_it_by_its_name(files, capsys):
     found = json.loads((files / 'benchmark' / 'benchmark.json').read_text())['measurements']
     assert [each['engine']['backend'] for each in found] == ['onnxruntime', 'openvino']
     assert all(each['agreement'] > 0.999 and not each['problem'] for each in found)
-
-
-def test_profile_says_that_it_shows_pytorchs_layers(files, capsys):
-    assert add(files, classifier(), *PLAIN) == 0
-    capsys.readouterr()
-    assert main(['profile', '--model', 'net', '--out', str(files / 'profile')]) == 1
-    error = capsys.readouterr().err
-    assert 'net is an ONNX file: it runs in OpenVINO, ONNX Runtime or TensorRT, not in PyTorch' in error

@@ -24,6 +24,7 @@ def model(request):
 @pytest.mark.parametrize('tiled', [False, True])
 def test_labels_are_those_of_the_logits(model, tiled):
     card, net = model
+    torch.manual_seed(1)  # one image in some hundreds has an almost equal choice in ENet's unpooling
     image = torch.randint(0, 256, (1, 3, 64, 96), dtype=torch.uint8)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (card.mean, card.std))
     with torch.no_grad():
@@ -39,6 +40,7 @@ def test_the_exported_file_gives_pytorchs_labels(model, tmp_path):
     runtime = pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     card, net = model
+    torch.manual_seed(1)
     path = tmp_path / 'net.onnx'
     assert export_onnx(card, net, 96, 72, path) is True  # compared with PyTorch on 99.9% of the pixels
     image = torch.randint(0, 256, (1, 72, 96, 3), dtype=torch.uint8)
