@@ -30,7 +30,7 @@ define HELP
 make demo    camera, segmentation, ground and diagnostics as ROS 2 nodes for some seconds; leaves pictures in demo/
              SOURCE=video.mp4   in place of the synthetic street: video, folder of images, webcam index, RTSP address
              SECONDS=20         how long
-make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer in about a minute
+make check   layers, lint, types, Python 3.6 syntax and unit tests: the answer in about two minutes
              ARGS='-k labels'   arguments for pytest
 make test    everything: the same, Python 3.6 at work, nodes over real DDS, trainings, benchmarks
              JOBS=2             how many tests at a time; by default as many as there are cores
