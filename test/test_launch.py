@@ -249,7 +249,7 @@ def test_the_stand_in_lets_live_what_started_before_an_error(describe, packages)
 
 
 @pytest.mark.parametrize('given, log', [
-    ({'modell': 'x'}, ['there is no launch argument modell, so it is ignored; did you mean model?']),
+    ({'modle': 'x'}, ['there is no launch argument modle, so it is ignored; did you mean model?']),
     ({'image_transports': 'raw', 'params': 'x'}, [
         'there is no launch argument image_transports, so it is ignored; did you mean image_transport?']),
     ({'map': 'of the launch file that includes this one'}, []),

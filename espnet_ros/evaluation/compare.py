@@ -138,7 +138,7 @@ def _facts(comparison):
         'engine': lambda m: '; '.join(unique('{backend} in {precision} on {device}'.format(**engine)
                                              for session in m['sessions'] for engine in session['engines'])),
         'bags': lambda m: ', '.join(path for bag in m['configuration']['bags'] for path in bag['paths']),
-        'labeled frames scored': lambda m: '{} of {}'.format(m['scoredFrames'], m['labelledFrames'])}
+        'labeled frames scored': lambda m: '{} of {}'.format(m['scoredFrames'], m['labeledFrames'])}
     return [(name, tuple(map(read, comparison.metrics))) for name, read in rows.items()]
 
 
@@ -146,8 +146,8 @@ def _read_metrics(folder):
     path = pathlib.Path(folder) / METRICS
     try:
         found = json.loads(read_bytes(path, JSON_BYTES).decode('utf-8'))
-        if not {'labelSet', 'byClass', 'protocol', 'configuration', 'sessions'} <= set(found):
-            raise ValueError('it lacks keys')
+        if not {'labelSet', 'byClass', 'protocol', 'configuration', 'sessions', 'labeledFrames'} <= set(found):
+            raise ValueError('it lacks keys, as evaluations before version 0.2.0 do')
         return found
     except OSError as error:
         raise ParameterError("'{}' is not a finished evaluation ({}); give a folder that `espnet-ros evaluate --out` "

@@ -176,7 +176,7 @@ class Statistics:
             'averageAccuracyClasses': number(mean(class_accuracy(self.counted))) if self.by_class else None,
             'boundaryF1': number(self.boundary_f1),
             'boundaryScores': _named(self.label_set.names, class_boundary),
-            'frames': self.frames, 'labelledFrames': self.labeled, 'scoredFrames': self.scored,
+            'frames': self.frames, 'labeledFrames': self.labeled, 'scoredFrames': self.scored,
             'instanceFrames': self.objects.frames,
             'coverage': self.coverage,
             'latency': {'p{}'.format(p): number(self.latency(p)) for p in PERCENTILES},

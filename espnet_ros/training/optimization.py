@@ -64,7 +64,7 @@ def weighted_loss(logits, labels, weights, smoothing):
 
 
 def update_ema(ema, network, decay):
-    """Move the exponential moving average towards the network: ema = decay * ema + (1 - decay) * network."""
+    """Move the exponential moving average toward the network: ema = decay * ema + (1 - decay) * network."""
     with torch.no_grad():
         for kept, new in zip(ema.state_dict().values(), network.state_dict().values()):
             if kept.is_floating_point():

@@ -148,8 +148,8 @@ def test_a_bag_that_was_cut_off_is_evaluated_up_to_there(tiny, capsys, storage, 
     assert main(['evaluate', 'cut', '--model', tiny, '--backend', 'torch', '--no-boundary']) == 0
     captured = capsys.readouterr()
     found = metrics()
-    assert 5 <= found['frames'] <= 12 and found['scoredFrames'] == found['labelledFrames'] <= found['frames']
-    assert '{} frames, {} of {}'.format(*(found[key] for key in ('frames', 'scoredFrames', 'labelledFrames'))
+    assert 5 <= found['frames'] <= 12 and found['scoredFrames'] == found['labeledFrames'] <= found['frames']
+    assert '{} frames, {} of {}'.format(*(found[key] for key in ('frames', 'scoredFrames', 'labeledFrames'))
                                         ) in captured.out
     cut = next(text for text in found['problems'] if 'cut off' in text)
     assert path.name in cut and str(size) in cut and 'its last complete message is from' in cut

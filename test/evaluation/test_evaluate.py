@@ -73,7 +73,7 @@ def test_the_folder_holds_what_was_measured(tmp_path):
     assert list(metrics['classScores'].values()) == iou(confusion[:11]).tolist()
     assert metrics['averageScoreCategories'] == mean_iou(category_confusion(confusion[:11], CAMVID))
     assert metrics['labels'] == dict(zip((*CAMVID.names, 'unlabeled'), range(12)))
-    assert metrics['coverage'] == 1.0 and metrics['scoredFrames'] == metrics['labelledFrames'] == 8
+    assert metrics['coverage'] == 1.0 and metrics['scoredFrames'] == metrics['labeledFrames'] == 8
     assert metrics['latency']['p50'] == np.percentile([record['latency'] for record in records], 50)
     assert metrics['boundaryF1'] == pytest.approx(np.mean([record['boundary_f1'] for record in records]))
     assert metrics['configuration']['model']['name'] == 'small-camvid' and metrics['problems'] == []

@@ -98,7 +98,7 @@ def changed(**entry):
     (dict(FRUIT, more=1), 'exactly the keys'), (dict(FRUIT, name=3), 'name must be a non-empty string, not 3'),
     (dict(FRUIT, name=''), 'name must be a non-empty string'), (dict(FRUIT, classes={}), 'classes must be a list'),
     (dict(FRUIT, classes=[]), 'at least one class'), (dict(FRUIT, classes=['road']), "mapping .*, not 'road'"),
-    (changed(colour=[1, 2, 3]), "no key 'colour'"), (changed(id=255), 'class id 255 must be .* 0..254'),
+    (changed(shade=[1, 2, 3]), "no key 'shade'"), (changed(id=255), 'class id 255 must be .* 0..254'),
     (changed(id=-1), 'class id -1'), (changed(id=True), 'class id True'), (changed(id='3'), "class id '3'"),
     (changed(id=1.0), r'class id 1\.0'), (changed(id=None), 'class id None'),
     (changed(name=''), 'class 7 needs a name'), (changed(name=None), 'needs a name'),
