@@ -21,7 +21,7 @@ from espnet_ros.engine.pytorch_engine import check_speed
 from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.images import render
 from espnet_ros.images import sources as capture
-from espnet_ros.images.sources import public_address
+from espnet_ros.images.pictures import public_address, read_image, read_image_at
 from espnet_ros.labels import UNLABELED
 from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.models.onnx_file import OnnxNetwork
@@ -87,7 +87,7 @@ class Predictor:
             return [error]
 
     def _image(self, job, steps):
-        read = capture.read_image_at if isinstance(job.source, str) else capture.read_image
+        read = read_image_at if isinstance(job.source, str) else read_image
         if self._options.submit:
             self._submit(read(str(job.source)), job, SERVERS[self._options.submit])
             steps.advance()

@@ -7,7 +7,7 @@ import numpy as np
 
 from espnet_ros.errors import ImageError, LabelError, SourceError
 from espnet_ros.images.decoding import png_to_label_pixels
-from espnet_ros.images.sources import read_image
+from espnet_ros.images.pictures import read_image
 from espnet_ros.labels.instances import decode_instances
 from espnet_ros.labels.truth import GroundTruth
 

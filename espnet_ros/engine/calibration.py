@@ -7,8 +7,8 @@ import torch
 
 from espnet_ros.errors import EngineError, SourceError
 from espnet_ros.images.limits import IMAGE_SUFFIXES
+from espnet_ros.images.pictures import read_image
 from espnet_ros.images.resize import resize_image
-from espnet_ros.images.sources import read_image
 
 NO_IMAGES = ('int8 needs calibration images: give a folder with some hundred frames of the camera to espnet-ros build '
              '--precision int8 --calibration FOLDER, or use fp16')

@@ -21,7 +21,8 @@ from espnet_ros.bags.reader import open_bag
 from espnet_ros.errors import EspnetError
 from espnet_ros.images.decoding import ENCODINGS, compressed_to_bgr, compressed_to_label_pixels, image_to_bgr
 from espnet_ros.images.headers import JPEG_SCAN, jpeg_segments
-from espnet_ros.images.sources import open_source, read_image
+from espnet_ros.images.pictures import read_image
+from espnet_ros.images.sources import open_source
 from espnet_ros.labels import label_set_to_dict, load_label_set
 from espnet_ros.labels.label_map import label_map_to_set, set_to_label_map
 from espnet_ros.models.card import read_card, write_card

@@ -23,6 +23,7 @@ from espnet_ros.cli.predictor import load
 from espnet_ros.engine import build_engine
 from espnet_ros.errors import ImageError, ParameterError, SourceError
 from espnet_ros.images import sources as capture
+from espnet_ros.images.pictures import read_image_at
 from espnet_ros.images.render import overlay
 from espnet_ros.labels.palettes import PALETTES
 from espnet_ros.segmenter import Segmenter
@@ -264,10 +265,10 @@ def test_a_password_is_sent_and_not_told(server, monkeypatch):
     monkeypatch.setattr(handler, 'do_GET', listen)
     write(pathlib.Path('x.png'), picture())
     address = server.replace('//', '//me:s%40cret@')
-    np.testing.assert_array_equal(capture.read_image_at(address + '/x.png'), picture())
+    np.testing.assert_array_equal(read_image_at(address + '/x.png'), picture())
     assert base64.b64decode(heard[0].partition(' ')[2]) == b'me:s@cret'
     with pytest.raises(SourceError) as found:
-        capture.read_image_at('http://me:s%40cret@127.0.0.1:x/x.png')
+        read_image_at('http://me:s%40cret@127.0.0.1:x/x.png')
     assert 'cret' not in str(found.value)
 
 

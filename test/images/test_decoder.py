@@ -15,7 +15,7 @@ from espnet_ros.errors import ImageError, SourceError
 from espnet_ros.images import decoder
 from espnet_ros.images.decoding import compressed_to_bgr
 from espnet_ros.images.headers import JPEG_SCAN, image_size, jpeg_segments
-from espnet_ros.images.sources import read_image
+from espnet_ros.images.pictures import read_image
 from espnet_ros.images.watchdog import Watchdog
 from espnet_ros.limits import STUCK_DECODERS
 

@@ -10,7 +10,8 @@ import pytest
 from espnet_ros.errors import ImageError, SourceError
 from espnet_ros.images.headers import image_size
 from espnet_ros.images.limits import MAX_PIXELS, MAX_SIDE, check_size
-from espnet_ros.images.sources import open_source, read_image
+from espnet_ros.images.pictures import read_image
+from espnet_ros.images.sources import open_source
 
 IMAGE = np.random.RandomState(0).randint(0, 256, (37, 53, 3)).astype(np.uint8)
 

@@ -13,7 +13,8 @@ import pytest
 
 from espnet_ros.errors import ParameterError, SourceError
 from espnet_ros.images import sources as capture
-from espnet_ros.images.sources import open_source, read_image, street_seed
+from espnet_ros.images.pictures import read_image
+from espnet_ros.images.sources import open_source, street_seed
 from espnet_ros.scene import Street, mount_of
 
 

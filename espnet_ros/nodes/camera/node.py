@@ -8,7 +8,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from espnet_ros.images.sources import LARGEST, LOOP_SECONDS, open_source, public_address
+from espnet_ros.images.pictures import public_address
+from espnet_ros.images.sources import LARGEST, LOOP_SECONDS, open_source
 from espnet_ros.nodes.camera.calibration import pinhole_to_info, read_calibration
 from espnet_ros.nodes.camera.feed import Feed
 from espnet_ros.nodes.camera.ground_truth import GroundTruth

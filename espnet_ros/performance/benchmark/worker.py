@@ -9,7 +9,7 @@ import cv2
 
 from espnet_ros import models
 from espnet_ros.errors import EspnetError
-from espnet_ros.images.sources import read_image
+from espnet_ros.images.pictures import read_image
 from espnet_ros.models.onnx_file import OnnxNetwork
 from espnet_ros.performance.benchmark.baseline import Baseline
 from espnet_ros.performance.memory import peak_memory
