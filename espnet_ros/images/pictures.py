@@ -15,7 +15,8 @@ from espnet_ros.images.headers import image_size
 from espnet_ros.limits import DOWNLOAD_SECONDS, MAX_IMAGE_BYTES
 
 TIMEOUT = 5.0
-"""Seconds for a machine on the network to answer, and between parts of what it sends."""
+"""Seconds for a machine on the network to answer, and between parts of what it sends; a video stream has 30 before
+OpenCV 4.5."""
 
 
 def read_image(path):

@@ -11,7 +11,7 @@ import numpy as np
 
 from espnet_ros.errors import ImageError, ParameterError, SourceError, printable
 from espnet_ros.images.limits import IMAGE_SUFFIXES, check_size
-from espnet_ros.images.pictures import public_address, read_image
+from espnet_ros.images.pictures import TIMEOUT, public_address, read_image
 from espnet_ros.images.resize import resize_for_viewing
 
 if typing.TYPE_CHECKING:
@@ -25,8 +25,6 @@ LOOP_SECONDS = 6.0
 """Of the street's time until it starts again, where it is asked to: each picture is drawn once."""
 _LOOP_BYTES = 256 << 20
 """Of the pictures kept for that."""
-TIMEOUT = 5.0
-"""Seconds for a network stream to answer, and between its pictures; before OpenCV 4.5 it is 30."""
 
 
 class Capture(typing.NamedTuple):
