@@ -398,7 +398,8 @@ class Evaluations(Target):
         with Journal(self.folder / 'real', {'a': 1}) as journal:
             journal.add_session({'seconds': 1.0})
         return [(self.folder / 'real' / 'progress.jsonl').read_bytes(),
-                b'{"labelSet": {}, "byClass": true, "protocol": {}, "configuration": {}, "sessions": []}']
+                b'{"labelSet": {}, "byClass": true, "protocol": {}, "configuration": {}, "sessions": [], '
+                b'"labeledFrames": 1}']
 
     def run(self, data):
         from espnet_ros.evaluation.compare import _read_metrics
