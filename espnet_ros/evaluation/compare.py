@@ -8,9 +8,9 @@ import warnings
 import numpy as np
 
 from espnet_ros.errors import ParameterError
-from espnet_ros.evaluation.journal import read_frames
+from espnet_ros.evaluation.journal import FRAMES, read_frames, reading
 from espnet_ros.evaluation.pages import METRICS, environment, unique
-from espnet_ros.evaluation.protocols import rows_of
+from espnet_ros.evaluation.protocols import PROTOCOLS, rows_of
 from espnet_ros.files import read_bytes, write_file
 from espnet_ros.labels import CATEGORIES, LabelSet, label_set_from_dict
 from espnet_ros.limits import JSON_BYTES
@@ -52,16 +52,28 @@ class Difference(typing.NamedTuple):
 
 
 class SideBySide(typing.NamedTuple):
-    """The metrics of A and B, the number of frames that both have, and the Differences, means first.
+    """The number of frames that A and B both have, and the Differences of their scores, means first.
 
-    note: a sentence where both are compared by category because they were not scored in the same classes, else ''.
+    facts: how each was made: (name, (text of A, text of B)). note: a sentence where both are compared by category
+    because they were not scored in the same classes, else ''.
     """
 
-    metrics: tuple[dict, dict]
+    facts: tuple[tuple[str, tuple[str, str]], ...]
     frames: int
     block: int
     differences: tuple[Difference, ...]
     note: str = ''
+
+
+class _Evaluation(typing.NamedTuple):
+    """What metrics.json says, and the records in `path`, frames.jsonl, of labeled frames by bag, topic and stamp."""
+
+    path: pathlib.Path
+    label_set: LabelSet
+    by_class: bool
+    protocol: str
+    facts: dict[str, str]
+    records: dict[tuple, dict]
 
 
 class _Frames(typing.NamedTuple):
@@ -88,30 +100,28 @@ def compare(first, second, block=1, draws=DRAWS, seed=0):
     Evaluations in different classes, or one of classes and one of categories, are both scored by category; boundary F1
     is then left out, because the lines between classes are not known any more.
     """
-    folders = first, second
-    metrics = tuple(map(_read_metrics, folders))
-    labels = tuple(label_set_from_dict(m['labelSet'], str(pathlib.Path(f) / METRICS)) for m, f in zip(metrics, folders))
-    if metrics[0]['protocol'] != metrics[1]['protocol']:
+    evaluations = a, b = _read(first), _read(second)
+    if a.protocol != b.protocol:
         raise ParameterError("'{}' uses the {} protocol and '{}' uses {}; evaluate both with the same one".format(
-            first, metrics[0]['protocol'], second, metrics[1]['protocol']))
-    records = [{(r['bag'], r['topic'], r['stamp']): r for r in read_frames(f) if 'confusion' in r} for f in folders]
-    common = sorted(set(records[0]) & set(records[1]), key=lambda key: (key[0], key[2], key[1]))
+            first, a.protocol, second, b.protocol))
+    with reading(a.path):
+        common = sorted(set(a.records) & set(b.records), key=lambda key: (key[0], key[2], key[1]))
     if not common:
         raise ParameterError("'{}' and '{}' have no labeled frame in common; evaluate both on the same bags".format(
             first, second))
-    is_alike = metrics[0]['byClass'] == metrics[1]['byClass'] and labels[0].meaning == labels[1].meaning
-    by_class = is_alike and metrics[0]['byClass']
-    names = labels[0].names if by_class else ()
-    frames = [_counted([found[key] for key in common], label_set, m['protocol'], by_class)
-              for found, label_set, m in zip(records, labels, metrics)]
+    is_alike = a.by_class == b.by_class and a.label_set.meaning == b.label_set.meaning
+    by_class = is_alike and a.by_class
+    names = a.label_set.names if by_class else ()
+    frames = [_counted(evaluation, common, by_class) for evaluation in evaluations]
     differences = _differences(frames, names, is_alike, block, draws, np.random.default_rng(seed))
-    return SideBySide(metrics, len(common), block, differences, '' if is_alike else _note(metrics))
+    facts = tuple((name, (text, b.facts[name])) for name, text in a.facts.items())
+    return SideBySide(facts, len(common), block, differences, '' if is_alike else _note(evaluations))
 
 
 def comparison_page(comparison, names):
     """Return the HTML page of a SideBySide; names: what A and B are called."""
     return environment().get_template('compare.html').render(comparison=comparison, names=names, confidence=CONFIDENCE,
-                                                             shown=shown, facts=_facts(comparison))
+                                                             shown=shown)
 
 
 def write_comparison(path, comparison, names):
@@ -125,54 +135,61 @@ def shown(value, unit, sign=False):
     return '–' if math.isnan(value) else '{:{}.{}f}'.format(factor * value, '+' if sign else '', digits)
 
 
-def _note(metrics):
-    scored = ['classes of {}'.format(m['labelSet']['name']) if m['byClass'] else 'categories' for m in metrics]
+def _note(evaluations):
+    scored = ['classes of {}'.format(e.label_set.name) if e.by_class else 'categories' for e in evaluations]
     return 'A was scored in {} and B in {}; both are compared by category, without boundary F1'.format(*scored)
 
 
-def _facts(comparison):
-    """Return the rows of the table about A and B: (name, (A, B))."""
-    rows = {
-        'model': lambda m: m['configuration']['model']['name'],
-        'input': lambda m: '{} x {}'.format(*m['configuration']['input']),
-        'engine': lambda m: '; '.join(unique('{backend} in {precision} on {device}'.format(**engine)
-                                             for session in m['sessions'] for engine in session['engines'])),
-        'bags': lambda m: ', '.join(path for bag in m['configuration']['bags'] for path in bag['paths']),
-        'labeled frames scored': lambda m: '{} of {}'.format(m['scoredFrames'], m['labeledFrames'])}
-    return [(name, tuple(map(read, comparison.metrics))) for name, read in rows.items()]
+def _read(folder):
+    path, frames = (pathlib.Path(folder) / name for name in (METRICS, FRAMES))
+    with reading(path):
+        try:
+            found = json.loads(read_bytes(path, JSON_BYTES).decode('utf-8'))
+        except OSError as error:
+            raise ParameterError("'{}' is not a finished evaluation ({}); give a folder that `espnet-ros evaluate "
+                                 '--out` has written'.format(folder, error.strerror or error))
+        label_set, by_class, protocol = (found[key] for key in ('labelSet', 'byClass', 'protocol'))
+        if protocol not in PROTOCOLS or not isinstance(by_class, bool):
+            raise ValueError('protocol is {!r} and byClass {!r}'.format(protocol, by_class))
+        label_set, facts = label_set_from_dict(label_set, str(path)), _facts(found)
+    with reading(frames):
+        records = {(r['bag'], r['topic'], r['stamp']): r for r in read_frames(folder) if 'confusion' in r}
+    return _Evaluation(frames, label_set, by_class, protocol, facts, records)
 
 
-def _read_metrics(folder):
-    path = pathlib.Path(folder) / METRICS
-    try:
-        found = json.loads(read_bytes(path, JSON_BYTES).decode('utf-8'))
-        if not {'labelSet', 'byClass', 'protocol', 'configuration', 'sessions', 'labeledFrames'} <= set(found):
-            raise ValueError('it lacks keys, as evaluations before version 0.2.0 do')
-        return found
-    except OSError as error:
-        raise ParameterError("'{}' is not a finished evaluation ({}); give a folder that `espnet-ros evaluate --out` "
-                             'has written'.format(folder, error.strerror or error))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ParameterError("'{}' is damaged: {}".format(path, error))
+def _facts(metrics):
+    """Return what the page says about an evaluation: text by name."""
+    configuration = metrics['configuration']
+    return {
+        'model': str(configuration['model']['name']),
+        'input': '{} x {}'.format(*configuration['input']),
+        'engine': '; '.join(unique('{backend} in {precision} on {device}'.format(**engine)
+                                   for session in metrics['sessions'] for engine in session['engines'])),
+        'bags': ', '.join(path for bag in configuration['bags'] for path in bag['paths']),
+        'labeled frames scored': '{} of {}'.format(metrics['scoredFrames'], metrics['labeledFrames'])}
 
 
-def _counted(records, label_set: LabelSet, protocol, by_class):
-    """Return the _Frames of records."""
-    size = len(label_set.classes)
+def _counted(evaluation, common, by_class):
+    """Return the _Frames of the records of `common`."""
+    size = len(evaluation.label_set.classes)
     classes, categories, correct = [], [], []
-    for record in records:
-        confusion = np.zeros((size + 1, size + 1), np.int64)
-        rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
-        confusion[rows, columns] = pixels
-        confusion = rows_of(confusion, protocol)
-        by_category = category_confusion(confusion, label_set)
-        classes.append(_parts(confusion))
-        categories.append(_parts(by_category))
-        counted = confusion[:size] if by_class else by_category[:len(CATEGORIES) - 1]
-        correct.append((np.trace(counted), counted.sum()))
-    return _Frames(np.array(categories, np.float64), np.array(classes, np.float64), np.array(correct, np.float64),
-                   np.array([record['boundary_f1'] for record in records], np.float64),
-                   np.array([record['latency'] for record in records], np.float64))
+    with reading(evaluation.path):
+        records = [evaluation.records[key] for key in common]
+        for record in records:
+            confusion = np.zeros((size + 1, size + 1), np.int64)
+            rows, columns, pixels = np.array(record['confusion'], np.int64).reshape(-1, 3).T
+            if min(rows.min(initial=0), columns.min(initial=0), pixels.min(initial=0)) < 0:
+                raise ValueError('confusion has numbers below 0')
+            confusion[rows, columns] = pixels
+            confusion = rows_of(confusion, evaluation.protocol)
+            by_category = category_confusion(confusion, evaluation.label_set)
+            classes.append(_parts(confusion))
+            categories.append(_parts(by_category))
+            counted = confusion[:size] if by_class else by_category[:len(CATEGORIES) - 1]
+            correct.append((np.trace(counted), counted.sum()))
+        return _Frames(np.array(categories, np.float64), np.array(classes, np.float64), np.array(correct, np.float64),
+                       np.array([record['boundary_f1'] for record in records], np.float64),
+                       np.array([record['latency'] for record in records], np.float64))
 
 
 def _parts(confusion):

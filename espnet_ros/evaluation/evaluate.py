@@ -9,7 +9,7 @@ import typing
 
 from espnet_ros import __version__, models
 from espnet_ros.bags.reader import Bag
-from espnet_ros.evaluation.journal import Journal, read_frames
+from espnet_ros.evaluation.journal import FRAMES, Journal, read_frames, reading
 from espnet_ros.evaluation.offline import FrameReference
 from espnet_ros.evaluation.report import WorstFrame, write_report
 from espnet_ros.evaluation.scans import ranging_topics
@@ -81,8 +81,9 @@ def configuration_of(setup):
 def _run(setup, journal, workers, lengths, on_progress):
     """Evaluate the remaining frames."""
     statistics = new_statistics(setup)
-    for record in read_frames(journal.folder):
-        statistics.add(record)
+    with reading(journal.folder / FRAMES):
+        for record in read_frames(journal.folder):
+            statistics.add(record)
     on_progress(Progress(statistics.frames, sum(lengths), statistics))
     began, frames, inference = time.perf_counter(), 0, 0.0
     try:

@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 
-from espnet_ros.errors import ParameterError
+from espnet_ros.errors import ParameterError, one_line
 from espnet_ros.evaluation.tasks import Task
 
 FRAMES, PROGRESS = 'frames.jsonl', 'progress.jsonl'
@@ -135,11 +135,22 @@ class Journal:
                 self.folder, error.strerror or error))
 
 
+@contextlib.contextmanager
+def reading(path):
+    """Turn what results raise that are not as `evaluate` writes them, such as edited ones, into a ParameterError."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        problem = 'it lacks {}'.format(error) if isinstance(error, KeyError) else error
+        raise ParameterError("'{}' is damaged, edited or from before version 0.2.0: {}; repeat its `espnet-ros "
+                             'evaluate` with --restart'.format(path, one_line(problem)))
+
+
 def read_frames(folder):
     """Yield the records in an evaluation's folder. Raises ParameterError."""
     path = pathlib.Path(folder) / FRAMES
     try:
-        with open(path, encoding='utf-8') as stream:
+        with open(path, 'rb') as stream:
             for number, line in enumerate(stream, 1):
                 try:
                     yield json.loads(line)

@@ -4,6 +4,7 @@ import io
 import pathlib
 import random
 import re
+import shutil
 import struct
 import types
 import zlib
@@ -391,31 +392,35 @@ class CameraInfos(Target):
 
 
 class Evaluations(Target):
-    """metrics.json and progress.jsonl of an evaluation."""
+    """The files of an evaluation, each as each."""
+
+    files = 'progress.jsonl', 'frames.jsonl', 'metrics.json'
 
     def inputs(self):
+        from evaluation_rig import finished_evaluation
+
         from espnet_ros.evaluation.journal import Journal
-        with Journal(self.folder / 'real', {'a': 1}) as journal:
+        finished_evaluation(self.folder / 'good', 0.1, stamps=range(2))
+        with Journal(self.folder / 'begun', {'a': 1}) as journal:
             journal.add_session({'seconds': 1.0})
-        return [(self.folder / 'real' / 'progress.jsonl').read_bytes(),
-                b'{"labelSet": {}, "byClass": true, "protocol": {}, "configuration": {}, "sessions": [], '
-                b'"labeledFrames": 1}']
+        return [(self.folder / folder / name).read_bytes()
+                for folder, name in zip(('begun', 'good', 'good'), self.files)]
 
     def run(self, data):
-        from espnet_ros.evaluation.compare import _read_metrics
+        from espnet_ros.evaluation.compare import compare
         from espnet_ros.evaluation.journal import Journal
-        place = self.folder / 'case'
-        place.mkdir(exist_ok=True)
-        for name in ('progress.jsonl', 'metrics.json'):
+        place, good = self.folder / 'case', self.folder / 'good'
+        problems = []
+        for name in self.files:
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(good if name != 'progress.jsonl' else self.folder / 'begun', place)
             (place / name).write_bytes(data)
-        refused = None
-        for use in (lambda: Journal(place, {'a': 1}).__exit__(), lambda: _read_metrics(place)):
             try:
-                use()
+                compare(place, good, draws=2) if name != 'progress.jsonl' else Journal(place, {'a': 1}).__exit__()
             except EspnetError as error:
-                refused = error
-        if refused:
-            raise refused
+                problems.append(error)
+        if len(problems) == len(self.files):
+            raise problems[-1]
 
 
 TARGETS = {kind.__name__: kind for kind in (

@@ -6,37 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+from evaluation_rig import finished_evaluation as evaluation
 
 from espnet_ros.errors import EspnetError, ParameterError
 from espnet_ros.evaluation.compare import compare, comparison_page, shown
-from espnet_ros.evaluation.scoring import compare_labels, score_frame
-from espnet_ros.evaluation.statistics import Statistics
 from espnet_ros.labels import CAMVID, CITYSCAPES
-
-ENGINE = {'backend': 'torch', 'precision': 'fp32', 'device': 'CPU', 'fallback': ''}
-
-
-def evaluation(folder, wrong, model_set=CAMVID, protocol='cityscapes', latency=0.1, stamps=range(40), truth_seed=0):
-    """Leave an evaluation of small frames, a share of whose pixels is wrong, and return its folder."""
-    folder.mkdir()
-    comparison, = compare_labels(model_set, [CAMVID])
-    statistics = Statistics(comparison.label_set, comparison.by_class, len(stamps), protocol)
-    with open(folder / 'frames.jsonl', 'w') as stream:
-        for stamp in stamps:
-            random = np.random.default_rng((truth_seed, stamp))
-            truth = random.integers(0, 11, (12, 16), dtype=np.uint8)
-            prediction = np.where(random.random(truth.shape) < wrong, (truth + 1) % 11, truth).astype(np.uint8)
-            if model_set is CITYSCAPES:
-                prediction = np.zeros_like(prediction)
-            record = dict(score_frame(comparison, truth, prediction, protocol), bag=0, topic='/a', stamp=stamp,
-                          latency=latency + random.random() / 100)
-            statistics.add(record)
-            stream.write(json.dumps(record) + '\n')
-    configuration = {'model': {'name': 'm'}, 'input': [96, 64], 'bags': [{'paths': ['/bag']}]}
-    sessions = [{'engines': [ENGINE]}]
-    (folder / 'metrics.json').write_text(json.dumps(dict(
-        statistics.metrics(), configuration=configuration, sessions=sessions, problems=[])))
-    return folder
 
 
 def by_name(found):
@@ -141,6 +115,46 @@ def test_damaged_metrics_are_one_sentence(tmp_path, content):
     a, b = evaluation(tmp_path / 'a', 0.1), evaluation(tmp_path / 'b', 0.1)
     (b / 'metrics.json').write_bytes(content.encode('latin-1'))
     with pytest.raises(EspnetError):
+        compare(a, b)
+
+
+def edited(value, path, change):
+    """Change what lies at a path of keys and indices of plain data: None removes it."""
+    *parents, last = path
+    for key in parents:
+        value = value[key]
+    if change is None:
+        del value[last]
+    else:
+        value[last] = change
+
+
+@pytest.mark.parametrize('path, change, problem', [
+    (('labelSet',), None, "it lacks 'labelSet'"), (('scoredFrames',), None, "it lacks 'scoredFrames'"),
+    (('configuration', 'model', 'name'), None, "it lacks 'name'"), (('configuration', 'model'), 7, ''),
+    (('configuration', 'input'), [480], ''), (('configuration', 'bags', 0, 'paths'), [1], ''),
+    (('sessions', 0, 'engines', 0, 'device'), None, "it lacks 'device'"), (('sessions',), 1, ''),
+    (('protocol',), 'mine', "protocol is 'mine'"), (('byClass',), 'yes', "byClass 'yes'")])
+def test_edited_metrics_are_one_sentence(tmp_path, path, change, problem):
+    a, b = evaluation(tmp_path / 'a', 0.1), evaluation(tmp_path / 'b', 0.1)
+    metrics = json.loads((b / 'metrics.json').read_text())
+    edited(metrics, path, change)
+    (b / 'metrics.json').write_text(json.dumps(metrics))
+    with pytest.raises(ParameterError, match='b/metrics.json. is damaged, edited .*{}.*; repeat'.format(problem)):
+        compare(a, b)
+
+
+@pytest.mark.parametrize('path, change', [
+    (('bag',), None), (('latency',), None), (('boundary_f1',), 'high'), (('stamp',), [1]), (('stamp',), '1'),
+    (('confusion',), 7), (('confusion',), [[0, 1]]), (('confusion',), [[0, 99, 5]]), (('confusion',), [[-1, 0, 5]]),
+    (('confusion',), [[0, 0, -5]]), (('confusion',), [[0, 0, 1e400]]), (('confusion',), [[0, 0, 10**30]])])
+def test_edited_frames_are_one_sentence(tmp_path, path, change):
+    a, b = evaluation(tmp_path / 'a', 0.1, stamps=range(3)), evaluation(tmp_path / 'b', 0.1, stamps=range(3))
+    for folder in (a, b):  # both, so that a key that is edited is one that both have
+        records = [json.loads(line) for line in (folder / 'frames.jsonl').open()]
+        edited(records[1], path, change)
+        (folder / 'frames.jsonl').write_text(''.join(json.dumps(record) + '\n' for record in records))
+    with pytest.raises(ParameterError, match='a/frames.jsonl. is damaged, edited .*; repeat'):
         compare(a, b)
 
 

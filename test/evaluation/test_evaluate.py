@@ -2,6 +2,7 @@
 import csv
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from evaluation_rig import setup_for, without_times
 from espnet_ros import models
 from espnet_ros.bags.writer import write_bag
 from espnet_ros.datasets import open_dataset
+from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation import evaluate as module
 from espnet_ros.evaluation import workers
 from espnet_ros.evaluation.evaluate import configuration_of, evaluate
@@ -112,6 +114,15 @@ def test_a_finished_evaluation_only_gets_its_report_again(whole):
     (folder / 'report.html').unlink()
     evaluate(setup, folder, InProcess)
     assert (folder / 'frames.jsonl').read_bytes() == before and (folder / 'report.html').exists()
+
+
+def test_edited_results_are_not_continued(whole, tmp_path):
+    setup, folder = whole
+    shutil.copytree(folder, tmp_path / 'out')
+    frames = tmp_path / 'out' / 'frames.jsonl'
+    frames.write_text(frames.read_text().replace('"latency"', '"delay"'))
+    with pytest.raises(ParameterError, match="frames.jsonl' is damaged.* it lacks 'latency'; repeat .* with --restart"):
+        evaluate(setup, tmp_path / 'out', InProcess)
 
 
 @pytest.mark.slow

@@ -123,9 +123,10 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_frames_that_cannot_be_read(tmp_path):
     with pytest.raises(ParameterError, match='cannot read .*frames.jsonl'):
         list(read_frames(tmp_path))
-    (tmp_path / FRAMES).write_text('{}\nx\n')
-    with pytest.raises(ParameterError, match='line 2 of .* is damaged'):
-        list(read_frames(tmp_path))
+    for damage in (b'x', b'"\xff"'):
+        (tmp_path / FRAMES).write_bytes(b'{}\n' + damage + b'\n')
+        with pytest.raises(ParameterError, match='line 2 of .* is damaged'):
+            list(read_frames(tmp_path))
 
 
 def test_a_line_that_is_nested_without_end_is_damage(tmp_path):

@@ -126,9 +126,8 @@ def test_nothing_is_cut_off_at_any_width(tmp_path, look, width, label_set):
 def test_a_comparison_shows_its_verdicts_on_a_phone(tmp_path, look):
     scores = 'category mIOU', 'pixel accuracy', 'Column_Pole', 'Bicyclist'
     differences = tuple(Difference(name, 0.98765, 0.12345, -0.91234, -0.90123) for name in scores)
-    metrics = {'labeledFrames': 9, 'scoredFrames': 9, 'sessions': DETAILS['sessions'],
-               'configuration': DETAILS['configuration']}
-    write_comparison(tmp_path / 'page.html', SideBySide((metrics, metrics), 9, 1, differences), ['one', 'another'])
+    facts = ('engine', 2 * ('openvino in int8 on CPU, 2 threads; torch in fp32 on CPU',)), ('bags', ('/a', '/a,b'))
+    write_comparison(tmp_path / 'page.html', SideBySide(facts, 9, 1, differences), ['one', 'another'])
     for width in (390, 320):
         page = look(tmp_path / 'page.html', width)
         boxes = [cell.bounding_box() for cell in page.locator('td.worse').all()]
