@@ -62,7 +62,7 @@ def main(argv=None):
     parser = Parser(
         prog='espnet-ros', formatter_class=argparse.RawDescriptionHelpFormatter, usage='%(prog)s COMMAND ...',
         description='Semantic segmentation with ESPNet: labels, colors and overlays of street scenes.',
-        epilog='commands:\n' + ''.join('  {:<10}{}\n'.format(*item) for item in COMMANDS.items()) +
+        epilog='commands:\n' + ''.join('  {:<12}{}\n'.format(*item) for item in COMMANDS.items()) +
         '\nespnet-ros COMMAND --help explains a command.')
     parser.add_argument('--version', action='version', version='%(prog)s ' + __version__)
     parser.add_argument('command', metavar='COMMAND', nargs='?', help='one of those below')

@@ -20,7 +20,7 @@ def test_help_names_every_command(capsys):
     assert left.value.code == 0
     text = capsys.readouterr().out
     for name, summary in cli.COMMANDS.items():
-        assert '  {:<10}{}\n'.format(name, summary) in text
+        assert '\n  {:<11} {}\n'.format(name, summary) in text
     assert main([]) == 0 and capsys.readouterr().out == text
 
 
