@@ -163,13 +163,14 @@ def _line(view):
     if not view.frames:
         return 'engine: {}'.format(view.engine)
     accuracy = '' if view.miou != view.miou else ' | category mIOU {:.1f}%'.format(100 * view.miou)
-    return '{:.1f} fps | {:.0f} ms from camera to labels | {} answered, {} dropped for newer ones{}'.format(
+    return '{:.1f} fps | {:.0f} ms from camera to labels | {} answered, {} dropped{}'.format(
         view.rate, 1000 * view.latency, view.frames, view.dropped, accuracy)
 
 
 def _print_line(text):
     if sys.stdout.isatty():
-        sys.stdout.write('\r' + text.ljust(100) + '\r' * (not text))
+        width = shutil.get_terminal_size().columns - 1  # a longer line would begin a new one each time
+        sys.stdout.write('\r' + text[:width].ljust(width) + '\r' * (not text))
         sys.stdout.flush()
     elif text:
         print(text, flush=True)

@@ -89,6 +89,6 @@ CONSUMERS = {'nav2': nav2, 'kimera': kimera, 'hydra': hydra, 'autoware': autowar
 def _table(label_set, traversability):
     table = ground_table(traversability, {c.id: c.name for c in label_set.classes})
     if table.unnamed:
-        raise ParameterError('the traversability file does not name {}: add them'.format(
-            ', '.join(quoted(name) for name in table.unnamed)))
+        raise ParameterError('the traversability file does not name {}: add them to a copy of it, with --traversability'
+                             .format(', '.join(quoted(name) for name in table.unnamed)))
     return table

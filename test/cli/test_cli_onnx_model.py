@@ -95,6 +95,46 @@ def test_it_says_what_it_assumes_and_what_looks_wrong(files, capsys):
     assert cv2.imread(str(files / 'overlay.png')).shape == (HEIGHT, WIDTH, 3)
 
 
+def test_sides_may_all_be_open(files):
+    size = '--size', '{}x{}'.format(WIDTH, HEIGHT)
+    assert add(files, classifier(change=onnx_files.open_sides), *PLAIN, *size) == 0
+    model = models.find('net')
+    assert (model.card.architecture.layout, model.card.architecture.classes) == ('NCHW', 3)
+    image, wanted = squares()
+    engine = build_engine(model.card, models.load(model), WIDTH, HEIGHT, 'onnxruntime', 'cpu', 'fp32', strict=True)
+    assert np.array_equal(engine.run(image)[0], wanted)
+
+
+def test_it_says_which_of_several_outputs_it_takes_and_that_sigmoids_are_no_probabilities(files, capsys):
+    def change(model):
+        onnx_files.sigmoids(model)
+        model.graph.output.add().CopyFrom(model.graph.input[0])
+        model.graph.output[-1].name = 'floats'
+    (files / 'net.onnx').write_bytes(classifier(change=change))
+    assert main(['models', 'add', str(files / 'net.onnx'), '--labels', 'camvid', *PLAIN]) == 0
+    out = capsys.readouterr().out
+    assert 'the file has the outputs answer, floats; the card takes answer (--output)' in out
+    assert 'within 0 and 1 but do not add up to 1' in out
+    assert '3 outputs for 11 classes: the card takes them for the first 3 (--outputs)' in out
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_labels_below_0_are_unlabeled(files, backend):
+    pytest.importorskip(backend)
+    assert add(files, classifier(kind='labels', change=onnx_files.two_less), *PLAIN) == 0
+    model = models.find('net')
+    engine = build_engine(model.card, models.load(model), WIDTH, HEIGHT, backend, 'cpu', 'fp32', strict=True)
+    image, wanted = squares()
+    assert np.array_equal(engine.run(image)[0], np.where(wanted == 9, 4, 255))
+
+
+def test_a_label_set_may_have_the_networks_name(files):
+    (files / 'net.yaml').write_text(LABELS)
+    (files / 'net.onnx').write_bytes(classifier())
+    assert main(['models', 'add', str(files / 'net.onnx'), '--labels', str(files / 'net.yaml'), *PLAIN]) == 0
+    assert models.find('net').card.label_set.names == ('red', 'green', 'blue')
+
+
 def test_one_class_everywhere_is_suspicious(files, capsys):
     def biased(model):
         model.graph.initializer[1].raw_data = np.array([0, 0, 1e4], np.float32).tobytes()
@@ -126,6 +166,11 @@ def test_a_file_that_describes_its_classes_needs_no_label_set(files, capsys):
     (classifier(change=onnx_files.huge_resize), (), 'makes a tensor of 1x3x128000x192000'),
     (classifier(change=onnx_files.loop), (), 'has a loop or branch'),
     (classifier()[:200], (), 'is cut off or damaged'),
+    (classifier(change=onnx_files.one_number), (), 'which is no class id: export it with ids'),
+    (classifier(change=lambda model: (onnx_files.not_a_number(model), onnx_files.one_number(model))), (),
+     'answers with NaN or infinity'), (classifier(change=onnx_files.not_a_number), (), 'answers with NaN or infinity'),
+    (classifier(change=lambda model: model.graph.input[0].type.tensor_type.shape.dim[0].__init__(dim_value=4)), (),
+     'takes an input of 4x3x64x96; it must be one image (a batch of 1) of three channels; export it again so'),
     (classifier(), ('--size', '128x64'), 'takes 96x64 only'),
     (classifier(dynamic=True), ('--size', '100x60'), 'takes an input of 100x60; sides must be from 64 to 4096'),
     (classifier(), ('--output', 'none'), 'has the outputs answer; name one with --output'),

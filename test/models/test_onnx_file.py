@@ -34,7 +34,7 @@ def test_what_a_file_says():
 
 
 @pytest.mark.parametrize('change, words', [
-    (onnx_files.external, "keeps weights in another file ('../../etc/passwd'); save it as one file"),
+    (onnx_files.external, "keeps weights in another file ('../../etc/passwd'); save it as one file: python3 -c"),
     (onnx_files.huge_weights, "claims weights of 25000000000x1x1x1 ('weight') that are not in the file"),
     (onnx_files.custom_operator, "needs the custom operator 'com.evil.RunShell'"),
     (onnx_files.loop, "has a loop or branch ('Loop')"), (onnx_files.function, 'defines functions of its own'),

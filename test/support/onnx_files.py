@@ -126,6 +126,37 @@ def old(model):
     model.opset_import[0].version = 9
 
 
+def one_number(model):
+    """Answer with the brightest channel's brightness, [1, 1, H, W]."""
+    last = model.graph.node[-1]
+    last.op_type = 'ReduceMax'
+    last.attribute.extend([helper.make_attribute('axes', [1]), helper.make_attribute('keepdims', 1)])
+
+
+def not_a_number(model):
+    """Answer with NaN."""
+    model.graph.initializer[1].raw_data = np.full(3, np.nan, np.float32).tobytes()
+
+
+def sigmoids(model):
+    """Answer with numbers from 0 to 1, each channel for itself."""
+    model.graph.node[-1].op_type = 'Sigmoid'
+
+
+def two_less(model):
+    """Answer with labels from -2 on."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array(2, np.int64), 'two'))
+    model.graph.node[-1].op_type = 'Sub'
+    model.graph.node[-1].input.append('two')
+
+
+def open_sides(model):
+    """Leave all sides open, as transformers' exports do, and the output's shape out."""
+    for dimension, name in zip(model.graph.input[0].type.tensor_type.shape.dim, 'nchw'):
+        dimension.dim_param = name
+    model.graph.output[0].type.tensor_type.ClearField('shape')
+
+
 def shapeless(model):
     """Have an input of no known shape."""
     model.graph.input[0].type.tensor_type.ClearField('shape')
