@@ -153,7 +153,8 @@ def _add(options):
     from espnet_ros.cli.progress import working
     for path in options.cards:
         with working('adding ' + path):
-            if path.endswith('.onnx') and not os.path.isfile(path[:-len('.onnx')] + '.yaml'):
+            has_card = os.path.isfile(path[:-len('.onnx')] + '.yaml') and not options.labels
+            if path.endswith('.onnx') and not has_card:
                 model = onnx_model.add(path, options)
             else:
                 model = models.add(path, options.replace, options.name)

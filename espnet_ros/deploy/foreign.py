@@ -156,11 +156,12 @@ def _finish(build, card, name, height, width, confidence):
     config = card.architecture
     if config.kind == 'labels':
         # [1, h, w], or with one channel before or behind: the same values in a row.
-        x = build.cast(name, 'int64')
-        x = build.add('Reshape', x, build.constant(np.array(
+        x = build.add('Reshape', build.cast(name, 'float32'), build.constant(np.array(
             [1, 1, height // config.stride, width // config.stride], np.int64)))
-        x = build.cast(build.add('Clip', build.cast(x, 'float32'), build.constant(np.array(0, np.float32)),
-                                 build.constant(np.array(255, np.float32))), 'float32')
+        most = build.constant(np.array(255, np.float32))
+        # Below 0, such as -1 for what is ignored, is unlabeled, not class 0.
+        x = build.add('Where', build.add('Less', x, build.constant(np.array(0, np.float32))), most, x)
+        x = build.add('Min', x, most)
         if config.stride > 1:
             x = build.add('Resize', x, '', build.constant(np.array([1, 1, config.stride, config.stride], np.float32)),
                           mode='nearest', coordinate_transformation_mode='asymmetric', nearest_mode='floor')

@@ -53,6 +53,9 @@ def draft(content, where, name, sha256, wishes=Wishes()):
             where, source.type, ', '.join(TYPES)))
     label_set = wishes.label_set or _described(facts.metadata, where)
     notes = []
+    if len(facts.outputs) > 1 and not wishes.output:
+        notes.append('the file has the outputs {}; the card takes {} (--output)'.format(
+            _names(facts.outputs), result.name[:40]))
     if None in source.shape and not wishes.size:
         notes.append('the file takes any size; the card says {}x{} (--size)'.format(width, height))
     mean, std = wishes.mean, wishes.std
@@ -73,6 +76,12 @@ def draft(content, where, name, sha256, wishes=Wishes()):
     if not wishes.outputs and config.classes > len(label_set.ids):
         notes.append('{} outputs for {} classes: the last {} are unlabeled in the card (--outputs)'.format(
             config.classes, len(label_set.ids), config.classes - len(label_set.ids)))
+    if config.kind == 'logits' and answer.min() >= 0 and answer.max() <= 1:
+        notes.append('outputs are within 0 and 1 but do not add up to 1: they are taken for logits, so that labels are '
+                     'right and confidence is too low')
+    if not wishes.outputs and config.kind != 'labels' and config.classes < len(label_set.ids):
+        notes.append('{} outputs for {} classes: the card takes them for the first {} (--outputs)'.format(
+            config.classes, len(label_set.ids), config.classes))
     if len(outputs) != config.classes:
         raise ModelError("the network '{}' has {} outputs, not {}; name the class id of each, or {}, with --outputs"
                          .format(where, config.classes, len(outputs), UNLABELED))
@@ -123,18 +132,23 @@ def _pick(tensors, name, what, where):
         found = [tensor for tensor in found if len(tensor.shape) == 4][:1]
     if len(found) != 1:
         raise ModelError("the network '{}' has the {}s {}; name one with --{}".format(
-            where, what or 'output', ', '.join(tensor.name[:40] for tensor in tensors)[:200] or '(none)',
+            where, what or 'output', _names(tensors) or '(none)',
             what or 'output'))
     return found[0]
+
+
+def _names(tensors):
+    return ', '.join(tensor.name[:40] for tensor in tensors)[:200]
 
 
 def _layout(source, size, where):
     """Return (layout, (width, height)) of the input."""
     shape = source.shape
-    if len(shape) != 4 or shape[0] not in (None, 1) or 3 not in (shape[1], shape[3]):
-        raise ModelError("the network '{}' takes an input of {}; it must be one image of three channels".format(
-            where, 'x'.join('?' if side is None else str(side) for side in shape)))
-    layout = 'NCHW' if shape[1] == 3 else 'NHWC'
+    if len(shape) != 4 or shape[0] not in (None, 1) or not (shape[1] in (None, 3) or shape[3] == 3):
+        raise ModelError("the network '{}' takes an input of {}; it must be one image (a batch of 1) of three "
+                         "channels; export it again so".format(
+                             where, 'x'.join('?' if side is None else str(side) for side in shape)))
+    layout = 'NHWC' if shape[3] == 3 and shape[1] != 3 else 'NCHW'
     height, width = shape[2:] if layout == 'NCHW' else shape[1:3]
     for side, wished in zip((width, height), size or (None, None)):
         if side and wished and side != wished:
@@ -193,11 +207,18 @@ def _run_openvino(content, config, tensor):
 def _understood(config, answer, label_set, outputs, width, height, where):
     """Return the config with kind, classes, layout and stride of what the file has answered."""
     given = len(outputs) if outputs else 0
+    if not np.isfinite(answer).all():
+        raise ModelError("the network '{}' answers with NaN or infinity; its normalization is not this one".format(
+            where))
     if answer.dtype.kind in 'iub' or (answer.ndim == 4 and 1 in (answer.shape[1], answer.shape[3])) or answer.ndim < 4:
         sides = [side for side in answer.shape if side != 1]
         stride = _stride(sides, width, height) if len(sides) == 2 else None
         if stride is None:
             raise _unfit(answer, width, height, where)
+        if (answer != np.rint(answer)).any():
+            raise ModelError("the network '{}' answers with one number a pixel ({:.3g} to {:.3g}), which is no class "
+                             'id: export it with ids, such as (x > threshold).to(torch.uint8), or a channel for each class'
+                             .format(where, answer.min(), answer.max()))
         values = given or max(len(label_set.ids), int(answer.max()) + 1)
         if not 1 <= values <= 256:
             raise ModelError("the network '{}' answers with labels up to {}, more than 255".format(where, values - 1))
@@ -211,10 +232,7 @@ def _understood(config, answer, label_set, outputs, width, height, where):
     if not found:
         raise _unfit(answer, width, height, where)
     _, layout, classes, stride = min(found)
-    if not np.isfinite(answer).all():
-        raise ModelError("the network '{}' answers with NaN or infinity; its normalization is not this one".format(
-            where))
-    sums = answer.sum(1 if layout == 'NCHW' else 3)
+    sums = answer.sum(1 if layout == 'NCHW' else 3, dtype=np.float32)
     probable = answer.min() >= 0 and np.abs(sums - 1).max() < 1e-2
     return config._replace(kind='probabilities' if probable else 'logits', output_layout=layout, classes=int(classes),
                            stride=stride)

@@ -66,7 +66,9 @@ class OnnxNetwork:
 
 
 class Tensor(typing.NamedTuple):
-    """An input or output of a file. type: of TYPES or another word; shape: sides, None where the file leaves them open.
+    """An input or output of a file. type: of TYPES or another word.
+
+    shape: sides, None where the file leaves them open; an output's is empty where the file does not have it.
     """
 
     name: str
@@ -162,7 +164,7 @@ def check_model(content, where):
     try:
         metadata = {entry.key: entry.value for entry in model.metadata_props}
         return OnnxFacts(tuple(_tensor(value) for value in graph.input if value.name not in initialized),
-                         tuple(_tensor(value) for value in graph.output), metadata,
+                         tuple(_tensor(value, False) for value in graph.output), metadata,
                          sum(_product(tensor.dims) for tensor in graph.initializer))
     except ValueError as error:
         raise wrong(str(error))
@@ -205,8 +207,9 @@ def onnx_package():
 def _check_tensors(tensors, onnx, wrong):
     for tensor in tensors:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise wrong('keeps weights in another file ({}); save it as one file'.format(reprlib.repr(
-                next((entry.value for entry in tensor.external_data if entry.key == 'location'), tensor.name))))
+            raise wrong('keeps weights in another file ({}); save it as one file: python3 -c "import onnx; '
+                        'onnx.save(onnx.load(\'net.onnx\'), \'one.onnx\')"'.format(reprlib.repr(next(
+                            (entry.value for entry in tensor.external_data if entry.key == 'location'), tensor.name))))
         if any(side < 0 for side in tensor.dims):
             raise wrong('has weights of a shape that makes no sense ({})'.format(reprlib.repr(tensor.name)))
         values = max(len(tensor.raw_data) * 2, len(tensor.float_data), len(tensor.int32_data) * 4,
@@ -216,9 +219,10 @@ def _check_tensors(tensors, onnx, wrong):
                 'x'.join(map(str, tensor.dims)), reprlib.repr(tensor.name)))
 
 
-def _tensor(value):
-    if not value.type.HasField('tensor_type') or not value.type.tensor_type.HasField('shape'):
-        raise ValueError('has an input or output of no known shape ({})'.format(reprlib.repr(value.name)))
+def _tensor(value, needs_shape=True):
+    if not value.type.HasField('tensor_type') or needs_shape and not value.type.tensor_type.HasField('shape'):
+        raise ValueError('has an input or output of no known shape ({}); export it with one'.format(
+            reprlib.repr(value.name)))
     kind = value.type.tensor_type
     return Tensor(value.name, _NAMES.get(kind.elem_type, 'type {}'.format(kind.elem_type)),
                   tuple(side.dim_value if side.HasField('dim_value') and side.dim_value > 0 else None
