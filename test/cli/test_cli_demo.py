@@ -1,6 +1,8 @@
 """The demo: three nodes as processes, watched, pictures left behind."""
 import json
 import re
+import sys
+import types
 
 import cv2
 import numpy as np
@@ -17,7 +19,6 @@ pytest.importorskip('rclpy', reason='the demo needs ROS 2')
 def run_demo(tmp_path):
     """Function run_demo(*arguments) -> exit code, in a process whose environment it may change."""
     import subprocess
-    import sys
 
     def run(*arguments):
         return subprocess.run([sys.executable, '-m', 'espnet_ros.cli', 'demo', *arguments], cwd=tmp_path,
@@ -95,3 +96,14 @@ def test_the_exit_code_of_the_evaluation_is_that_of_the_demo(tmp_path, monkeypat
     assert recording.evaluate(tmp_path, 'tiny') == code and (tmp_path / 'recording').is_dir()
     assert not list((tmp_path / 'recording').iterdir())
     assert asked[0][:4] == ['evaluate', str(tmp_path / 'evaluation' / 'demo'), '--model', 'tiny']
+
+
+def test_the_live_line_stays_one_line_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, 'isatty', lambda: True)
+    monkeypatch.setenv('COLUMNS', '60')
+    view = types.SimpleNamespace(frames=123456, rate=12.3, latency=0.123, dropped=123456, miou=0.8)
+    demo._print_line(demo._line(view))
+    demo._print_line('')
+    first, *others = capsys.readouterr().out.split('\r')[1:]
+    assert first.startswith('12.3 fps | 123 ms from camera to labels | 123456 answered') and len(first) == 59
+    assert others == [59 * ' ', '']
