@@ -217,7 +217,7 @@ def _understood(config, answer, label_set, outputs, width, height, where):
             raise _unfit(answer, width, height, where)
         if (answer != np.rint(answer)).any():
             raise ModelError("the network '{}' answers with one number a pixel ({:.3g} to {:.3g}), which is no class "
-                             'id: export it with ids, such as (x > threshold).to(torch.uint8), or a channel for each class'
+                             'id: export it with ids, such as (x > threshold).to(torch.uint8), or a channel a class'
                              .format(where, answer.min(), answer.max()))
         values = given or max(len(label_set.ids), int(answer.max()) + 1)
         if not 1 <= values <= 256:
