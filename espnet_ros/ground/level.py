@@ -8,6 +8,8 @@ from espnet_ros.errors import ParameterError
 
 WIDEST = math.radians(75.0)
 """Directions farther aside than this are left out: a plane's perspective has no end there."""
+_STEEPEST = 5.0
+"""Ground seen steeper than this tangent is left out: rows of equal steps in inverse distance would all be there."""
 _MOST_ROWS = 1024
 
 
@@ -41,7 +43,8 @@ class LevelView:
         left, right = min(high, widest), max(low, -widest)
         self._step = (right - left) / count
         self.tangents = left + self._step * (np.arange(count) + 0.5)
-        nearest, farthest = border[:, 0].max(), 1.0 / self.reach
+        farthest = 1.0 / self.reach
+        nearest = min(border[:, 0].max(), max(_STEEPEST / pose.height, 2 * farthest))
         rows = int(math.ceil((nearest - farthest) * lens.fy * pose.height / math.cos(pose.pitch) ** 2)) + 1
         rows = min(max(rows, 8), _MOST_ROWS)
         self.row_step = (farthest - nearest) / (rows - 0.5)

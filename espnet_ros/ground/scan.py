@@ -13,8 +13,6 @@ FREE, OBSTACLE, CUT, UNKNOWN = range(4)
 
 _GAP = 8
 """Rows without a class between ground and obstacle that belong to the obstacle: thresholds empty class borders."""
-_SOLID = 1
-"""Consecutive rows that make an obstacle: a single pixel is noise."""
 _JUMP = 1.3
 """Distances of neighboring directions farther apart than this factor are of different things."""
 
@@ -71,10 +69,7 @@ class Scanner:
         code = cv2.LUT(level, self._code)
         np.copyto(code, 0, where=self._before)
         directions, rows = code.shape
-        solid = code == 1
-        for shift in range(1, _SOLID):
-            solid[:, :rows - shift] &= code[:, shift:] == 1
-        obstacle, unknown = _first(solid), _first(code == 2)
+        obstacle, unknown = _first(code == 1), _first(code == 2)
         blocked = (obstacle < rows) & (obstacle - unknown <= _GAP)
         row = np.minimum(obstacle, unknown)
         kind = np.where(blocked, OBSTACLE, np.where(row < rows, UNKNOWN, FREE)).astype(np.uint8)
@@ -89,7 +84,7 @@ class Scanner:
         """Draw contacts of one thing together, in place: between its feet it stands no farther away than they do."""
         view, table = self.view, self._table
         group = np.where(kind == OBSTACLE, self._group[label], -1)
-        distance = view.distance(row)
+        distance = view.distance(np.minimum(row, len(view.inverse) - 1))  # behind the last row may be the horizon
         jump = np.abs(np.log(distance[1:] / distance[:-1])) > self._jump[label[1:]]
         starts = np.concatenate(([0], np.nonzero((group[1:] != group[:-1]) | jump)[0] + 1, [len(row)]))
         vehicles = []

@@ -1,10 +1,12 @@
 """Scans of painted scenes have the ranges that the scenes were painted with."""
 import math
+import warnings
 
 import numpy as np
 import pytest
 from ground_scenes import BICYCLE, CAR, PERSON, POLE, RIDER, ROAD, SIDEWALK, TRUCK, at_angle, paint
 
+from espnet_ros.ground.lens import Lens
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.pose import mounted
 from espnet_ros.ground.scan import CUT, FREE, OBSTACLE, UNKNOWN, Scanner
@@ -183,6 +185,16 @@ def test_pitch_roll_and_distortion_change_nothing_once_told(table):
         seen = np.abs(angles) < math.radians(18)
         assert seen.sum() > 80
         np.testing.assert_allclose(scan.ranges[seen], 7.0 / np.cos(angles[seen]), rtol=0.02)
+
+
+@pytest.mark.parametrize('distance', [0.4, 0.7, 1.0, 1.5, 2.2])
+def test_a_camera_that_sees_the_ground_below_itself_is_no_worse_ahead(table, distance):
+    wide = Lens(640, 480, 280.0, 280.0, 319.5, 239.5)
+    pose = mounted(1.2, math.radians(60.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        scan, _ = scan_of(LevelView(wide, pose, 20.0), table, paint(wide, pose, [(BUILDING, distance, 9, 0, 0, 3.0)]))
+    assert at_angle(scan, 0.0) == pytest.approx(distance, rel=0.02)
 
 
 def test_the_free_space_has_the_area_of_the_free_ground(lens, view, table):

@@ -8,9 +8,7 @@ from sensor_msgs.msg import LaserScan
 from std_msgs.msg import Header
 
 from espnet_ros.errors import ImageError, quoted
-from espnet_ros.ground.cloud import cloud_to_points
-from espnet_ros.images.depth import image_to_depth, image_to_rows
-from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_cloud
+from espnet_ros.images.depth import image_to_rows
 
 
 def image_to_labels(message):
@@ -48,6 +46,3 @@ def polygon_to_message(corners, header):
     message.polygon.points = [Point32(x=float(x), y=float(y)) for x, y in corners]
     return message
 
-
-__all__ = ['cloud_to_points', 'depth_to_image', 'grid_to_message', 'image_to_depth', 'image_to_labels',
-           'points_to_cloud', 'polygon_to_message', 'scan_to_message']

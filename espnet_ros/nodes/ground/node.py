@@ -44,7 +44,7 @@ class GroundNode(SelfStartingNode):
         self._processing = None
         self._poses = None
         self._outputs = {}
-        self._static = None
+        self._foot = None
         self._active = False
         self._since = 0.0
         self._due = 0.0
@@ -66,7 +66,8 @@ class GroundNode(SelfStartingNode):
         try:
             self._outputs = {name: self.create_publisher(kind, '~/' + name, OUTPUT_QOS)
                                 for name, kind in OUTPUTS.items()}
-            self._processing = Processing(self, lambda: self._settings.value, self._poses, self._outputs, path)
+            self._processing = Processing(self, lambda: self._settings.value, self._poses, self._outputs, path,
+                                          self._tell_foot if self._poses.source == 'TF' else None)
         except Exception:
             self.release()
             raise
@@ -76,7 +77,9 @@ class GroundNode(SelfStartingNode):
         """Start to listen."""
         self._processing.open()
         self._active, self._since = True, time.monotonic()
-        self._tell_foot()
+        if self._poses.source == 'parameters':
+            now = self.get_clock().now().to_msg()
+            self._tell_foot(self._poses.camera('', now), now)
 
     @transition
     def on_deactivate(self, _state):
@@ -94,29 +97,28 @@ class GroundNode(SelfStartingNode):
         self._active = False
         if self._processing is not None:
             self._processing.close()
-        for publisher in self._outputs.values():
+        for publisher in list(self._outputs.values()) + ([self._foot] if self._foot else []):
             self.destroy_publisher(publisher)
-        self._processing, self._poses, self._outputs = None, None, {}
+        self._processing, self._poses, self._outputs, self._foot = None, None, {}, None
 
-    def _tell_foot(self):
-        """Publish the scan's frame, where the pose is fixed and tf2_msgs is installed."""
+    def _tell_foot(self, pose, stamp):
+        """Publish the scan's frame, where tf2_msgs is installed: once with a fixed pose, with each one of TF."""
         settings = self._settings.value
-        if self._poses.source != 'parameters':
-            return
-        yaw = math.radians(settings.camera_yaw)
+        x, y, yaw = float(pose.position[0]), float(pose.position[1]), pose.yaw
         if TFMessage is None:
             self.get_logger().info(
                 'tf2_msgs is not installed, so the frame of the scan is not published; do it with: ros2 run tf2_ros '
                 'static_transform_publisher --x {:g} --y {:g} --yaw {:g} --frame-id {} --child-frame-id {}'.format(
-                    settings.camera_x, settings.camera_y, yaw, settings.base_frame, settings.scan_frame))
+                    x, y, yaw, settings.base_frame, settings.scan_frame))
             return
         transform = TransformStamped(child_frame_id=settings.scan_frame)
-        transform.header.frame_id, transform.header.stamp = settings.base_frame, self.get_clock().now().to_msg()
-        transform.transform.translation.x = settings.camera_x
-        transform.transform.translation.y = settings.camera_y
+        transform.header.frame_id, transform.header.stamp = settings.base_frame, stamp
+        transform.transform.translation.x, transform.transform.translation.y = x, y
         transform.transform.rotation.z, transform.transform.rotation.w = math.sin(yaw / 2), math.cos(yaw / 2)
-        self._static = self._static or self.create_publisher(TFMessage, '/tf_static', LATCHED_QOS)
-        self._static.publish(TFMessage(transforms=[transform]))
+        if self._foot is None:
+            self._foot = self.create_publisher(TFMessage, *(
+                ('/tf', 100) if self._poses.source == 'TF' else ('/tf_static', LATCHED_QOS)))
+        self._foot.publish(TFMessage(transforms=[transform]))
 
     def _on_look(self):
         now = time.monotonic()

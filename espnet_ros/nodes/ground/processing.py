@@ -17,8 +17,10 @@ from espnet_ros.ground.level import LevelView, trusted_range
 from espnet_ros.ground.pose import quaternion_to_matrix
 from espnet_ros.ground.scan import Scanner
 from espnet_ros.ground.traversability import ground_table, read_traversability
+from espnet_ros.images.depth import image_to_depth
 from espnet_ros.labels import CATEGORY_SET
 from espnet_ros.labels.label_map import label_map_to_set
+from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_cloud
 from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, image_to_bgr, stamp_to_seconds
 from espnet_ros.nodes.ground import messages
 from espnet_ros.nodes.ground.frames import tilt_of
@@ -40,10 +42,11 @@ INPUTS = {
 class Processing:
     """The state between label images: views of the ground, grid, and what is wrong with each input."""
 
-    def __init__(self, node, settings, poses, publishers, traversability):
+    def __init__(self, node, settings, poses, publishers, traversability, on_pose=None):
         """settings: returns GroundParameters. poses: frames.Poses. publishers: of OUTPUTS, by name.
 
-        traversability: path of the YAML file. Raises ParameterError.
+        traversability: path of the YAML file. on_pose: called with each label image's CameraPose, without the tilt of
+        the IMU, and its stamp; None for nobody. Raises ParameterError.
         """
         self.processed = 0
         self.problems = {}
@@ -52,6 +55,7 @@ class Processing:
         self._late = None
         self._wanted = set()
         self._node, self._settings, self._poses, self._publishers = node, settings, poses, publishers
+        self._on_pose = on_pose
         self._traversability = read_traversability(traversability)
         self._table = None
         self._view_key = self._scanner = self._maker = None
@@ -177,6 +181,8 @@ class Processing:
                                      message.width, message.height, info.width, info.height))
         lens = make_lens(info.width, info.height, list(info.k), list(info.d), info.distortion_model)
         pose = self._poses.camera(message.header.frame_id, stamp)
+        if self._on_pose is not None:
+            self._on_pose(pose, stamp)
         if self._settings().use_imu:
             imu, apart = self._inputs['imu'].near(stamp, self._settings().sync_slop)
             if imu is None:
@@ -259,7 +265,7 @@ class Processing:
         if message is None:
             raise ImageError('no depth within {:g} s of the labels ({:.3f} s apart): compare the clocks, or raise '
                              'sync_slop'.format(self._settings().sync_slop, apart))
-        depth = messages.image_to_depth(message)
+        depth = image_to_depth(message)
         if depth.shape != labels.shape:
             raise ImageError('depth is {}x{} and the labels {}x{}: align depth to the color image (align_depth, '
                              'depth_image_proc register) and use output_size camera'.format(
@@ -287,11 +293,11 @@ class Processing:
         else:
             points, frame, rotation, height = self._from_lidar(header, labels, lens, pose, image, confidence)
         if 'points' in wanted:
-            self._publish('points', messages.points_to_cloud(points, frame))
+            self._publish('points', points_to_cloud(points, frame))
         if wanted & {'ground_points', 'obstacle_points'}:
             parts = cloud.split(points, self._table, rotation, height)
-            self._publish('ground_points', messages.points_to_cloud(parts.ground, frame))
-            self._publish('obstacle_points', messages.points_to_cloud(parts.obstacles, frame))
+            self._publish('ground_points', points_to_cloud(parts.ground, frame))
+            self._publish('obstacle_points', points_to_cloud(parts.obstacles, frame))
 
     def _from_lidar(self, header, labels, lens, pose, image, confidence):
         source = self._inputs['points']
@@ -303,7 +309,7 @@ class Processing:
                     self._settings().sync_slop, apart))
         rotation, translation = self._poses.to_camera(message.header.frame_id, header.frame_id, pose,
                                                       message.header.stamp)
-        points = cloud.from_points(messages.cloud_to_points(message), rotation, translation, lens, labels, image,
+        points = cloud.from_points(cloud.cloud_to_points(message), rotation, translation, lens, labels, image,
                                    confidence)
         level = pose.level_rotation()
         height = pose.height + float(level.dot(translation)[2])
@@ -314,7 +320,7 @@ class Processing:
         if depth is None:
             raise ImageError('no depth has come on {}: remap `depth` to a depth image aligned to the camera'.format(
                 self._inputs['depth'].topic))
-        self._publish('depth_static', messages.depth_to_image(cloud.without_moving(depth, labels, self._table), header))
+        self._publish('depth_static', depth_to_image(cloud.without_moving(depth, labels, self._table), header))
 
     def _publish(self, name, message):
         publisher = self._publishers[name]

@@ -10,13 +10,16 @@ pytest.importorskip('rclpy', reason='it needs ROS 2')
 from builtin_interfaces.msg import Time  # noqa: E402
 from geometry_msgs.msg import TransformStamped  # noqa: E402
 from ground_scenes import CONFIG  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from espnet_ros.errors import ParameterError  # noqa: E402
 from espnet_ros.ground.pose import OPTICAL  # noqa: E402
 from espnet_ros.nodes.common.messages import array_to_image  # noqa: E402
+from espnet_ros.nodes.ground import node as node_module  # noqa: E402
 from espnet_ros.nodes.ground.frames import Poses  # noqa: E402
+from espnet_ros.nodes.ground.node import GroundNode  # noqa: E402
 from espnet_ros.nodes.ground.processing import OUTPUTS, Processing  # noqa: E402
 from espnet_ros.nodes.ground.settings import GroundParameters  # noqa: E402
 
@@ -109,6 +112,42 @@ def test_without_a_transform_nothing_is_published(error, words):
         assert processing.problems == {} and publishers.sent == ['scan', 'free_space']
     else:
         assert re.search(words, processing.problems['labels']) and not publishers.sent
+
+
+def test_the_frame_of_the_scan_is_published_with_each_pose_of_tf(ros_context, monkeypatch):
+    transform = TransformStamped()
+    t, q = transform.transform.translation, transform.transform.rotation
+    t.x, t.y, t.z, q.x, q.w = 0.3, -0.2, 1.2, -np.sqrt(0.5), np.sqrt(0.5)  # it looks to the left
+    told = []
+    monkeypatch.setattr(node_module, 'TFMessage', lambda transforms: transforms[0])
+    create_publisher = GroundNode.create_publisher
+
+    def create(node, kind, topic, *arguments, **options):
+        if kind is not node_module.TFMessage:
+            return create_publisher(node, kind, topic, *arguments, **options)
+        return create_publisher(node, TransformStamped, 'stand_in' + topic, *arguments, **options)
+    monkeypatch.setattr(GroundNode, 'create_publisher', create)
+    node = GroundNode(context=ros_context, parameter_overrides=[
+        Parameter('label_source', value='categories'), Parameter('autostart', value=False)])
+    try:
+        node._poses = Poses(node, DEFAULTS, buffer_that(transform))
+        node.trigger_configure()
+        node.trigger_activate()
+        header = Header(frame_id='camera', stamp=Time(sec=7))
+        info = CameraInfo(header=header, width=320, height=160)
+        info.k = [200.0, 0.0, 160.0, 0.0, 200.0, 60.0, 0.0, 0.0, 1.0]
+        node._processing._inputs['camera_info'] = types.SimpleNamespace(at=lambda stamp: info, close=lambda: None)
+        labels = array_to_image(np.ones((160, 320), np.uint8), 'mono8', header)
+        node._processing.process(labels)
+        monkeypatch.setattr(node._foot, 'publish', told.append)
+        node._processing.process(labels)
+        assert node._processing.problems == {} and node._foot.topic_name.endswith('/tf')
+    finally:
+        node.destroy_node()
+    header, moved = told[0].header, told[0].transform
+    assert (header.frame_id, told[0].child_frame_id, header.stamp.sec) == ('base_link', 'camera_foot', 7)
+    assert (moved.translation.x, moved.translation.y, moved.translation.z) == (0.3, -0.2, 0.0)
+    assert (moved.rotation.z, moved.rotation.w) == pytest.approx((np.sqrt(0.5), np.sqrt(0.5)))
 
 
 def test_an_overlay_that_waits_for_its_image_is_forgotten_with_its_subscriber():
