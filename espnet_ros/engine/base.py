@@ -34,12 +34,14 @@ class Engine(abc.ABC):
 
     card: the ModelCard of the network. width, height: its input size in pixels. fallback: why it runs in place of
     the engine that was asked for; empty when it is that engine. choice: what 'auto' went by; empty when it was not
-    left to choose. problem: what it has turned out not to be able to do; empty when all is well.
+    left to choose. problem: what it has turned out not to be able to do; empty when all is well. concurrency: how many
+    threads may call `run` at the same time.
     """
 
     fallback = ''
     choice = ''
     problem = ''
+    concurrency = 1
 
     def __init__(self, card, width, height):
         self.card = card

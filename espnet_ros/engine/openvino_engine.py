@@ -3,6 +3,7 @@ import contextlib
 import importlib
 import os
 import platform
+import threading
 import time
 
 import torch
@@ -31,12 +32,19 @@ class OpenVINOEngine(Engine):
     labels; or int8 where the card vouches for its companion, unless it is slower than that here by the clock and by CPU
     time. This is measured once and kept in the folder cache_dir ('' is that of the engines); what the two do not agree
     on is measured again the next time.
+
+    concurrency: how many images it may be given at once; the cores are shared among them, as far as there are any. An
+    image then takes longer, and all of them together less time, since threads wait for one another more rarely.
     """
 
-    def __init__(self, card, network, width, height, device='auto', precision='auto', cache_dir='', progress=None):
+    def __init__(self, card, network, width, height, device='auto', precision='auto', cache_dir='', progress=None,
+                 concurrency=1):
         """Build the engine and compare it with PyTorch in fp32. Raises EngineError."""
         super().__init__(card, width, height)
-        self._has_confidence = False
+        self.concurrency = min(concurrency, len(os.sched_getaffinity(0)))
+        self._compiled = None
+        self._compiling = threading.Lock()
+        self._of_thread = threading.local()  # compiled: a network, and request: this thread's for it
         began = time.monotonic()
         if device not in ('auto', 'cpu'):
             raise EngineError('OpenVINO runs networks on the CPU, not on device {!r}; use auto or cpu'.format(device))
@@ -70,7 +78,7 @@ class OpenVINOEngine(Engine):
         """Run in int8 or in the first of the precisions that works, whichever is faster. Raises EngineError."""
         name = '{}-{}x{}-openvino'.format(self.card.name, self.width, self.height)
         key = {'weights': self.card.sha256, 'int8': self.card.int8.sha256, 'OpenVINO': self._openvino.__version__,
-               'CPU': _cpu_name(), 'cores': len(os.sched_getaffinity(0))}
+               'CPU': _cpu_name(), 'cores': len(os.sched_getaffinity(0)), 'concurrency': self.concurrency}
         cache, kept = None, b''
         with contextlib.suppress(EngineError):  # without a folder it is measured each time
             cache = EngineCache(cache_dir)
@@ -109,57 +117,67 @@ class OpenVINOEngine(Engine):
         image = example_images(self.width, self.height)[0]
         for _ in range(_TRIALS + 2):  # the first ones allocate
             began = time.perf_counter(), time.process_time()
-            self._infer(image, False)
+            self.run(image)
             seconds.append((time.perf_counter() - began[0], time.process_time() - began[1]))
         return tuple(map(min, zip(*seconds[2:])))
 
     def _try(self, confidence):
         """Compile the network and compare it with PyTorch; return why it must not be used, '' if it may."""
+        self._compiled = None  # one at a time, for memory's sake
+        self._of_thread.__dict__.clear()
+        release_freed_memory()
         try:
-            self._compile(confidence)
+            compiled = self._compile(confidence)
+            request = compiled.create_infer_request()
             for image, answer in self._examples:
-                compare(self._infer(image, confidence), answer, self.precision)
+                compare(_infer(request, image, confidence), answer, self.precision)
         except (EngineError, RuntimeError, MemoryError) as error:  # OpenVINO's are RuntimeErrors of many lines
             return one_line(error)
+        self._compiled = compiled
         return ''
 
     def run(self, image, confidence=False):
-        if confidence and not self._has_confidence and not self.problem:
-            # From the first time on, for good: two graphs would take 80 MB more (1024x512).
-            problem = self._try(confidence=True)
+        compiled = self._compiled
+        if compiled is None or confidence and len(compiled.outputs) == 1 and not self.problem:
+            with self._compiling:
+                compiled = self._compiled_for(confidence)
+        return _infer(self._own_request(compiled), image, confidence and len(compiled.outputs) > 1)
+
+    def _compiled_for(self, confidence):
+        """Return the compiled network with confidence if that is asked for and can be had, for good from then on."""
+        if confidence and not self.problem and (self._compiled is None or len(self._compiled.outputs) == 1):
+            problem = self._try(confidence=True)  # two graphs would take 80 MB more (1024x512)
             if problem:
                 self.problem = 'there is no confidence, OpenVINO cannot compute it: ' + problem
-                self._request = None
-        if self._request is None:
-            self._compile(confidence=False)
-        return self._infer(image, confidence and self._has_confidence)
+        if self._compiled is None:
+            self._compiled = self._compile(confidence=False)
+        return self._compiled
 
-    def _infer(self, image, confidence):
-        self._request.get_input_tensor().data[0] = image  # of any layout; bytes become float32
-        self._request.infer()
-        labels = self._request.get_output_tensor(0).data[0].copy()
-        return labels, self._request.get_output_tensor(1).data[0].copy() if confidence else None
-
-    def _compile(self, confidence):
-        """Prepare what runs the network, with confidence or, a quarter faster, without."""
-        self._request, self._has_confidence = None, False  # one at a time, for memory's sake
-        release_freed_memory()
-        self._request = self.request(confidence)
-        self._has_confidence = confidence
+    def _own_request(self, compiled):
+        """Return this thread's infer request for a compiled network."""
+        own = self._of_thread
+        if getattr(own, 'compiled', None) is not compiled:
+            own.compiled, own.request = compiled, compiled.create_infer_request()
+        return own.request
 
     def request(self, confidence=False, **settings):
         """Return an infer request of the network with the outputs labels and, if asked for, confidence.
 
         settings: OpenVINO's own, such as PERF_COUNT=True.
         """
+        return self._compile(confidence, **settings).create_infer_request()
+
+    def _compile(self, confidence, **settings):
+        """Return the network, compiled with the outputs labels and confidence or, a quarter faster, labels alone."""
         core = self._openvino.Core()
         model = self._read(core)
         if not confidence:
             model.remove_result(model.output('confidence').get_node())
+        streams = {'PERFORMANCE_HINT': 'THROUGHPUT', 'NUM_STREAMS': self.concurrency} if self.concurrency > 1 else {}
         # Not pinned: a thread whose core another process takes may go to the other one.
         return core.compile_model(model, 'CPU', dict({
             'PERFORMANCE_HINT': 'LATENCY', 'ENABLE_CPU_PINNING': 'NO',
-            'INFERENCE_PRECISION_HINT': _PRECISIONS[self.precision][0]}, **settings)).create_infer_request()
+            'INFERENCE_PRECISION_HINT': _PRECISIONS[self.precision][0]}, **streams, **settings))
 
     def _read(self, core):
         """Return the network at its size as OpenVINO's model, with the outputs labels and confidence."""
@@ -182,9 +200,16 @@ class OpenVINOEngine(Engine):
             raise EngineError('OpenVINO takes the network as ONNX: {}'.format(error))
 
     def describe(self):
-        threads = self._request.get_compiled_model().get_property('INFERENCE_NUM_THREADS')
+        threads = self._compiled.get_property('INFERENCE_NUM_THREADS')
         return EngineInfo('openvino', 'CPU, {} threads'.format(threads), self.precision, self._build_seconds,
                           fallback=self.fallback, choice=self.choice)
+
+
+def _infer(request, image, confidence):
+    request.get_input_tensor().data[0] = image  # of any layout; bytes become float32
+    request.infer()
+    labels = request.get_output_tensor(0).data[0].copy()
+    return labels, request.get_output_tensor(1).data[0].copy() if confidence else None
 
 
 def _openvino():

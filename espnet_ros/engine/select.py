@@ -33,13 +33,14 @@ _NEEDS = {'tensorrt': ('tensorrt', 'torch2trt'), 'openvino': ('openvino', 'onnx'
 
 
 def build_engine(card, network, width, height, backend='auto', device='auto', precision='auto', cache_dir='',
-                 progress=None, strict=False):
+                 progress=None, strict=False, concurrency=1):
     """Return a ready Engine for the network at that input size.
 
     backend, precision: of BACKENDS and PRECISIONS; backend 'auto' is TensorRT on an NVIDIA GPU and OpenVINO on a CPU
     where they are installed and work, else PyTorch. device: 'auto', 'cpu', 'cuda' or 'cuda:N'. cache_dir: folder for
     engines that take long to build and for measured choices, '' for the default; progress: called with a few words on
-    how such a build goes.
+    how such a build goes. concurrency: how many threads would like to call the engine's `run` at once; see the Engine's
+    own for how many may.
 
     What was asked for by name and cannot be had raises EngineError when `strict`. Otherwise the best engine that works
     is returned, on that device where possible, and EngineError is raised when there is none. The engine's describe()
@@ -60,6 +61,8 @@ def build_engine(card, network, width, height, backend='auto', device='auto', pr
                 from espnet_ros.engine.pytorch_engine import check_speed
                 check_speed(device_tried, precision_tried)
             settings = {'cache_dir': cache_dir, 'progress': progress} if name in ('openvino', 'tensorrt') else {}
+            if name == 'openvino':
+                settings['concurrency'] = concurrency
             engine = _ENGINES[name](card, network, width, height, device_tried, precision_tried, **settings)
             break
         except EngineError as error:

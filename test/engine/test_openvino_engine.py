@@ -1,4 +1,6 @@
 """OpenVINO as an engine: PyTorch's labels from any array, and refusals that say what to do."""
+import concurrent.futures
+import os
 import sys
 import time
 import types
@@ -197,7 +199,7 @@ def test_auto_takes_the_first_precision_that_agrees(monkeypatch):
 
 
 def test_what_openvino_cannot_do_is_one_sentence(monkeypatch):
-    def failing(self, confidence):
+    def failing(self, confidence, **settings):
         raise RuntimeError('Exception from core.cpp:84:\nCheck failed\n\n')
     monkeypatch.setattr(OpenVINOEngine, '_compile', failing)
     with pytest.raises(EngineError, match='^the OpenVINO engine of small in fp32 is not used: Exception from '
@@ -212,9 +214,8 @@ def test_a_confidence_that_cannot_be_computed_costs_nothing_else(monkeypatch):
     def failing(self, confidence):
         tried.append(confidence)
         if confidence:
-            self._request = None
             raise RuntimeError('out of memory\nwhile compiling')
-        compile_graph(self, confidence)
+        return compile_graph(self, confidence)
     monkeypatch.setattr(OpenVINOEngine, '_compile', failing)
     assert engine.problem == ''
     for _ in range(3):
@@ -229,11 +230,35 @@ def test_a_confidence_that_cannot_be_computed_costs_nothing_else(monkeypatch):
         segmenter.segment(IMAGE, threshold=0.5)
 
 
+@pytest.mark.parametrize('fails', [False, True])
+def test_several_threads_at_once_while_confidence_is_asked_for(monkeypatch, fails):
+    engine = OpenVINOEngine(CARD, network(), 96, 64, precision='fp32', concurrency=2)
+    assert engine.concurrency == min(2, len(os.sched_getaffinity(0)))
+    expected, sure = plain(network(), CARD, IMAGE)
+    compile_graph, compiled = OpenVINOEngine._compile, []
+
+    def counted(self, confidence):
+        compiled.append(confidence)
+        if confidence and fails:
+            raise RuntimeError('out of memory')
+        return compile_graph(self, confidence)
+    monkeypatch.setattr(OpenVINOEngine, '_compile', counted)
+
+    def run(number):
+        return engine.run(IMAGE, confidence=number % 3 == 2)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for number, (labels, confidence) in enumerate(pool.map(run, range(24))):
+            assert (labels == expected).mean() >= 0.999
+            assert (confidence is not None) == (number % 3 == 2 and not fails)
+            assert confidence is None or np.abs(confidence.astype(int) - sure).max() <= 1
+    assert compiled == ([True, False] if fails else [True])  # once, whoever asks
+
+
 def test_the_graph_with_confidence_is_verified_too(monkeypatch):
     engine = OpenVINOEngine(CARD, network(), 96, 64, precision='fp32')
-    infer = OpenVINOEngine._infer
-    monkeypatch.setattr(OpenVINOEngine, '_infer', lambda self, image, confidence: (
-        infer(self, image, False)[0], np.zeros((64, 96), np.uint8) if confidence else None))
+    infer = openvino_engine._infer
+    monkeypatch.setattr(openvino_engine, '_infer', lambda request, image, confidence: (
+        infer(request, image, False)[0], np.zeros((64, 96), np.uint8) if confidence else None))
     labels, confidence = engine.run(IMAGE, True)
     assert confidence is None and np.array_equal(labels, engine.run(IMAGE)[0])
     assert "its confidence differs from the reference's by " in engine.problem

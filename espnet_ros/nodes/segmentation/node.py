@@ -76,7 +76,7 @@ class SegmentationNode(SelfStartingNode):
 
         def build(progress):
             engine = build_engine(card, network, width, height, settings.backend, settings.device, settings.precision,
-                                  settings.engine_cache_dir, progress)
+                                  settings.engine_cache_dir, progress, concurrency=len(self._streams))
             return Segmenter(engine, settings.output_size, width=settings.output_width,
                              height=settings.output_height)
         self._open_streams(settings, PALETTES[settings.palette](card.label_set))

@@ -1,5 +1,6 @@
 """The stream of one camera through the segmentation node."""
 import math
+import threading
 import time
 
 from espnet_ros.diagnostics.latency import RateMeter, StageTimes
@@ -11,9 +12,10 @@ class Stream:
     """One camera: its ImageInput, its Outputs, and its counters and times.
 
     camera: its name in topics and diagnostics, '' without one. priority, rate: as in parameters camera_priorities and
-    camera_rates. Fields are set by the Worker alone: published, skipped, failed (counters); failure: the last frame's
-    error, and doubt: why its labels may be useless, '' without one; started: monotonic seconds at which its last frame
-    was taken; busy_since: likewise while a frame is in work, else None.
+    camera_rates. publishing: held while outputs are published. Fields are set by the Worker alone: published, skipped,
+    failed (counters); failure: the last frame's error, and doubt: why its labels may be useless, '' without one;
+    started: monotonic seconds at which its last frame was taken; busy_since: likewise while a frame is in work, else
+    None.
     """
 
     def __init__(self, image_input, outputs, camera='', priority=1, rate=0.0):
@@ -26,13 +28,15 @@ class Stream:
         self.failure = self.doubt = ''
         self.started = -math.inf
         self.busy_since = None
+        self.publishing = threading.Lock()
         self._priority = priority
         self._limit = rate
 
     def turn(self, max_rate):
         """Return the Turn that `schedule.choose` needs; max_rate: in Hz, 0 for no limit."""
+        since = self.input.slot.since if self.busy_since is None else None  # one image at a time, in their order
         limits = [limit for limit in (max_rate, self._limit) if limit > 0]
-        return Turn(self.input.slot.since, self.started + 1.0 / min(limits) if limits else -math.inf, self._priority)
+        return Turn(since, self.started + 1.0 / min(limits) if limits else -math.inf, self._priority)
 
     def output_state(self, active, enabled, now):
         """Return the OutputState for diagnostics; now: seconds of the node's clock."""

@@ -17,6 +17,8 @@ _ONE_BUILD = threading.Lock()
 class Worker(threading.Thread):
     """Builds the engine, then takes a camera's newest image, segments it and publishes, until told to stop.
 
+    Images of several cameras are segmented in as many threads as the engine may be called from at the same time.
+
     build: returns a ready segmenter.Segmenter or raises EngineError; it may take minutes and reports its progress
     to the function it gets. streams: a Stream for each camera; schedule.choose tells whose turn it is. settings:
     returns the current SegmentationParameters.
@@ -26,18 +28,17 @@ class Worker(threading.Thread):
         super().__init__(name='segmentation', daemon=True)
         self.enabled = True
         self._active = False
-        self._publishing = threading.Lock()
         self._node = node
         self._build = build
         self._streams = streams
         self._settings = settings
         self._stopped = threading.Event()
-        self._arrived = threading.Event()
+        self._arrived = threading.Condition()
         self._began = time.monotonic()
         self._segmenter = None
         self._engine = EngineState(keys.BUILDING)
         for stream in streams:
-            stream.input.slot.on_put = self._arrived.set
+            stream.input.slot.on_put = self._on_put
 
     @property
     def active(self):
@@ -51,8 +52,10 @@ class Worker(threading.Thread):
     def deactivate(self):
         """Stop segmenting. Nothing is published after this returns; a publisher that blocks is waited for 1 s."""
         self._active = False
-        if self._publishing.acquire(timeout=1.0):
-            self._publishing.release()
+        deadline = time.monotonic() + 1.0
+        for stream in self._streams:
+            if stream.publishing.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                stream.publishing.release()
 
     def stop(self, timeout=1.0):
         """End the thread; a build that takes longer than `timeout` is abandoned and publishes nothing."""
@@ -65,18 +68,38 @@ class Worker(threading.Thread):
         self._segmenter = self._built()
         if self._segmenter is None:
             return
+        others = [threading.Thread(target=self._serve, name='segmentation', daemon=True) for _ in range(
+            min(self._segmenter.engine.concurrency, len(self._streams)) - 1)]
+        for other in others:
+            other.start()
+        self._serve()
+        for other in others:
+            other.join()
+
+    def _on_put(self):
+        with self._arrived:
+            self._arrived.notify()
+
+    def _serve(self):
+        """Segment images until stopped."""
         while not self._stopped.is_set():
-            self._arrived.clear()  # before the look, so that no image comes unnoticed between the two
+            stream, message = self._next()
+            if message is not None:
+                self._handle(stream, message)
+
+    def _next(self):
+        """Return the Stream whose turn it is and its image, which are then this thread's; (None, None) after 0.1 s."""
+        with self._arrived:
             max_rate, now = self._settings().max_rate, time.monotonic()
             index, pause = choose([stream.turn(max_rate) for stream in self._streams], now)
             if index is None:
                 self._arrived.wait(0.1 if pause is None else min(pause, 0.1))  # max_rate may change meanwhile
-                continue
+                return None, None
             stream = self._streams[index]
             message = stream.input.slot.take(timeout=0)
             if message is not None:
-                stream.started = now
-                self._handle(stream, message)
+                stream.started = stream.busy_since = now
+            return stream, message
 
     def engine_state(self):
         """Return the EngineState for diagnostics."""
@@ -118,12 +141,10 @@ class Worker(threading.Thread):
         return segmenter
 
     def _handle(self, stream, message):
-        if not self.enabled or not self._active or not stream.outputs.subscribers:
-            stream.skipped += 1
-            return
-        stream.busy_since = time.monotonic()
         try:
-            if stream.outputs.wants_inference:
+            if not self.enabled or not self._active or not stream.outputs.subscribers:
+                stream.skipped += 1
+            elif stream.outputs.wants_inference:
                 self._segment(stream, message)
             else:
                 self._publish_camera_info(stream, message)
@@ -149,7 +170,7 @@ class Worker(threading.Thread):
         segmented = time.perf_counter()
         if result.confidence is not None:
             stream.doubt = '' if result.confidence.any() else NO_CONFIDENCE
-        with self._publishing:
+        with stream.publishing:
             if not self._active:
                 stream.skipped += 1
                 return
@@ -175,7 +196,7 @@ class Worker(threading.Thread):
         image = stream.input.to_bgr(message, settings.max_decode_time, settings.refuse_damaged)
         shape = self._segmenter.at_output_size(image).shape[:2]
         stream.skipped += 1
-        with self._publishing:
+        with stream.publishing:
             if self._active:
                 stream.outputs.publish_camera_info(message.header, shape, stream.input.camera_info_of(message.header))
         stream.input.accept()

@@ -1,5 +1,6 @@
 """Runs one pipeline on request: lines of JSON on standard input and output, the first of which configures it."""
 import base64
+import concurrent.futures
 import json
 import os
 import sys
@@ -37,6 +38,7 @@ def main():
     answer(**about)
     count = 0
     cameras = settings['cameras'] if settings['shared'] else 1
+    pool = concurrent.futures.ThreadPoolExecutor(pipeline.engine.concurrency if cameras > 1 else 1)
     for request in sys.stdin:
         if request == 'labels\n':
             labels = pipeline.segment(frames[0]).labels
@@ -44,13 +46,15 @@ def main():
         elif request == 'memory\n':
             answer(memory=peak_memory())
         else:
-            ages = []
+            images = [frames[(count + camera) % len(frames)] for camera in range(cameras)]
+            count += cameras
             began, worked = time.perf_counter(), time.process_time()
-            for _ in range(cameras):
-                timings = pipeline.segment(frames[count % len(frames)]).timings
-                count += 1
-                ages.append(time.perf_counter() - began)
-            answer(total=ages[-1], ages=ages, cpu=time.process_time() - worked, **timings._asdict())
+
+            def segment(image):
+                timings = pipeline.segment(image).timings
+                return time.perf_counter() - began, timings  # noqa: B023
+            ages, timings = zip(*(map(segment, images) if cameras == 1 else pool.map(segment, images)))
+            answer(total=max(ages), ages=ages, cpu=time.process_time() - worked, **timings[-1]._asdict())
 
 
 def configure(settings):
@@ -73,7 +77,8 @@ def configure(settings):
     from espnet_ros.engine import build_engine
     from espnet_ros.segmenter import Segmenter
     engine = build_engine(card, network, width, height, settings['backend'], settings['device'],
-                          settings['precision'], strict=True)
+                          settings['precision'], strict=True,
+                          concurrency=settings['cameras'] if settings['shared'] else 1)
     info = engine.describe()
     device = str(engine.device) if info.backend == 'torch' else 'cuda' if info.backend == 'tensorrt' else 'cpu'
     return Segmenter(engine, 'network'), frames, dict(info._asdict(), weights=weights, torch_device=device)

@@ -30,7 +30,7 @@ class StandIns:
         self.proceed.set()
         self.infer = threading.Event()
         self.infer.set()
-        self.engine = types.SimpleNamespace(describe=lambda: EngineInfo('torch', 'CPU', 'fp32', 0.0))
+        self.engine = types.SimpleNamespace(describe=lambda: EngineInfo('torch', 'CPU', 'fp32', 0.0), concurrency=1)
 
     # The node
     def get_logger(self):
@@ -86,14 +86,25 @@ def stream(parts):
 
 
 @pytest.fixture
-def worker(parts, stream):
-    found = Worker(parts, lambda progress: parts, [stream], SegmentationParameters)
-    found.start()
-    found.activate()
-    yield found
-    parts.proceed.set()
-    parts.infer.set()
-    found.stop()
+def make_worker():
+    made = []
+
+    def make(parts, streams):
+        worker = Worker(parts, lambda progress: parts, streams, SegmentationParameters)
+        worker.start()
+        worker.activate()
+        made.append((worker, parts))
+        return worker
+    yield make
+    for worker, parts in made:
+        parts.proceed.set()
+        parts.infer.set()
+        worker.stop()
+
+
+@pytest.fixture
+def worker(make_worker, parts, stream):
+    return make_worker(parts, [stream])
 
 
 def test_deactivate_returns_after_what_is_being_published(worker, parts):
@@ -136,3 +147,39 @@ def test_without_subscribers_nothing_is_done(worker, stream, parts):
     parts.slot.put(MESSAGE)
     wait_until(lambda: stream.skipped == 1)
     assert parts.segmented == 0 and parts.infos == parts.published == []
+
+
+def test_two_cameras_are_served_at_once_where_the_engine_can(make_worker):
+    a, b = StandIns(), StandIns()
+    a.engine = types.SimpleNamespace(describe=a.engine.describe, concurrency=2)
+    streams = [Stream(a, a, 'a'), Stream(b, b, 'b')]
+    barrier = threading.Barrier(2)
+    a.segment = lambda *arguments: (barrier.wait(30.0), StandIns.segment(a, *arguments))[1]
+    make_worker(a, streams)
+    for parts in a, b:
+        parts.slot.put(MESSAGE)
+    wait_until(lambda: len(a.published) == len(b.published) == 1)  # neither could be alone
+    assert [stream.published for stream in streams] == [1, 1]
+
+
+def test_images_of_one_camera_keep_their_order(make_worker):
+    parts, other, calls = StandIns(), StandIns(), []
+    parts.engine = types.SimpleNamespace(describe=parts.engine.describe, concurrency=2)
+
+    def segment(*arguments):
+        calls.append(threading.current_thread())
+        if len(calls) == 1:
+            parts.infer.clear()
+        elif len(calls) == 2:
+            parts.infer.set()
+        return StandIns.segment(parts, *arguments)
+    parts.segment = segment
+    stream = Stream(parts, parts, 'a')
+    make_worker(parts, [stream, Stream(other, other, 'b')])
+    parts.slot.put(MESSAGE)
+    assert parts.inferring.wait(30.0)
+    parts.slot.put(MESSAGE)
+    assert stream.turn(0.0).since is None  # the second thread leaves it alone
+    other.slot.put(MESSAGE)
+    wait_until(lambda: len(parts.published) == 2 and other.published)
+    assert calls[0] is not calls[1]
