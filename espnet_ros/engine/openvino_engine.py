@@ -138,19 +138,24 @@ class OpenVINOEngine(Engine):
 
     def run(self, image, confidence=False):
         compiled = self._compiled
-        if compiled is None or confidence and len(compiled.outputs) == 1 and not self.problem:
+        if not self._suits(compiled, confidence):
+            del compiled  # two graphs would take 80 MB more (1024x512)
             with self._compiling:
                 compiled = self._compiled_for(confidence)
         return _infer(self._own_request(compiled), image, confidence and len(compiled.outputs) > 1)
 
+    def _suits(self, compiled, confidence):
+        return compiled is not None and (not confidence or len(compiled.outputs) > 1 or bool(self.problem))
+
     def _compiled_for(self, confidence):
-        """Return the compiled network with confidence if that is asked for and can be had, for good from then on."""
-        if confidence and not self.problem and (self._compiled is None or len(self._compiled.outputs) == 1):
-            problem = self._try(confidence=True)  # two graphs would take 80 MB more (1024x512)
-            if problem:
+        """Return the compiled network, with confidence if that is asked for and can be had, for good from then on."""
+        if not self._suits(self._compiled, confidence):
+            problem = self._try(confidence)
+            if problem and confidence:
                 self.problem = 'there is no confidence, OpenVINO cannot compute it: ' + problem
-        if self._compiled is None:
-            self._compiled = self._compile(confidence=False)
+                problem = self._try(confidence=False)
+            if problem:
+                raise EngineError('OpenVINO can no longer run {}: {}'.format(self.card.name, problem))
         return self._compiled
 
     def _own_request(self, compiled):
