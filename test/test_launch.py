@@ -175,11 +175,12 @@ def test_the_ground_node_meets_segmentation_and_camera(launch):
 
 
 def test_segmentation_brings_the_ground_node_along(launch):
-    nodes = launch('segment', ground='true', name='rear', image='/back/image_rect', camera_height='0.8').nodes
+    nodes = launch('segment', ground='true', name='rear', image='/back/image_rect', camera_height='0.8',
+                   rectified='true').nodes
     ground = nodes['ground_node']
     remappings = dict(ground.given['remappings'])
     assert remappings['labels'] == 'rear/labels' and remappings['depth'] == '/back/depth/image_rect_raw'
-    assert ground.parameters == [str(CONFIG / 'ground.yaml'), {'camera_height': 0.8}]
+    assert ground.parameters == [str(CONFIG / 'ground.yaml'), {'camera_height': 0.8, 'rectified': True}]
     assert nodes['segmentation_node'].parameters == [str(CONFIG / 'segment.yaml')]
     assert 'ground_node' not in launch('segment').nodes and 'ground_node' in launch('demo', ground='true').nodes
 

@@ -49,6 +49,8 @@ def add_scans(parser, bag):
                      help='that the camera is rolled to its right, with --camera-height (0)')
     bag.add_argument('--base-frame', default='base_link', metavar='FRAME',
                      help='frame of the robot on /tf_static, whose z = 0 is the ground (base_link)')
+    bag.add_argument('--rectified', action='store_true', help='the images are rectified: P of camera_info counts, and '
+                     'no distortion')
     bag.add_argument('--depth-topic', metavar='TOPIC', help='depth or points to use if a bag has several')
     bag.add_argument('--camera-info-topic', metavar='TOPIC', help='(default: camera_info beside the images)')
     bag.add_argument('--scan-topic', metavar='TOPIC', help='recorded scan (default: /ground/scan if there is one)')
@@ -67,7 +69,7 @@ def scan_settings(options):
         raise ParameterError('--camera-height must be meters, --camera-pitch and --camera-roll degrees')
     pose = None if options.camera_height is None else mounted(numbers[0], *map(math.radians, numbers[1:]))
     return ScanSettings(_table(options), pose, options.base_frame,
-                        Topics(options.depth_topic, options.camera_info_topic, options.scan_topic))
+                        Topics(options.depth_topic, options.camera_info_topic, options.scan_topic), options.rectified)
 
 
 def _table(options):

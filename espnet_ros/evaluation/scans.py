@@ -15,7 +15,7 @@ from espnet_ros.bags.survey import IMAGE_TYPES, stamp_of
 from espnet_ros.errors import EspnetError, ImageError, ParameterError
 from espnet_ros.evaluation.transforms import TF_STATIC, StaticTransforms
 from espnet_ros.ground.cloud import cloud_to_points
-from espnet_ros.ground.lens import make_lens
+from espnet_ros.ground.lens import info_to_lens
 from espnet_ros.ground.level import LevelView
 from espnet_ros.ground.measure import Beams, label_beams, lidar_ranges, scan_beams, summarize, true_ranges, wrong
 from espnet_ros.ground.overlay import draw
@@ -83,12 +83,16 @@ class Topics(typing.NamedTuple):
 
 
 class ScanSettings(typing.NamedTuple):
-    """How to score scans. pose: CameraPose, None for that of the camera in `base_frame` by the bag's /tf_static."""
+    """How to score scans. pose: CameraPose, None for that of the camera in `base_frame` by the bag's /tf_static.
+
+    rectified: whether the images are.
+    """
 
     traversability: Traversability
     pose: CameraPose | None = None
     base_frame: str = 'base_link'
     topics: Topics = Topics()
+    rectified: bool = False
     reach: float = 30.0
     most: int = MOST_FRAMES
 
@@ -115,7 +119,7 @@ def score_bag(bag, settings, model=None):
         raise ParameterError('the bag has {} cameras with ground truth: choose one with --image-topic'.format(
             bag.cameras) if bag.cameras else 'the bag holds no images')
     index = _Index(bag, settings)
-    lens = make_lens(index.info.width, index.info.height, *_calibration(index.info))
+    lens = info_to_lens(index.info, settings.rectified)
     view = LevelView(lens, index.pose, settings.reach)
     truth_table = bag.label_set and ground_table(
         settings.traversability, {c.id: c.name for c in bag.label_set.classes})
@@ -303,12 +307,6 @@ def _partners(frames, stamps, slop):
         if abs(near - stamp) <= slop and (near not in found or abs(near - stamp) < abs(near - found[near])):
             found[near] = stamp
     return found
-
-
-def _calibration(info):
-    """K, D and the distortion model of a CameraInfo of ROS 1 or 2."""
-    return (*(getattr(info, name) if hasattr(info, name) else getattr(info, name.upper()) for name in 'kd'),
-            info.distortion_model)
 
 
 def _meters(message, image, lens):

@@ -81,17 +81,28 @@ class Lens(typing.NamedTuple):
         return r2[falling[0]] if len(falling) else 1e9
 
 
+def info_to_lens(info, rectified=False):
+    """Return the Lens of a CameraInfo of ROS 1 or 2; rectified: of its rectified pictures. Raises ParameterError."""
+    k, d, p = ([float(v) for v in (getattr(info, name) if hasattr(info, name) else getattr(info, name.upper()))]
+               for name in 'kdp')
+    if rectified:
+        return make_lens(info.width, info.height, p[0:3] + p[4:7] + p[8:11], (), '')
+    return make_lens(info.width, info.height, k, d, info.distortion_model)
+
+
 def make_lens(width, height, k, d, model):
     """Return the Lens of a CameraInfo's fields: k has 9 numbers, d any. Raises ParameterError."""
     if len(k) != 9 or not all(math.isfinite(v) for v in k) or k[0] <= 0 or k[4] <= 0:
-        raise ParameterError('camera_info has no focal length (K is {}): calibrate the camera (camera_calibration) or '
-                             'set camera_info_url of its driver'.format([round(float(v), 3) for v in k]))
+        raise ParameterError('camera_info has no focal length (in K, with rectified in P: {}): calibrate the '
+                             'camera (camera_calibration) or set camera_info_url of its driver'.format(
+                                 [round(float(v), 3) for v in k]))
     if width <= 0 or height <= 0 or width > 16384 or height > 16384:
         raise ParameterError('camera_info tells a size of {}x{}: let the camera driver fill width and height in'.format(
             width, height))
     if model not in MODELS:
-        raise ParameterError('camera_info has the distortion model {!r}: rectify the image (image_proc), or use one of '
-                             '{}'.format(model[:40], ', '.join(name for name in MODELS if name)))
+        raise ParameterError('camera_info has the distortion model {!r}: rectify the images (image_proc) and set '
+                             'rectified, or use one of {}'.format(
+                                 model[:40], ', '.join(name for name in MODELS if name)))
     if len(d) not in MODELS[model] and any(d):
         raise ParameterError('camera_info has {} coefficients of {}, which takes {}: calibrate the camera again'.format(
             len(d), model or 'no distortion', ' or '.join(str(n) for n in MODELS[model] if n)))

@@ -45,7 +45,7 @@ def make(street, tmp_path):
     street, frame = street
 
     def write(depth=frame.depth, encoding='32FC1', k=street.camera_matrix, size=SIZE, depths=(0,), info=True,
-              scan=None, truth=True, name='bag', frames=1, tf=(), cloud=None):
+              scan=None, truth=True, name='bag', frames=1, tf=(), cloud=None, p=None):
         """tf: (parent, child, x, y, z, quaternion). cloud: frame, points [N, 3] and ns after the image."""
         with BagMaker(tmp_path / name) as bag:
             if truth:
@@ -59,7 +59,7 @@ def make(street, tmp_path):
                 bag.write('/camera/camera_info', 'sensor_msgs/msg/CameraInfo', stamp_of(0),
                           header=bag._header(stamp_of(0), 'front'), height=size[1], width=size[0],
                           distortion_model='plumb_bob', d=np.zeros(5), k=np.asarray(k, float).ravel(), r=np.zeros(9),
-                          p=np.zeros(12), binning_x=0, binning_y=0, roi=region)
+                          p=np.zeros(12) if p is None else p, binning_x=0, binning_y=0, roi=region)
             for number in depths:  # recorded when all images are
                 bag.image('/camera/depth/image_rect_raw', stamp_of(number), depth, encoding, time=stamp_of(frames))
             if tf:
@@ -105,6 +105,12 @@ def score(street, tmp_path):
         found['rows'] = {(row.pop('scan'), row.pop('from'), row.pop('to')): row for row in found['rows']}
         return found
     return run
+
+
+def test_of_rectified_images_p_counts(street, make, score):
+    plain = score(make())['rows']
+    p = np.column_stack((street[0].camera_matrix, np.zeros(3))).ravel()
+    assert score(make(k=0.5 * street[0].camera_matrix, p=p, name='rectified'), '--rectified')['rows'] == plain
 
 
 def test_a_bag_has_the_scores_of_its_street(make, score, tmp_path, capsys):

@@ -12,7 +12,7 @@ from std_msgs.msg import Header, String
 from espnet_ros.errors import EspnetError, ImageError, ParameterError
 from espnet_ros.ground import cloud, overlay
 from espnet_ros.ground.grid import Grid
-from espnet_ros.ground.lens import make_lens
+from espnet_ros.ground.lens import info_to_lens
 from espnet_ros.ground.level import LevelView, trusted_range
 from espnet_ros.ground.pose import quaternion_to_matrix
 from espnet_ros.ground.scan import Scanner
@@ -179,7 +179,7 @@ class Processing:
             raise ParameterError('labels are {}x{} and camera_info {}x{}: remap `camera_info` to ~/camera_info of the '
                                  'segmentation node, which fits its outputs'.format(
                                      message.width, message.height, info.width, info.height))
-        lens = make_lens(info.width, info.height, list(info.k), list(info.d), info.distortion_model)
+        lens = info_to_lens(info, self._settings().rectified)
         pose = self._poses.camera(message.header.frame_id, stamp)
         if self._on_pose is not None:
             self._on_pose(pose, stamp)

@@ -19,6 +19,7 @@ class GroundParameters(typing.NamedTuple):
     camera_pitch: float = 0.0
     camera_roll: float = 0.0
     camera_yaw: float = 0.0
+    rectified: bool = False
     use_imu: bool = False
     max_range: float = 20.0
     pitch_error: float = 0.5
@@ -50,6 +51,8 @@ GROUND_RULES = {
     'camera_pitch': Rule('Degrees that the camera looks down.', -90, 90, fixed=True),
     'camera_roll': Rule('Degrees that the camera is rolled to its right.', -180, 180, fixed=True),
     'camera_yaw': Rule('Degrees that the camera looks to the left.', -180, 180, fixed=True),
+    'rectified': Rule('The images are rectified (image_rect): P of camera_info counts, and no distortion.',
+                      fixed=True),
     'use_imu': Rule('Correct pitch and roll of the robot with the orientation in `imu`.', fixed=True),
     'max_range': Rule('Meters up to which scan and grid reach; less where pitch_error makes ranges untrusted.', 0.5,
                       200, fixed=True),

@@ -91,7 +91,7 @@ def segment_arguments(config: str) -> typing.List[Argument]:
         Argument('ground', 'false', 'true starts the ground node too: scan, grid and clouds from the labels.', bool),
         Argument('ground_params_file', os.path.join(config, 'ground.yaml'),
                  'YAML file with the parameters of the ground node; a copy of this default, edited.', file=True),
-    ] + of_parameters(GROUND_RULES, GroundParameters(), ('camera_height', 'camera_pitch'),
+    ] + of_parameters(GROUND_RULES, GroundParameters(), ('camera_height', 'camera_pitch', 'rectified'),
                       'ground_params_file') + common(config)
 
 
@@ -107,8 +107,8 @@ def ground_arguments(config: str) -> typing.List[Argument]:
                  'YAML file with the parameters; a copy of this default, edited.', file=True),
     ] + of_parameters(GROUND_RULES, GroundParameters(), (
         'label_source', 'traversability', 'pose_source', 'base_frame', 'camera_height', 'camera_pitch', 'camera_roll',
-        'camera_yaw', 'camera_x', 'camera_y', 'use_imu', 'max_range', 'autostart'), 'ground_params_file') + [
-        clock('ground_params_file')] + common(config)
+        'camera_yaw', 'camera_x', 'camera_y', 'rectified', 'use_imu', 'max_range',
+        'autostart'), 'ground_params_file') + [clock('ground_params_file')] + common(config)
 
 
 def demo_arguments(config: str) -> typing.List[Argument]:

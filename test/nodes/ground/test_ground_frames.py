@@ -150,6 +150,18 @@ def test_the_frame_of_the_scan_is_published_with_each_pose_of_tf(ros_context, mo
     assert (moved.rotation.z, moved.rotation.w) == pytest.approx((np.sqrt(0.5), np.sqrt(0.5)))
 
 
+def test_of_rectified_images_p_counts_and_no_distortion():
+    settings = DEFAULTS._replace(label_source='categories', camera_height=1.2, rectified=True)
+    processing = Processing(None, lambda: settings, Poses(None, settings), Publishers(), CONFIG)
+    info = CameraInfo(width=320, height=160, distortion_model='fisheye', d=[-0.3, 0.1, 0.0, 0.0, 0.0])
+    info.k = [200.0, 0.0, 160.0, 0.0, 200.0, 60.0, 0.0, 0.0, 1.0]
+    info.p = [180.0, 0.0, 158.0, -20.0, 0.0, 181.0, 61.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    processing._inputs['camera_info'] = types.SimpleNamespace(at=lambda stamp: info)
+    labels = np.ones((160, 320), np.uint8)
+    lens, _ = processing._camera(array_to_image(labels, 'mono8', Header(frame_id='camera')), labels)
+    assert lens == (320, 160, 180.0, 181.0, 158.0, 61.0, '', ())
+
+
 def test_an_overlay_that_waits_for_its_image_is_forgotten_with_its_subscriber():
     publishers = Publishers()
     source = types.SimpleNamespace(at=lambda stamp: None, adapt=lambda: None, close=lambda: None)
