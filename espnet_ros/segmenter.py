@@ -111,7 +111,8 @@ class Segmenter:
     def prepare(self, image: np.ndarray) -> Prepared:
         """Return the Prepared image; image: as for `segment`. Raises ImageError."""
         if not isinstance(image, np.ndarray):
-            raise ImageError('an image must be uint8 [H, W, 3], not a {}'.format(type(image).__name__))
+            raise ImageError('an image must be uint8 [H, W, 3], not a {}; cv2.imread returns None for a '
+                             'file that it cannot read'.format(type(image).__name__))
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ImageError('an image must be uint8 [H, W, 3], not {} {}'.format(image.dtype, list(image.shape)))
         began = time.perf_counter()

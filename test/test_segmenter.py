@@ -73,7 +73,7 @@ def test_confidence_below_the_threshold_is_unlabeled():
 
 
 @pytest.mark.parametrize('image, words', [
-    (None, 'not a NoneType'), ([[1, 2, 3]], 'not a list'), ('image.png', 'not a str'),
+    (None, 'not a NoneType; cv2.imread returns None'), ([[1, 2, 3]], 'not a list'), ('image.png', 'not a str'),
     (np.zeros((4, 4), np.uint8), r'not uint8 \[4, 4\]'), (np.zeros((4, 4, 4), np.uint8), r'\[4, 4, 4\]'),
     (np.zeros((4, 4, 1), np.uint8), r'\[4, 4, 1\]'), (np.zeros((1, 4, 4, 3), np.uint8), r'\[1, 4, 4, 3\]'),
     (np.zeros((4, 4, 3), np.float32), 'not float32'), (np.zeros((4, 4, 3), np.int8), 'not int8'),

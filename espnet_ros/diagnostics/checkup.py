@@ -150,8 +150,12 @@ def _dds_memory(ros, machine):
         segment, where = (int(sizes[0]), path) if sizes else (segment, where)
     found = '{} KiB ({})'.format(segment >> 10, where)
     if segment < FRAME_BYTES:
-        return NOTE, found, ('best-effort subscribers lose larger raw images: set {} to config/fastdds.xml of this '
-                             'package, or publish compressed images'.format(DDS_PROFILES[1]))
+        try:
+            profile = os.path.join(models.config_directory(), 'fastdds.xml')
+        except EspnetError as error:
+            return PROBLEM, str(error), 'install espnet_ros again'
+        return NOTE, found, ('best-effort subscribers lose larger raw images: set {} to {}, or publish compressed '
+                             'images'.format(' and '.join(DDS_PROFILES), profile))
     return OK, found
 
 

@@ -44,7 +44,8 @@ def read_image_at(address):
                         name, MAX_IMAGE_BYTES, DOWNLOAD_SECONDS))
                 part = answer.read1(1 << 16)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise SourceError('cannot get {}: {}'.format(name, printable(getattr(error, 'reason', None) or error)))
+        raise SourceError('cannot get {}: {}; look at the address in a browser on this machine'.format(
+            name, printable(getattr(error, 'reason', None) or error)))
     return _decoded(bytes(data), name)
 
 

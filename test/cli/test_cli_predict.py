@@ -270,6 +270,8 @@ def test_a_password_is_sent_and_not_told(server, monkeypatch):
     with pytest.raises(SourceError) as found:
         read_image_at('http://me:s%40cret@127.0.0.1:x/x.png')
     assert 'cret' not in str(found.value)
+    with pytest.raises(SourceError, match='Connection refused; look at the address in a browser on this machine'):
+        read_image_at('http://127.0.0.1:9/x.png')
 
 
 def test_shares_as_json(tiny, capsys):

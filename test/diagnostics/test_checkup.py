@@ -1,5 +1,6 @@
 """Checks of an installation, with stand-ins of machines."""
 import os
+import re
 import shutil
 
 import pytest
@@ -70,7 +71,9 @@ def test_a_gpu_that_pytorch_cannot_use_is_a_problem(checks, tmp_path, device):
 def test_the_memory_of_fast_dds(checks, tmp_path, monkeypatch):
     (tmp_path / 'profile.xml').write_text(PROFILE)
     profile = {'FASTRTPS_DEFAULT_PROFILES_FILE': str(tmp_path / 'profile.xml')}
-    assert checks()['DDS memory'][1:3] == (NOTE, '512 KiB (Fast DDS default)')
+    small = checks()['DDS memory']
+    assert small[1:3] == (NOTE, '512 KiB (Fast DDS default)')
+    assert os.path.isfile(re.search('FASTDDS_DEFAULT_PROFILES_FILE and .* to (/.*), or', small.remedy).group(1))
     assert checks(environment=profile)['DDS memory'].found == '32768 KiB ({})'.format(tmp_path / 'profile.xml')
     assert checks(found={'ROS 2': 'humble rmw_cyclonedds_cpp'})['DDS memory'].status == OK
     assert checks(environment={'FASTDDS_DEFAULT_PROFILES_FILE': '/no/file'})['DDS memory'].status == PROBLEM
