@@ -6,6 +6,7 @@ import pathlib
 
 from espnet_ros.errors import ParameterError, one_line
 from espnet_ros.evaluation.tasks import Task
+from espnet_ros.limits import JSON_BYTES
 
 FRAMES, PROGRESS = 'frames.jsonl', 'progress.jsonl'
 _REMEDY = 'choose another folder with --out, or discard them with --restart'
@@ -151,7 +152,7 @@ def read_frames(folder):
     path = pathlib.Path(folder) / FRAMES
     try:
         with open(path, 'rb') as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(_bounded(stream), 1):
                 try:
                     yield json.loads(line)
                 except (ValueError, RecursionError) as error:
@@ -164,11 +165,16 @@ def _key(record):
     return record['bag'], record['stamp'], record['topic']
 
 
+def _bounded(stream):
+    """The lines of a binary file; a line that is too long comes in parts, which are no JSON."""
+    return iter(lambda: stream.readline(JSON_BYTES), b'')
+
+
 def _lines(path):
     """Yield the entries of a file of JSON lines; it is truncated at the first line that is damaged."""
     with contextlib.suppress(FileNotFoundError), open(path, 'r+b') as stream:
         intact = 0
-        for line in stream:
+        for line in _bounded(stream):
             try:
                 if not line.endswith(b'\n'):
                     break

@@ -252,7 +252,7 @@ def test_a_picture_from_the_network(tiny, segment, server, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)['input'] == server + '/x.png?...' and 'secret' not in err
     lines = err.splitlines()
-    assert 'text.png (8 bytes) is not an image' in lines[0] and lines[1].endswith('none.png: File not found')
+    assert 'text.png (8 bytes) is not an image' in lines[0] and 'none.png: File not found; look at' in lines[1]
 
 
 def test_a_password_is_sent_and_not_told(server, monkeypatch):

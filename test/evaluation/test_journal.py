@@ -4,6 +4,7 @@ import json
 import pytest
 
 from espnet_ros.errors import ParameterError
+from espnet_ros.evaluation import journal
 from espnet_ros.evaluation.journal import FRAMES, PROGRESS, Journal, read_frames
 from espnet_ros.evaluation.tasks import Task, TaskResult
 
@@ -120,10 +121,11 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         Journal(tmp_path / 'file' / 'folder', CONFIGURATION)
 
 
-def test_frames_that_cannot_be_read(tmp_path):
+def test_frames_that_cannot_be_read(tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match='cannot read .*frames.jsonl'):
         list(read_frames(tmp_path))
-    for damage in (b'x', b'"\xff"'):
+    monkeypatch.setattr(journal, 'JSON_BYTES', 100)
+    for damage in (b'x', b'"\xff"', b'"' + 99 * b'a' + b'"'):
         (tmp_path / FRAMES).write_bytes(b'{}\n' + damage + b'\n')
         with pytest.raises(ParameterError, match='line 2 of .* is damaged'):
             list(read_frames(tmp_path))
