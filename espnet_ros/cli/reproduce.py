@@ -95,6 +95,9 @@ def run(options):
     versions = {name: text for name, text in machine if name in ('espnet_ros', 'torch', 'cpu kind')}
     if options.level in LEVELS[2:] and options.data:
         _train(rows, expected.networks, results, options, {'settings': settings, 'versions': versions})
+    elif options.level == 'train':
+        print('espnet-ros: --level train without --data trains nothing; only trainings that are there count',
+              file=sys.stderr)
     if options.keep:
         mine = training.own(results, settings, versions)
         if mine is None:
@@ -190,3 +193,6 @@ def _minutes(text):
     if not 0 <= value <= 24 * 60:
         raise argparse.ArgumentTypeError('{} is not from 0 to {}'.format(text, 24 * 60))
     return value
+
+
+_minutes.__name__ = 'number'  # what argparse calls it in its messages

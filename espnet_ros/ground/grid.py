@@ -4,6 +4,7 @@ import math
 import cv2
 import numpy as np
 
+from espnet_ros.errors import ParameterError
 from espnet_ros.ground.scan import CUT, OBSTACLE
 
 _MOST = 4.0
@@ -14,6 +15,8 @@ _OBSTACLE = 3.0
 """Log odds of an obstacle's contact: 95 %."""
 _SEEN = 0.05
 """A cell whose weight has decayed below this is unknown again: three decay times without sight of it."""
+_MOST_CELLS = 4096
+"""Along an edge: 16 MiB a message."""
 
 
 class Grid:
@@ -24,9 +27,16 @@ class Grid:
     """
 
     def __init__(self, size, resolution, decay):
-        """size: edge length in meters. resolution: meters a cell. decay: seconds until 1 / e is left; 0 for never."""
+        """size: edge length in meters. resolution: meters a cell. decay: seconds until 1 / e is left; 0 for never.
+
+        Raises ParameterError when it has too many cells.
+        """
         self.resolution = float(resolution)
         self.cells = max(int(round(size / resolution)), 1)
+        if self.cells > _MOST_CELLS:
+            raise ParameterError('a grid of {0:g} m at {1:g} m a cell has {2}x{2} cells, more than {3}x{3}: choose a '
+                                 'smaller grid_size or a larger grid_resolution'.format(
+                                     size, resolution, self.cells, _MOST_CELLS))
         self._decay = float(decay)
         self.clear()
 

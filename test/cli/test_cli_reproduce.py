@@ -122,6 +122,11 @@ def test_shipped_trainings_are_not_trained_again(tmp_path, monkeypatch):
 def test_mistakes_get_a_sentence(tmp_path, capsys):
     assert main(['reproduce', 'table-7', '--out', str(tmp_path)]) == 1
     assert "error: the paper has no item 'table-7'; there are table-1a" in capsys.readouterr().err
+    assert main(['reproduce', 'table-2a', '--level', 'train', '--minutes', '0', '--out', str(tmp_path)]) == 0
+    assert '--level train without --data trains nothing' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(['reproduce', '--minutes', 'x'])
+    assert "--minutes: invalid number value: 'x'" in capsys.readouterr().err
     (tmp_path / 'results.json').write_text('x')
     assert main(['reproduce', 'table-2a', '--out', str(tmp_path)]) == 1
     assert 'remove the file to measure anew' in capsys.readouterr().err

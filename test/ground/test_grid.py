@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from ground_scenes import paint
 
+from espnet_ros.errors import ParameterError
 from espnet_ros.ground.grid import Grid
 from espnet_ros.ground.overlay import OBSTACLE_COLOR, UNKNOWN_COLOR, from_above
 from espnet_ros.ground.scan import Scanner
@@ -92,3 +93,9 @@ def test_from_above_ahead_is_up_and_left_is_left(yaw):
 def test_from_above_shows_nothing_where_the_grid_ends():
     picture = from_above(np.zeros((100, 100), np.int8), 0.1, (-5.0, -5.0), (0.0, 0.0, 0.0), (240, 360))
     assert (picture[:-95, :80] == UNKNOWN_COLOR).all(-1).mean() > 0.98 and (picture[-80, 60] == 255).all()
+
+
+def test_a_grid_of_too_many_cells_is_refused():
+    assert Grid(400.0, 0.1, 5.0).cells == 4000
+    with pytest.raises(ParameterError, match='has 20000x20000 cells.*smaller grid_size or a larger grid_resolution'):
+        Grid(400.0, 0.02, 5.0)
