@@ -68,6 +68,14 @@ def test_every_kind_of_file(tmp_path, monkeypatch, settings):
     assert confidence.shape == labels.shape and (confidence == 255).all() == (settings.get('kind') == 'labels')
 
 
+def test_labels_below_0_are_unlabeled(tmp_path, monkeypatch):
+    make_jetson(monkeypatch)
+    image, wanted = squares()
+    content = classifier(kind='labels', change=onnx_files.two_less)
+    labels, _ = engine(tmp_path, content, kind='labels').run(image)
+    assert np.array_equal(labels, np.where(wanted == 9, 4, 255))
+
+
 def test_the_cache_knows_the_file_and_its_card(tmp_path, monkeypatch):
     make_jetson(monkeypatch)
     built = engine(tmp_path)
