@@ -118,6 +118,8 @@ def add_arguments(parser):
 def run(options):
     for text in options.bags:
         if not is_spec(text):
+            if is_spec(text + ':') and not os.path.exists(text):
+                open_dataset(text)  # says which form such a dataset has
             check_bag(text)  # wrong paths are told at once: what follows takes a second to import
     from espnet_ros.cli.evaluation_output import ProgressBar, summary
     from espnet_ros.evaluation.live import check_node

@@ -1,5 +1,6 @@
 """HTTP and WebSocket server of the live page."""
 import contextlib
+import errno
 import http
 import json
 import pathlib
@@ -7,6 +8,7 @@ import struct
 import threading
 import time
 import urllib.parse
+from socket import gaierror
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
@@ -69,9 +71,10 @@ class PageServer:
                              compression=None, server_header=None, close_timeout=1.0)
             except (OSError, OverflowError) as error:
                 problem = error
-        raise ParameterError('the page cannot be served on {} port {}: {}; choose another with --port'.format(
+        is_host = isinstance(problem, gaierror) or getattr(problem, 'errno', None) == errno.EADDRNOTAVAIL
+        raise ParameterError('the page cannot be served on {} port {}: {}; choose another with --{}'.format(
             self._host, ports[0] if len(ports) == 1 else '{} to {}'.format(ports[0], ports[-1]),
-            getattr(problem, 'strerror', None) or problem))
+            getattr(problem, 'strerror', None) or problem, 'host' if is_host else 'port'))
 
     def _respond(self, connection, request):
         """Answer a plain HTTP request; None lets a WebSocket be opened."""

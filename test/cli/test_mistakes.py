@@ -51,6 +51,7 @@ def here(tmp_path, monkeypatch, taken, tiny):
     ('bag info LONG', 'File name too long'),
     ('ground --streets 0', '0 is not 1 or more'), ('ground --streets 1 --seed -1', '-1 is not 0 or more'),
     ('ground --pitch', 'expected at least one argument'),
+    ('evaluate street', "the dataset 'street' does not have the form street:COUNT"),
     ('evaluate street.png', "'street.png' is not a bag; give a folder or a file that ends in .mcap")])
 def test_a_mistake_ends_in_a_sentence_that_mends_it(here, line, sentence, capsys):
     try:
@@ -76,10 +77,11 @@ def test_tools_refuse_a_precision_that_the_cpu_lacks(here, command, capsys):
         ''.join(capsys.readouterr()).split())
 
 
-def test_a_port_that_is_taken(here, capsys):
+@pytest.mark.parametrize('flag, value', [('--port', 'PORT'), ('--host', '192.0.2.1')])  # an address of nobody
+def test_a_place_that_cannot_be_had(here, flag, value, capsys):
     pytest.importorskip('rclpy', reason='the live page needs ROS 2')
-    assert main(['view', '--port', here['PORT']]) == 1
-    assert capsys.readouterr().err.rstrip().endswith('choose another with --port')
+    assert main(['view', flag, here.get(value, value)]) == 1
+    assert capsys.readouterr().err.rstrip().endswith('choose another with ' + flag)
 
 
 @pytest.mark.parametrize('command', ['view', 'monitor', 'demo'])
