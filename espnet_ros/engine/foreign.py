@@ -207,6 +207,9 @@ def _run_openvino(content, config, tensor):
 def _understood(config, answer, label_set, outputs, width, height, where):
     """Return the config with kind, classes, layout and stride of what the file has answered."""
     given = len(outputs) if outputs else 0
+    if answer.dtype.kind not in 'iubf':
+        raise ModelError("the network '{}' answers with {}, not with numbers; name another output with --output".format(
+            where, answer.dtype))
     if not np.isfinite(answer).all():
         raise ModelError("the network '{}' answers with NaN or infinity; its normalization is not this one".format(
             where))

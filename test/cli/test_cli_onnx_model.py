@@ -166,6 +166,7 @@ def test_a_file_that_describes_its_classes_needs_no_label_set(files, capsys):
     (classifier(change=onnx_files.huge_resize), (), 'makes a tensor of 1x3x128000x192000'),
     (classifier(change=onnx_files.loop), (), 'has a loop or branch'),
     (classifier()[:200], (), 'is cut off or damaged'),
+    (classifier(change=onnx_files.text), (), 'answers with object, not with numbers'),
     (classifier(change=onnx_files.one_number), (), 'which is no class id: export it with ids'),
     (classifier(change=lambda model: (onnx_files.not_a_number(model), onnx_files.one_number(model))), (),
      'answers with NaN or infinity'), (classifier(change=onnx_files.not_a_number), (), 'answers with NaN or infinity'),

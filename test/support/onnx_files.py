@@ -138,6 +138,13 @@ def not_a_number(model):
     model.graph.initializer[1].raw_data = np.full(3, np.nan, np.float32).tobytes()
 
 
+def text(model):
+    """Answer with strings."""
+    model.graph.node[-1].op_type = 'Cast'
+    model.graph.node[-1].attribute.extend([helper.make_attribute('to', TensorProto.STRING)])
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.STRING
+
+
 def sigmoids(model):
     """Answer with numbers from 0 to 1, each channel for itself."""
     model.graph.node[-1].op_type = 'Sigmoid'
