@@ -45,4 +45,3 @@ def polygon_to_message(corners, header):
     message = PolygonStamped(header=header)
     message.polygon.points = [Point32(x=float(x), y=float(y)) for x, y in corners]
     return message
-
