@@ -121,9 +121,9 @@ def gate(tmp_path, monkeypatch):
     """A path; the program `slow_build` is the node, whose build ends when something stands there."""
     (tmp_path / 'slow_build.py').write_text(
         'import os, time\nimport espnet_ros.nodes.segmentation.node as node\nquick = node.build_engine\n'
-        'def build(*settings):\n    settings[-1]("tracing")\n'
+        'def build(*settings, **more):\n    settings[-1]("tracing")\n'
         '    while not os.path.exists({!r}):\n        time.sleep(0.05)\n'
-        '    return quick(*settings)\nnode.build_engine = build\n'
+        '    return quick(*settings, **more)\nnode.build_engine = build\n'
         'from quick_segmentation import main\n'.format(str(tmp_path / 'gate')))
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     return tmp_path / 'gate'
