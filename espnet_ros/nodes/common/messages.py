@@ -76,22 +76,28 @@ def autoware_mask(labels, table, header):
     return message
 
 
-def scale_camera_info(info, width, height):
+def picture_size(info):
+    """Return (width, height) of the pictures of a sensor_msgs/CameraInfo: of its region of interest, binned."""
+    return ((info.roi.width or info.width) // max(1, info.binning_x),
+            (info.roi.height or info.height) // max(1, info.binning_y))
+
+
+def scale_camera_info(info, width, height, whole=False):
     """Return a copy of a sensor_msgs/CameraInfo for its picture resized to width x height. Raises ImageError.
 
-    A picture that keeps its size keeps its info, region of interest and binning included. Otherwise K and P are those
-    of a camera that takes the resized picture as a whole: region and binning go into them and are cleared. Pixel
-    centers lie at whole coordinates: cx' = (cx + 0.5) * s - 0.5. Distortion and R do not depend on the size.
+    A picture that keeps its size keeps its info, region of interest and binning included, unless `whole`. Otherwise K
+    and P are those of a camera that takes the resized picture as a whole: region and binning go into them and are
+    cleared. Pixel centers lie at whole coordinates: cx' = (cx + 0.5) * s - 0.5. Distortion and R do not depend on the
+    size.
     """
     if 0 in (info.width, info.height) or width < 1 or height < 1:
         raise ImageError('cannot scale camera_info from {}x{} to {}x{} pixels; the camera driver must fill in '
                          'width and height'.format(info.width, info.height, width, height))
     scaled = copy.deepcopy(info)
-    roi = info.roi
-    taken = (roi.width or info.width, roi.height or info.height)
-    if (width, height) == (taken[0] // max(1, info.binning_x), taken[1] // max(1, info.binning_y)):
+    if (width, height) == picture_size(info) and not whole:
         return scaled
-    sx, sy = width / taken[0], height / taken[1]
+    roi = info.roi
+    sx, sy = width / (roi.width or info.width), height / (roi.height or info.height)
     resize = np.array([[sx, 0.0, (0.5 - roi.x_offset) * sx - 0.5],
                        [0.0, sy, (0.5 - roi.y_offset) * sy - 0.5],
                        [0.0, 0.0, 1.0]])

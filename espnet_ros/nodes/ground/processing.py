@@ -21,7 +21,14 @@ from espnet_ros.images.depth import image_to_depth
 from espnet_ros.labels import CATEGORY_SET
 from espnet_ros.labels.label_map import label_map_to_set
 from espnet_ros.nodes.common.geometry_messages import depth_to_image, points_to_cloud
-from espnet_ros.nodes.common.messages import array_to_image, bgr_to_compressed, image_to_bgr, stamp_to_seconds
+from espnet_ros.nodes.common.messages import (
+    array_to_image,
+    bgr_to_compressed,
+    image_to_bgr,
+    picture_size,
+    scale_camera_info,
+    stamp_to_seconds,
+)
 from espnet_ros.nodes.ground import messages
 from espnet_ros.nodes.ground.frames import tilt_of
 from espnet_ros.nodes.ground.inputs import LATCHED_QOS, Input
@@ -175,10 +182,12 @@ class Processing:
         if info is None:
             raise ParameterError('no camera_info has come on {}: remap `camera_info` to ~/camera_info of the '
                                  'segmentation node'.format(source.topic if source else 'camera_info'))
-        if (info.width, info.height) != (message.width, message.height):
+        if picture_size(info) != (message.width, message.height):
             raise ParameterError('labels are {}x{} and camera_info {}x{}: remap `camera_info` to ~/camera_info of the '
                                  'segmentation node, which fits its outputs'.format(
-                                     message.width, message.height, info.width, info.height))
+                                     message.width, message.height, *picture_size(info)))
+        if picture_size(info) != (info.width, info.height):
+            info = scale_camera_info(info, message.width, message.height, whole=True)
         lens = info_to_lens(info, self._settings().rectified)
         pose = self._poses.camera(message.header.frame_id, stamp)
         if self._on_pose is not None:

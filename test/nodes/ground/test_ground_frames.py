@@ -162,6 +162,18 @@ def test_of_rectified_images_p_counts_and_no_distortion():
     assert lens == (320, 160, 180.0, 181.0, 158.0, 61.0, '', ())
 
 
+def test_region_and_binning_of_a_camera_are_in_the_lens():
+    settings = DEFAULTS._replace(label_source='categories', camera_height=1.2)
+    processing = Processing(None, lambda: settings, Poses(None, settings), Publishers(), CONFIG)
+    info = CameraInfo(width=1280, height=960, binning_x=2, binning_y=2)
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 200, 100, 640, 320
+    info.k = [800.0, 0.0, 520.0, 0.0, 800.0, 220.0, 0.0, 0.0, 1.0]
+    processing._inputs['camera_info'] = types.SimpleNamespace(at=lambda stamp: info)
+    labels = np.ones((160, 320), np.uint8)
+    lens, _ = processing._camera(array_to_image(labels, 'mono8', Header(frame_id='camera')), labels)
+    assert lens == (320, 160, 400.0, 400.0, 159.75, 59.75, '', ())
+
+
 def test_an_overlay_that_waits_for_its_image_is_forgotten_with_its_subscriber():
     publishers = Publishers()
     source = types.SimpleNamespace(at=lambda stamp: None, adapt=lambda: None, close=lambda: None)
