@@ -400,16 +400,16 @@ class Evaluations(Target):
         from evaluation_rig import finished_evaluation
 
         from espnet_ros.evaluation.journal import Journal
-        finished_evaluation(self.folder / 'good', 0.1, stamps=range(2))
+        finished_evaluation(self.folder / 'intact', 0.1, stamps=range(2))
         with Journal(self.folder / 'begun', {'a': 1}) as journal:
             journal.add_session({'seconds': 1.0})
         return [(self.folder / folder / name).read_bytes()
-                for folder, name in zip(('begun', 'good', 'good'), self.files)]
+                for folder, name in zip(('begun', 'intact', 'intact'), self.files)]
 
     def run(self, data):
         from espnet_ros.evaluation.compare import compare
         from espnet_ros.evaluation.journal import Journal
-        place, good = self.folder / 'case', self.folder / 'good'
+        place, good = self.folder / 'case', self.folder / 'intact'
         problems = []
         for name in self.files:
             shutil.rmtree(place, ignore_errors=True)

@@ -31,6 +31,7 @@ def test_every_case_is_a_success_or_a_sentence(name, tmp_path):
             assert '\n' not in str(error) and len(str(error)) < 3000
             verdicts.append('refused')
         assert time.process_time() - began < 20.0, number
+    assert not (tmp_path / 'good').exists()  # run.py has a file there
     assert name == 'Metadata' or 'refused' in verdicts
     assert 'success' in verdicts or name in ('Weights', 'Cards', 'OnnxFiles')  # of these hardly one in a hundred
 
