@@ -33,8 +33,8 @@ class OpenVINOEngine(Engine):
     time. This is measured once and kept in the folder cache_dir ('' is that of the engines); what the two do not agree
     on is measured again the next time.
 
-    concurrency: how many images it may be given at once; the cores are shared among them, as far as there are any. An
-    image then takes longer, and all of them together less time, since threads wait for one another more rarely.
+    concurrency: how many images it may be given at once, at most one for each core; they share the cores. One image
+    then takes longer, and all of them together less time, since threads wait for one another more rarely.
     """
 
     def __init__(self, card, network, width, height, device='auto', precision='auto', cache_dir='', progress=None,
