@@ -65,39 +65,43 @@ class Grid:
         self._fade(time)
         view = scanner.view
         cost = cv2.LUT(level, scanner.cost)
-        cost[np.arange(cost.shape[1]) >= np.floor(contacts.row)[:, None]] = 255
-        # Cell centers to the ground below the camera, then to the view.
+        np.copyto(cost, 255, where=np.arange(cost.shape[1]) >= np.floor(contacts.row)[:, None])
         c, s, r = math.cos(yaw), math.sin(yaw), self.resolution
-        left, bottom = self.origin
+        turn = np.array([[c, -s], [s, c]])
+        window, left, bottom = self._window(view, turn, x, y)
+        odds, weight = self._odds[window], self._weight[window]
+        # Cell centers to the ground below the camera, then to the view.
         to_foot = np.array([[c, s, -c * x - s * y], [-s, c, s * x - c * y], [0, 0, 1.0]])
         to_cell = np.array([[r, 0, left + r / 2], [0, r, bottom + r / 2], [0, 0, 1.0]])
-        matrix = view.plane_to_view().dot(to_foot).dot(to_cell)
-        seen = cv2.warpPerspective(cost, matrix, (self.cells, self.cells), borderMode=cv2.BORDER_CONSTANT,
-                                   borderValue=255, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
-        self._cut_behind(seen, x, y, yaw)
+        to_foot = to_foot.dot(to_cell)
+        seen = cv2.warpPerspective(cost, view.plane_to_view().dot(to_foot), odds.shape[::-1], borderValue=255,
+                                   borderMode=cv2.BORDER_CONSTANT, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        # What is behind the camera is in the perspective too, upside down.
+        ahead = (to_foot[0, 0] * np.arange(odds.shape[1]) + to_foot[0, 2]).astype(np.float32)[None] \
+            + (to_foot[0, 1] * np.arange(odds.shape[0])).astype(np.float32)[:, None]
+        np.copyto(seen, 255, where=(ahead < r) | (ahead > view.reach))
         hit = ((contacts.kind == OBSTACLE) | (contacts.kind == CUT)) & (contacts.ranges <= view.reach)
         for beyond in (0.0, 0.5 * r):
-            distance = contacts.ranges[hit] + beyond
-            ahead = distance * view.cosines[hit]
-            aside = ahead * view.tangents[hit]
-            column = np.floor((x + c * ahead - s * aside - left) / r).astype(np.intp)
-            row = np.floor((y + s * ahead + c * aside - bottom) / r).astype(np.intp)
-            kept = (column >= 0) & (row >= 0) & (column < self.cells) & (row < self.cells)
+            ahead = (contacts.ranges[hit] + beyond) * view.cosines[hit]
+            place = np.stack((ahead, ahead * view.tangents[hit]), 1).dot(turn.T) + (x - left, y - bottom)
+            column, row = np.floor(place / r).astype(np.intp).T
+            kept = (column >= 0) & (row >= 0) & (column < odds.shape[1]) & (row < odds.shape[0])
             seen[row[kept], column[kept]] = 254
         mask = seen != 255
-        target = cv2.LUT(seen, _TARGETS)
-        step = np.clip(target - self._odds, -_STEP, _STEP)
-        cv2.add(self._odds, step, self._odds, mask.view(np.uint8))
-        self._weight[mask] = 1.0
+        step = np.clip(cv2.LUT(seen, _TARGETS) - odds, -_STEP, _STEP)
+        np.add(odds, step, out=odds, where=mask)
+        weight[mask] = 1.0
 
-    def _cut_behind(self, seen, x, y, yaw):
-        """The perspective shows what is behind the camera too: upside down, and not there."""
-        r = self.resolution
+    def _window(self, view, turn, x, y):
+        """Slices of the rows and columns that may be in sight, and x and y (m) of their corner."""
+        reach, r = view.reach, self.resolution
+        corners = np.array([[0, 0], [reach, reach * view.tangents[0]], [reach, reach * view.tangents[-1]]])
+        corners = (corners.dot(turn.T) + (x, y) - self.origin) / r
+        more = 1 + reach * abs(view.tangents[1] - view.tangents[0]) / r
+        column, row = np.clip(np.floor(corners.min(0) - more), 0, self.cells - 1).astype(int)
+        last_column, last_row = np.clip(np.ceil(corners.max(0) + more), 1, self.cells).astype(int)
         left, bottom = self.origin
-        across = np.arange(self.cells, dtype=np.float32) * r + r / 2
-        ahead = math.cos(yaw) * (across + np.float32(left - x))[None] \
-            + math.sin(yaw) * (across + np.float32(bottom - y))[:, None]
-        seen[ahead < r] = 255
+        return (slice(row, last_row), slice(column, last_column)), left + column * r, bottom + row * r
 
     def _fade(self, time):
         if self._time is not None and self._decay > 0 and time > self._time:
@@ -123,8 +127,8 @@ class Grid:
     def occupancy(self):
         """Return nav_msgs/OccupancyGrid data: int8 [cells, cells], 0..100, -1 unknown; rows along y."""
         cost = cv2.LUT(cv2.convertScaleAbs(self._odds, None, 255 / (2 * _MOST), 127.5), _COSTS)
-        unknown = cv2.compare(self._weight, _SEEN, cv2.CMP_LE)  # 255, which is -1 in int8
-        return cv2.bitwise_or(cost, unknown).view(np.int8)
+        np.copyto(cost, 255, where=self._weight <= _SEEN)  # -1 in int8
+        return cost.view(np.int8)
 
 
 def _targets():

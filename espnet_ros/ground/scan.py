@@ -114,13 +114,11 @@ class Scanner:
     def _bridge(self, row, start, extent):
         """Lower the rows of one thing to the straight lines between those of its contacts at most `extent` m apart."""
         view = self.view
-        hull = _lower_hull(row)
-        ahead = view.distance(hull[:, 1])
-        left = ahead * view.tangents[start + hull[:, 0].astype(np.intp)]
-        length = np.hypot(np.diff(ahead), np.diff(left))
-        columns = np.arange(len(row))
-        edge = np.clip(np.searchsorted(hull[:, 0], columns, 'right') - 1, 0, len(length) - 1)
-        np.minimum(row, np.interp(columns, hull[:, 0], hull[:, 1]), out=row, where=length[edge] <= extent)
+        corners = _lower_hull(row)
+        ahead = view.distance(row[corners])
+        left = ahead * view.tangents[start + corners]
+        joined = np.append((np.hypot(np.diff(ahead), np.diff(left)) <= extent).repeat(np.diff(corners)), False)
+        np.minimum(row, np.interp(np.arange(len(row)), corners, row[corners]), out=row, where=joined)
 
     def _plan_beams(self):
         """Which directions each beam of the scan gathers: beams as far apart as the view's widest directions."""
@@ -163,12 +161,11 @@ class Scanner:
 
 
 def _lower_hull(row):
-    """Corners float32 [N, 2] (index, value) of the lower convex hull of at least two values, from first to last."""
-    hull = cv2.convexHull(np.stack((np.arange(len(row)), row), 1).astype(np.float32))[:, 0]
-    hull = hull[np.lexsort((hull[:, 1], hull[:, 0]))]
-    chord = row[0] + (row[-1] - row[0]) * hull[:, 0] / (len(row) - 1)
-    hull = hull[hull[:, 1] <= chord + 1e-3]
-    return hull[np.concatenate(([True], np.diff(hull[:, 0]) > 0))]
+    """Indices int32 [N] of the corners of the lower convex hull of at least two values, from the first to the last."""
+    points = np.stack((np.arange(len(row)), row), 1).astype(np.float32)
+    corners = np.sort(cv2.convexHull(points, returnPoints=False)[:, 0])
+    chord = row[0] + (row[-1] - row[0]) * corners / (len(row) - 1)
+    return corners[row[corners] <= chord + 1e-3]
 
 
 def _first(mask):

@@ -42,6 +42,21 @@ def test_free_obstacle_and_unknown_cells(fuse):
     assert cell(grid, data, 6.0, 5.0) == -1  # beside the picture
 
 
+@pytest.mark.parametrize('yaw', [0.0, 0.8, 2.0, 3.5, 5.5])
+def test_nothing_is_told_beyond_the_reach_in_any_direction(fuse, view, yaw):
+    grid = Grid(80.0, 0.2, 5.0)
+    row, column = np.nonzero(fuse(grid, [], (3.0, -7.0, yaw)) >= 0)
+    x, y = (column + 0.5) * 0.2 + grid.origin[0] - 3.0, (row + 0.5) * 0.2 + grid.origin[1] + 7.0
+    ahead, left = x * math.cos(yaw) + y * math.sin(yaw), y * math.cos(yaw) - x * math.sin(yaw)
+    assert view.reach - 0.4 < ahead.max() <= view.reach + 1e-3
+    outermost = left / ahead
+    assert outermost.min() < 0.95 * view.tangents.min() and outermost.max() > 0.95 * view.tangents.max()
+
+
+def test_a_grid_of_one_cell(fuse):
+    assert fuse(Grid(0.1, 0.1, 5.0), []).shape == (1, 1)
+
+
 def test_the_grid_turns_and_moves_with_the_pose(fuse):
     grid = Grid(30.0, 0.1, 0.0)
     data = fuse(grid, [(BUILDING, 8.0, 1.0, 0.0, 0.0, 3.0)], (100.0, 50.0, math.pi / 2))
