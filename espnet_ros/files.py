@@ -54,16 +54,31 @@ def open_lock(path):
 
 def read_bytes(path, limit):
     """Return the content of a regular file. Raises OSError, also when it is no regular file or longer than `limit`."""
-    # Without waiting: a named pipe that nobody writes to would hold the caller forever.
-    handle = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, 'it is not a regular file')
-    with open(handle, 'rb') as stream:
+    with _open_regular(path) as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, 'it has more than {} bytes'.format(limit))
     return content
+
+
+def read_part(path, offset, length):
+    """Return bytes of a regular file, none where it ends before. Raises OSError, also when it is a symbolic link."""
+    if os.path.islink(str(path)):
+        raise OSError(errno.ELOOP, 'it is a symbolic link')
+    with _open_regular(path, os.O_NOFOLLOW) as stream:
+        if offset + length > os.fstat(stream.fileno()).st_size:
+            return b''  # before memory is taken for them
+        stream.seek(offset)
+        return stream.read(length)
+
+
+def _open_regular(path, flags=0):
+    # Without waiting: a named pipe that nobody writes to would hold the caller forever.
+    handle = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK | flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, 'it is not a regular file')
+    return open(handle, 'rb')
 
 
 class _PlainLoader(yaml.SafeLoader):

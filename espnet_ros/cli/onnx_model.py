@@ -1,18 +1,18 @@
 """`espnet-ros models add NET.onnx`: a card for an ONNX network, and what looks wrong with it."""
 import argparse
+import hashlib
 import os
 import pathlib
 import re
-import shutil
 import sys
 import tempfile
 
 from espnet_ros import models
 from espnet_ros.errors import ModelError
+from espnet_ros.files import write_file
 from espnet_ros.labels import get_label_set, load_label_set
 from espnet_ros.models.card import write_card
-from espnet_ros.models.checkpoint import sha256_of
-from espnet_ros.models.onnx_file import CHANNELS, read_content
+from espnet_ros.models.onnx_file import CHANNELS, read_joined
 
 
 def add_arguments(group):
@@ -48,13 +48,13 @@ def add(path, options):
     name = options.name or stem
     if not name:
         raise ModelError("the file name '{}' makes no name for a model; give one with --name".format(path))
-    content = read_content(path)
-    card, notes = foreign.draft(content, path, name, sha256_of(path), foreign.Wishes(
+    content = read_joined(path)
+    card, notes = foreign.draft(content, path, name, hashlib.sha256(content).hexdigest(), foreign.Wishes(
         label_set, tuple(options.outputs) if options.outputs else None, options.size, _triple(options.mean),
         _triple(options.std), options.divisor, options.channels, options.input, options.output))
     found, labels, picture = foreign.suspicions(card, content)
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(path, os.path.join(folder, card.weights))
+        write_file(os.path.join(folder, card.weights), content)
         card_path = os.path.join(folder, card.name + '.yaml')
         write_card(card, card_path)
         model = models.add(card_path, options.replace)

@@ -1,11 +1,12 @@
 """Adding and removing models of the user's own."""
+import hashlib
 import os
 
 from espnet_ros.errors import ModelError
 from espnet_ros.files import read_bytes, write_file
 from espnet_ros.models.card import card_from_dict, card_to_dict, write_card
 from espnet_ros.models.catalog import ADDED, Model, added_directory, available, find
-from espnet_ros.models.onnx_file import FAMILY, MAX_BYTES
+from espnet_ros.models.onnx_file import FAMILY, MAX_BYTES, read_joined
 
 _WEIGHTS, _ONNX, _INT8 = '.pth', '.onnx', '.int8'
 
@@ -13,11 +14,15 @@ _WEIGHTS, _ONNX, _INT8 = '.pth', '.onnx', '.int8'
 def add(path, replace=False, name=''):
     """Copy a model card (.yaml) and its weights to `added_directory`, and return the Model there.
 
-    From then on the model is known by the name in its card, or by `name`, which the copy then has. replace: whether it
-    may take the place of another one that was added with this name. Raises ModelError.
+    From then on the model is known by the name in its card, or by `name`, which the copy then has. An ONNX file and the
+    weights that it keeps in files beside it become one file. replace: whether it may take the place of another one that
+    was added with this name. Raises ModelError.
     """
     model = find(path)
-    card = model.card
+    card, content = model.card, None
+    if card.architecture.family == FAMILY:
+        content = read_joined(model.weights_path)
+        card = card._replace(sha256=hashlib.sha256(content).hexdigest())
     if name:
         card = card_from_dict(dict(card_to_dict(card), name=name), "'{}'".format(name))._replace(int8=card.int8)
     known = {e.card.name: e for e in available()}.get(card.name)
@@ -29,7 +34,7 @@ def add(path, replace=False, name=''):
     folder = added_directory()
     try:
         os.makedirs(folder, exist_ok=True)
-        content = read_bytes(model.weights_path, MAX_BYTES)
+        content = content or read_bytes(model.weights_path, MAX_BYTES)
         int8 = card.int8 and read_bytes(os.path.join(card.int8.folder, card.int8.file), MAX_BYTES)
     except OSError as error:
         raise ModelError("cannot add the model '{}' to '{}': {}".format(card.name, folder, error.strerror or error))

@@ -1,10 +1,12 @@
 """ONNX files of other people's networks: read as data, within bounds, and what they say of their input and output."""
 import importlib
 import os
+import re
 import reprlib
 import typing
 
 from espnet_ros.errors import ModelError
+from espnet_ros.files import read_part
 
 FAMILY = 'onnx'
 """What a model card calls a network that is an ONNX file."""
@@ -22,6 +24,8 @@ STRIDES = (1, 2, 4, 8, 16, 32)
 
 _DOMAINS = ('', 'ai.onnx')
 _NAMES = {1: 'float32', 10: 'float16', 2: 'uint8'}  # onnx.TensorProto's numbers
+_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
+"""Of a value of each type: floats, integers and booleans."""
 
 
 class OnnxConfig(typing.NamedTuple):
@@ -124,21 +128,63 @@ def read_content(path):
     return content
 
 
+def read_joined(path):
+    """Return the bytes of a file as one with the weights that it keeps in files beside it, at most MAX_BYTES in all.
+
+    PyTorch's exporter writes such files. Without any, the bytes are those of the file. Raises ModelError.
+    """
+    content = read_content(path)
+    onnx = onnx_package()
+    model = _parsed(content, path)
+    outside = [tensor for tensor in _tensors(model.graph) if _location(tensor, onnx) is not None]
+    total = len(content)
+    for tensor in outside:
+        total += _join(tensor, path, MAX_BYTES - total)
+    return model.SerializeToString() if outside else content
+
+
+def _join(tensor, path, limit):
+    """Put the weights of a tensor of the network `path`, at most `limit` bytes, in it; return how many bytes."""
+    entries = {entry.key: str(entry.value) for entry in tensor.external_data}  # protobuf gives bytes that are no text
+    name, size = entries.get('location', ''), _product(tensor.dims) * _BYTES.get(tensor.data_type, 0)
+
+    def wrong(text, *values):
+        return ModelError("the network '{}' keeps weights in {}{}".format(
+            path, reprlib.repr(name), text.format(*values)))
+
+    if os.path.basename(name) != name or name in ('', '.', '..') or not name.isprintable():
+        raise wrong('; they must be in a file beside it: export it again')
+    offset, length = entries.get('offset', '0'), entries.get('length', str(size))
+    if not re.match('[0-9]{1,18}\\Z', offset) or length != str(size) or size < 0 or (
+            tensor.data_type not in _BYTES):
+        raise wrong(', but not at a place or of a size that makes sense ({}); export it again',
+                    reprlib.repr(tensor.name))
+    if size > limit:
+        raise wrong(', more than {} MB with its own; export a smaller one', MAX_BYTES >> 20)
+    try:
+        part = read_part(os.path.join(os.path.dirname(str(path)), name), int(offset), size)
+    except OSError as error:
+        raise wrong(', which cannot be read ({}); copy that file, too, into the folder', error.strerror or error)
+    if len(part) < size:
+        raise wrong(', which is cut off or of another network; copy both files again')
+    tensor.raw_data = part
+    tensor.ClearField('data_location')
+    del tensor.external_data[:]
+    return size
+
+
 def check_model(content, where):
     """Return the OnnxFacts of a file's bytes; what could do harm or never run here raises ModelError.
 
-    Nothing in the file runs. Refused are custom operators, loops and branches, weights in other files, and tensors
-    whose claimed size is not in the file.
+    Nothing in the file runs. Refused are custom operators, loops and branches, weights in other files (see
+    `read_joined`), and tensors whose claimed size is not in the file.
     """
     onnx = onnx_package()
 
     def wrong(text):
         return ModelError("the network '{}' {}".format(where, text))
 
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's, of several kinds
-        raise wrong('is not an ONNX file, or is cut off or damaged ({})'.format(_first_line(error)))
+    model = _parsed(content, where)
     graph = model.graph
     if not graph.node or not graph.output:
         raise wrong('is not an ONNX file, or is cut off or damaged (it has no layers)')
@@ -156,8 +202,14 @@ def check_model(content, where):
             if attribute.HasField('g') or attribute.graphs:
                 raise wrong('has a loop or branch ({}); export it for one input size, without'.format(
                     reprlib.repr(node.op_type)))
-            _check_tensors([attribute.t] if attribute.HasField('t') else attribute.tensors, onnx, wrong)
-    _check_tensors(graph.initializer, onnx, wrong)
+            if attribute.HasField('sparse_tensor') or attribute.sparse_tensors:
+                raise wrong('has sparse weights ({}); export it with dense ones'.format(reprlib.repr(node.op_type)))
+    for tensor in _tensors(graph):
+        location = _location(tensor, onnx)
+        if location is not None:
+            raise wrong("keeps weights in another file ({}); this makes it one: espnet-ros models add '{}'".format(
+                reprlib.repr(location), where))
+        _check_tensor(tensor, wrong)
     for sparse in graph.sparse_initializer:
         raise wrong('has sparse weights ({}); export it with dense ones'.format(reprlib.repr(sparse.values.name)))
     initialized = {tensor.name for tensor in graph.initializer}
@@ -204,19 +256,39 @@ def onnx_package():
         raise ModelError('an ONNX network needs the package onnx: pip install onnx')
 
 
-def _check_tensors(tensors, onnx, wrong):
-    for tensor in tensors:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise wrong('keeps weights in another file ({}); save it as one file: python3 -c "import onnx; '
-                        'onnx.save(onnx.load(\'net.onnx\'), \'one.onnx\')"'.format(reprlib.repr(next(
-                            (entry.value for entry in tensor.external_data if entry.key == 'location'), tensor.name))))
-        if any(side < 0 for side in tensor.dims):
-            raise wrong('has weights of a shape that makes no sense ({})'.format(reprlib.repr(tensor.name)))
-        values = max(len(tensor.raw_data) * 2, len(tensor.float_data), len(tensor.int32_data) * 4,
-                     len(tensor.int64_data), len(tensor.double_data), len(tensor.uint64_data), len(tensor.string_data))
-        if _product(tensor.dims) > values:
-            raise wrong('claims weights of {} ({}) that are not in the file'.format(
-                'x'.join(map(str, tensor.dims)), reprlib.repr(tensor.name)))
+def _parsed(content, where):
+    try:
+        return onnx_package().load_model_from_string(content)
+    except ModelError:
+        raise
+    except Exception as error:  # protobuf's, of several kinds
+        raise ModelError("the network '{}' is not an ONNX file, or is cut off or damaged ({})".format(
+            where, _first_line(error)))
+
+
+def _tensors(graph):
+    """Yield the weights and constants of a graph, without those of loops and branches."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from [attribute.t] if attribute.HasField('t') else attribute.tensors
+
+
+def _location(tensor, onnx):
+    """Return the name of the file that a tensor is in, None where that is the network's."""
+    if tensor.data_location != onnx.TensorProto.EXTERNAL and not tensor.external_data:
+        return None
+    return next((entry.value for entry in tensor.external_data if entry.key == 'location'), '')
+
+
+def _check_tensor(tensor, wrong):
+    if any(side < 0 for side in tensor.dims):
+        raise wrong('has weights of a shape that makes no sense ({})'.format(reprlib.repr(tensor.name)))
+    values = max(len(tensor.raw_data) * 2, len(tensor.float_data), len(tensor.int32_data) * 4,
+                 len(tensor.int64_data), len(tensor.double_data), len(tensor.uint64_data), len(tensor.string_data))
+    if _product(tensor.dims) > values:
+        raise wrong('claims weights of {} ({}) that are not in the file'.format(
+            'x'.join(map(str, tensor.dims)), reprlib.repr(tensor.name)))
 
 
 def _tensor(value, needs_shape=True):

@@ -194,15 +194,17 @@ class OnnxFiles(Target):
 
     def inputs(self):
         import onnx_files
-        return [onnx_files.classifier(), onnx_files.classifier('labels', dtype='uint8'),
+        onnx_files.save_in_two(self.folder / 'case.onnx', onnx_files.classifier())
+        return [(self.folder / 'case.onnx').read_bytes(),
+                onnx_files.classifier(), onnx_files.classifier('labels', dtype='uint8'),
                 onnx_files.classifier('probabilities', stride=2, dynamic=True),
                 *(onnx_files.classifier(change=change) for change in (
                     onnx_files.external, onnx_files.huge_weights, onnx_files.huge_tensor, onnx_files.huge_resize))]
 
     def run(self, data):
         from espnet_ros.engine.foreign import Wishes, draft
-        from espnet_ros.models.onnx_file import read_content
-        draft(read_content(self.file(data)), 'case.onnx', 'case', '0' * 64, Wishes(label_set=labels.CAMVID))
+        from espnet_ros.models.onnx_file import read_joined
+        draft(read_joined(self.file(data)), 'case.onnx', 'case', '0' * 64, Wishes(label_set=labels.CAMVID))
 
 
 class Cards(Target):

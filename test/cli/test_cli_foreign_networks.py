@@ -1,5 +1,6 @@
 """Networks of other libraries from their ONNX files to an evaluation of a bag, by commands."""
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 from foreign_networks import HEIGHT, NETWORKS, WIDTH, foreign_network, onnx_bytes  # noqa: E402
+from onnx_files import save_in_two  # noqa: E402
 
 from espnet_ros.cli import main  # noqa: E402
 
@@ -18,9 +20,12 @@ def test_a_foreign_network_is_added_and_evaluated_on_a_bag(tmp_path, monkeypatch
     monkeypatch.setenv('ESPNET_ROS_MODELS', str(tmp_path / 'added'))
     monkeypatch.setenv('ESPNET_ROS_CACHE', str(tmp_path / 'cache'))
     network = foreign_network(name)
-    (tmp_path / (name + '.onnx')).write_bytes(onnx_bytes(network, 17, dynamic=True))
+    exported = tmp_path / 'exported'
+    exported.mkdir()
+    save_in_two(exported / (name + '.onnx'), onnx_bytes(network, 17, dynamic=True))
     size = '{}x{}'.format(WIDTH, HEIGHT)
-    assert main(['models', 'add', str(tmp_path / (name + '.onnx')), '--labels', 'cityscapes', '--size', size]) == 0
+    assert main(['models', 'add', str(exported / (name + '.onnx')), '--labels', 'cityscapes', '--size', size]) == 0
+    shutil.rmtree(exported)  # the copy has everything
     assert '{}: {}, RGB NCHW, 19 logits at 1/{}'.format(name, size, 4 if name == 'segformer' else 1) in (
         capsys.readouterr().out)
     bag = str(tmp_path / 'bag')

@@ -13,7 +13,10 @@ from onnx_files import HEIGHT, WIDTH, classifier  # noqa: E402
 from espnet_ros import models  # noqa: E402
 from espnet_ros.cli import main  # noqa: E402
 from espnet_ros.engine import build_engine  # noqa: E402
+from espnet_ros.errors import ModelError  # noqa: E402
 from espnet_ros.labels import label_set_to_dict, load_label_set  # noqa: E402
+from espnet_ros.models.card import write_card  # noqa: E402
+from espnet_ros.models.checkpoint import sha256_of  # noqa: E402
 from espnet_ros.segmenter import Segmenter, input_size  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -133,6 +136,34 @@ def test_a_label_set_may_have_the_networks_name(files):
     (files / 'net.onnx').write_bytes(classifier())
     assert main(['models', 'add', str(files / 'net.onnx'), '--labels', str(files / 'net.yaml'), *PLAIN]) == 0
     assert models.find('net').card.label_set.names == ('red', 'green', 'blue')
+
+
+def test_a_file_whose_weights_are_beside_it_is_added_as_one_file(files, capsys):
+    path = files / 'net.onnx'
+    options = '--labels', str(files / 'colors.yaml'), *PLAIN
+    onnx_files.save_in_two(path, classifier())
+    assert main(['models', 'add', str(path), *options]) == 0
+    assert sorted(each.name for each in (files / 'added').iterdir()) == ['net.onnx', 'net.yaml']
+    added = models.find('net')
+    assert sha256_of(added.weights_path) == added.card.sha256 != sha256_of(path)
+    assert main(['models', 'add', str(path), *options]) == 0  # again: it is the same
+    # A card by hand names the file that lacks the weights.
+    write_card(added.card._replace(sha256=sha256_of(path)), files / 'net.yaml')
+    with pytest.raises(ModelError, match='this makes it one: espnet-ros models add'):
+        models.load(models.find(files / 'net.yaml'))
+    for each in 'net.yaml', 'net.onnx':
+        assert main(['models', 'remove', 'net']) == main(['models', 'add', str(files / each)]) == 0
+        assert models.find('net') == added
+    (files / 'net.onnx.data').rename(files / 'data')
+    assert main(['models', 'remove', 'net']) == 0 and main(['models', 'add', str(path), *options]) == 1
+    assert "'net.onnx.data', which cannot be read (No such file or directory)" in capsys.readouterr().err
+    assert not list((files / 'added').iterdir())
+    image, wanted = squares()
+    (files / 'data').rename(files / 'net.onnx.data')
+    assert main(['models', 'add', str(path), *options]) == 0
+    engine = build_engine(added.card, models.load(models.find('net')), WIDTH, HEIGHT, 'onnxruntime', 'cpu', 'fp32',
+                          strict=True)
+    assert np.array_equal(engine.run(image)[0], wanted)
 
 
 def test_one_class_everywhere_is_suspicious(files, capsys):

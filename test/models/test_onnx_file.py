@@ -1,9 +1,12 @@
 """ONNX files as data: what they say, and a sentence for each that must not or cannot run."""
+import os
+
 import numpy as np
 import pytest
 
-pytest.importorskip('onnx')
+onnx = pytest.importorskip('onnx')
 import onnx_files  # noqa: E402
+from onnx import TensorProto  # noqa: E402
 from onnx_files import HEIGHT, WIDTH, classifier  # noqa: E402
 
 from espnet_ros import models  # noqa: E402
@@ -18,6 +21,7 @@ from espnet_ros.models.onnx_file import (  # noqa: E402
     load_onnx,
     onnx_config,
     read_content,
+    read_joined,
 )
 
 SHAPE = (1, 3, HEIGHT, WIDTH)
@@ -34,7 +38,8 @@ def test_what_a_file_says():
 
 
 @pytest.mark.parametrize('change, words', [
-    (onnx_files.external, "keeps weights in another file ('../../etc/passwd'); save it as one file: python3 -c"),
+    (onnx_files.external, "keeps weights in another file ('../../etc/passwd'); this makes it one: espnet-ros models "),
+    (onnx_files.sparse_constant, "sparse weights ('Constant')"),
     (onnx_files.huge_weights, "claims weights of 25000000000x1x1x1 ('weight') that are not in the file"),
     (onnx_files.custom_operator, "needs the custom operator 'com.evil.RunShell'"),
     (onnx_files.loop, "has a loop or branch ('Loop')"), (onnx_files.function, 'defines functions of its own'),
@@ -86,6 +91,102 @@ def test_every_cut_and_many_flipped_bytes_get_a_sentence_or_work():
             assert isinstance(facts.parameters, int)
         except ModelError as error:
             assert len(str(error)) < 400
+
+
+def test_a_file_and_the_weights_beside_it_become_one(tmp_path):
+    content, path = classifier(), tmp_path / 'net.onnx'
+    onnx_files.save_in_two(path, content)
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert set(before) == {'net.onnx', 'net.onnx.data'}
+    joined = read_joined(path)
+    whole, wanted = map(onnx.load_model_from_string, (joined, content))
+    assert [onnx.numpy_helper.to_array(each).tolist() for each in whole.graph.initializer] == [
+        onnx.numpy_helper.to_array(each).tolist() for each in wanted.graph.initializer]
+    assert check_model(joined, 'x') == check_model(content, 'x') and read_joined(path) == joined
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+    with pytest.raises(ModelError, match="another file .'net.onnx.data'.; this makes it one: espnet-ros models add '/"):
+        load_onnx(OnnxConfig(classes=3), path)
+    path.write_bytes(content)
+    assert read_joined(path) == content
+
+
+def test_constants_may_be_beside_the_file(tmp_path, monkeypatch):
+    def constant(model):
+        model.graph.node.append(onnx.helper.make_node(
+            'Constant', [], ['c'], value=onnx.numpy_helper.from_array(np.arange(6, dtype=np.int64).reshape(2, 3))))
+        onnx_files.put_outside(model.graph.node[-1].attribute[0].t, 'rest')
+    (tmp_path / 'rest').write_bytes(np.arange(10, dtype='<i8').tobytes())
+    (tmp_path / 'net.onnx').write_bytes(classifier(change=constant))
+    monkeypatch.chdir(tmp_path)
+    found = onnx.load_model_from_string(read_joined('net.onnx')).graph.node[-1].attribute[0].t
+    assert np.array_equal(onnx.numpy_helper.to_array(found), np.arange(6).reshape(2, 3))
+
+
+@pytest.mark.parametrize('location, entries, words', [
+    ('../../etc/passwd', {}, "'../../etc/passwd'; they must be in a file beside it: export it again"),
+    ('/etc/passwd', {}, 'in a file beside it'), ('', {}, 'in a file beside it'), ('..', {}, 'in a file beside it'),
+    ('a/data', {}, 'in a file beside it'), ('a\0b', {}, 'in a file beside it'),
+    ('x' * 5000, {}, 'cannot be read (File name too long)'),
+    ('link', {}, 'cannot be read (it is a symbolic link); copy that file, too, into the folder'),
+    ('pipe', {}, 'cannot be read (it is not a regular file)'), ('folder', {}, 'it is not a regular file'),
+    ('missing', {}, 'cannot be read (No such file or directory); copy that file, too'),
+    ('short', {}, 'which is cut off or of another network; copy both files again'),
+    ('data', {'offset': '4'}, 'cut off or of another'), ('data', {'offset': '9' * 18}, 'cut off or of another'),
+    ('data', {'offset': '-4'}, "not at a place or of a size that makes sense ('weight')"),
+    ('data', {'offset': '9' * 5000}, 'not at a place'), ('data', {'offset': '0x0'}, 'not at a place'),
+    ('data', {'length': '-36'}, 'not at a place'), ('data', {'length': '35'}, 'not at a place'),
+    ('data', {'length': '9' * 5000}, 'not at a place'), ('data', {'offset': '٤'}, 'not at a place')])
+def test_hostile_weights_beside_a_file_get_a_sentence(tmp_path, location, entries, words):
+    (tmp_path / 'data').write_bytes(bytes(36))
+    (tmp_path / 'short').write_bytes(bytes(35))
+    (tmp_path / 'link').symlink_to('data')
+    (tmp_path / 'folder').mkdir()
+    os.mkfifo(str(tmp_path / 'pipe'))
+    path = tmp_path / 'net.onnx'
+    path.write_bytes(classifier(change=lambda model: onnx_files.external(model, location, **entries)))
+    with pytest.raises(ModelError) as caught:
+        read_joined(path)
+    text = str(caught.value).replace(str(path), 'net.onnx')
+    assert text.startswith("the network 'net.onnx' keeps weights in '") and words in text and len(text) < 300, text
+
+
+def test_names_that_are_no_text_get_a_sentence(tmp_path):
+    path = tmp_path / 'net.onnx'
+    content = classifier(change=lambda model: onnx_files.external(model, 'data'))
+    path.write_bytes(content.replace(b'data', b'\xff\xfe\xfd\xfc'))
+    with pytest.raises(ModelError, match='keeps weights in .*xff.*cannot be read'):
+        read_joined(path)
+    path.write_bytes(classifier(change=lambda model: onnx_files.external(model, 'data', offset='1234')).replace(
+        b'1234', b'\xff\xfe\xfd\xfc'))
+    with pytest.raises(ModelError, match='not at a place'):
+        read_joined(path)
+
+
+@pytest.mark.parametrize('dims, kind, words', [
+    ((25_000_000_000, 1, 1, 1), TensorProto.FLOAT, 'more than 1024 MB with its own'),
+    ((1 << 62,) * 4, TensorProto.FLOAT, 'more than 1024 MB'), ((-1, 3), TensorProto.FLOAT, 'not at a place'),
+    ((3,), TensorProto.STRING, 'not at a place'), ((3,), 99, 'not at a place')])
+def test_weights_of_100_gb_are_refused_unread(tmp_path, dims, kind, words):
+    def change(model):
+        onnx_files.external(model, 'data')
+        tensor = model.graph.initializer[0]
+        tensor.dims[:], tensor.data_type = dims, kind
+    with open(str(tmp_path / 'data'), 'wb') as stream:
+        stream.truncate(100_000_000_000)  # holes take no space
+    (tmp_path / 'net.onnx').write_bytes(classifier(change=change))
+    with pytest.raises(ModelError) as caught:
+        read_joined(tmp_path / 'net.onnx')
+    assert words in str(caught.value)
+
+
+def test_all_weights_together_are_within_the_bound(tmp_path, monkeypatch):
+    path = tmp_path / 'net.onnx'
+    onnx_files.save_in_two(path, classifier())
+    monkeypatch.setattr('espnet_ros.models.onnx_file.MAX_BYTES', path.stat().st_size + 36 + 11)
+    with pytest.raises(ModelError, match='more than 0 MB with its own; export a smaller one'):
+        read_joined(path)
+    monkeypatch.setattr('espnet_ros.models.onnx_file.MAX_BYTES', path.stat().st_size + 36 + 12)
+    assert read_joined(path)
 
 
 def test_files_are_read_within_bounds(tmp_path, monkeypatch):

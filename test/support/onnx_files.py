@@ -52,13 +52,23 @@ def classifier(kind='logits', layout='NCHW', output_layout='NCHW', dtype='float3
     return model.SerializeToString()
 
 
-def external(model):
-    """Keep the weights in another file."""
-    tensor = model.graph.initializer[0]
+def external(model, location='../../etc/passwd', **entries):
+    """Keep the first weights in another file."""
+    put_outside(model.graph.initializer[0], location, **entries)
+
+
+def put_outside(tensor, location, **entries):
+    """Keep a tensor in another file. entries: further ones of external_data, such as offset."""
     tensor.ClearField('raw_data')
     tensor.data_location = TensorProto.EXTERNAL
-    entry = tensor.external_data.add()
-    entry.key, entry.value = 'location', '../../etc/passwd'
+    for key, value in dict(entries, location=location).items():
+        tensor.external_data.add(key=key, value=value)
+
+
+def save_in_two(path, content):
+    """Write a network to a file, and all its weights to another one beside it, as PyTorch's exporter does."""
+    onnx.save(onnx.load_model_from_string(content), str(path), save_as_external_data=True,
+              location=path.name + '.data', size_threshold=0)
 
 
 def huge_weights(model):
@@ -114,6 +124,16 @@ def negative_side(model):
 def sparse(model):
     """Have sparse weights of any size."""
     model.graph.sparse_initializer.append(onnx.SparseTensorProto(dims=[1 << 60]))
+
+
+def sparse_constant(model):
+    """Have a sparse constant, whose values are in another file."""
+    values = TensorProto(name='values', data_type=TensorProto.FLOAT, dims=[1])
+    put_outside(values, '/etc/passwd')
+    node = helper.make_node('Constant', [], ['s'])
+    attribute = node.attribute.add(name='sparse_value', type=onnx.AttributeProto.SPARSE_TENSOR)
+    attribute.sparse_tensor.values.CopyFrom(values)
+    model.graph.node.append(node)
 
 
 def no_layers(model):
