@@ -337,7 +337,7 @@ def test_nav2_manages_the_node_without_a_bond(launch):
         'node_names': [launch('segment').nodes['segmentation_node'].given['name']]}
 
 
-def test_the_dds_profile_has_room_for_large_images():
+def test_the_dds_profile_has_room_for_large_images_and_tells_early_of_a_node():
     space = {'dds': 'http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles'}
     root = xml.etree.ElementTree.parse(str(CONFIG / 'fastdds.xml')).getroot()
     transports = {transport.findtext('dds:transport_id', '', space): transport
@@ -347,6 +347,9 @@ def test_the_dds_profile_has_room_for_large_images():
     shared = transports['large_shared_memory']
     assert int(shared.findtext('dds:segment_size', '', space)) > 4 * 1920 * 1080 * 3
     assert root.find('.//dds:participant', space).get('is_default_profile') == 'true'
+    own, of_tests = (tree.find('.//dds:leaseAnnouncement', space) for tree in (
+        root, xml.etree.ElementTree.parse(str(CONFIG.parent / 'test/support/announce.xml')).getroot()))
+    assert [part.text for part in own] == [part.text for part in of_tests] == ['0', '500000000']
 
 
 @pytest.mark.parametrize('name', sorted(PARAMETERS))

@@ -118,6 +118,7 @@ def main():
     from run import fault_options, processor, write_table
     options = fault_options(__doc__, 10, results=True)
     import rclpy
+    from ros_process import environment
 
     from espnet_ros.clients.domain import private_domain
     names = options.faults.split(',') if options.faults else list(FAULTS)
@@ -126,6 +127,7 @@ def main():
     done = {trial[:3] for trial in trials}
     with private_domain() as domain, tempfile.TemporaryDirectory() as folder, \
             open(options.results or os.devnull, 'a', encoding='utf-8') as results:
+        os.environ.update(environment(domain))
         context = rclpy.Context()
         rclpy.init(context=context, domain_id=domain)
         try:

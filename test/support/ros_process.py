@@ -11,6 +11,7 @@ import time
 import pytest
 
 from espnet_ros.clients.domain import private_domain, private_environment
+from espnet_ros.diagnostics.checkup import DDS_PROFILES
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -22,6 +23,8 @@ def environment(domain):
         AMENT_PREFIX_PATH=os.pathsep.join(filter(None, [sys.prefix, os.environ.get('AMENT_PREFIX_PATH')])),
         PYTHONPATH=os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get('PYTHONPATH')])),
         PYTHONUNBUFFERED='1')
+    if not any(values.get(name) for name in DDS_PROFILES):
+        values.update(dict.fromkeys(DDS_PROFILES, str(pathlib.Path(__file__).with_name('announce.xml'))))
     return values
 
 
