@@ -1,6 +1,8 @@
 """`espnet-ros doctor`: checks of this machine and installation."""
 import json
+import shutil
 import sys
+import textwrap
 
 from espnet_ros import __version__
 from espnet_ros.diagnostics.checkup import NOTE, OK, PROBLEM, checkup
@@ -10,6 +12,7 @@ its shared memory, cameras, models, cache. Each line is a tick, or says what to 
 output into bug reports. The exit code is 1 if there is a problem."""
 
 _SIGNS = {OK: '\u2713', NOTE: '!', PROBLEM: '\u2717'}
+_INDENT = 13 * ' '
 
 
 def add_arguments(parser):
@@ -30,8 +33,10 @@ def run(options):
 
 
 def _line(check):
-    text = '{} {:<11}{}{}'.format(_SIGNS[check.status], check.name, check.found,
-                                  '\n  {:<11}{}'.format('', check.remedy) if check.remedy else '')
+    text = '{} {:<11}{}'.format(_SIGNS[check.status], check.name, check.found)
+    if check.remedy:
+        text += '\n' + textwrap.fill(check.remedy, shutil.get_terminal_size().columns, initial_indent=_INDENT,
+                                     subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False)
     encoding = sys.stdout.encoding or 'ascii'
     if not encoding.lower().startswith('utf'):
         text = text.replace(_SIGNS[OK], 'ok', 1).replace(_SIGNS[PROBLEM], 'X', 1)

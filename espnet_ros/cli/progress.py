@@ -94,8 +94,9 @@ def working(text, stream=None, interval=INTERVAL):
 
     def say():
         while not done.wait(interval):
-            print('espnet-ros: {}, for {} so far'.format(text, duration(time.monotonic() - began)), file=stream,
-                  flush=True)
+            seconds = time.monotonic() - began
+            print('espnet-ros: {}, for {} so far'.format(
+                text, '{:.0f} s'.format(seconds) if seconds < 600 else duration(seconds)), file=stream, flush=True)
 
     thread = threading.Thread(target=say, name='working', daemon=True)
     thread.start()

@@ -21,6 +21,17 @@ def test_the_exit_code_tells_whether_there_is_a_problem(monkeypatch, capsys, cou
     assert ('  ' + 11 * ' ' + 'install it again' in lines) == bool(code)
 
 
+def test_long_remedies_are_wrapped_but_not_their_paths(monkeypatch, capsys):
+    path = '/a-path/' + 90 * 'x'
+    check = Check('GPU', NOTE, 'found', 'set it to {} '.format(path) + 30 * 'or so ')
+    monkeypatch.setattr(doctor, 'checkup', lambda: iter([check]))
+    monkeypatch.setenv('COLUMNS', '80')
+    assert main(['doctor']) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert 13 * ' ' + path in lines and len(lines) == 5
+    assert all(line.startswith(13 * ' ') and (len(line) <= 80 or path in line) for line in lines)
+
+
 def test_json(monkeypatch, capsys):
     monkeypatch.setattr(doctor, 'checkup', lambda: iter(CHECKS))
     assert main(['doctor', '--json']) == 1
