@@ -1,5 +1,6 @@
 """espnet-ros predict on whole-slide images."""
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 pytest.importorskip('openslide', reason='slides need openslide-python and openslide-bin')
 tifffile = pytest.importorskip('tifffile', reason='slides need tifffile')
 
-from slide_maker import write_slide  # noqa: E402
+from slide_maker import COLORS, TILE, SyntheticSlide, write_slide  # noqa: E402
 
 from espnet_ros import labels, models  # noqa: E402
 from espnet_ros.cli import main  # noqa: E402
@@ -96,18 +97,37 @@ def test_a_killed_process_goes_on_with_the_same_result(tiny, tmp_path):
         'whole', 'slide_labels.tif').read_bytes()
 
 
-@pytest.mark.timeout(1200)
-def test_a_slide_of_20000_pixels_takes_less_than_a_gigabyte_and_a_half(tiny, tmp_path):
-    path = str(write_slide(tmp_path, 20_000, 500)[0])  # memory does not depend on the height, says test_stitching
+def write_large_slide(path, side):
+    """Write a slide that repeats 4x4 tiles of flat colors, which takes seconds."""
+    small = SyntheticSlide(4 * TILE, 4 * TILE)
+    tiles = [[COLORS[small.tile(x, y)[1]] for x in range(0, 4 * TILE, TILE)] for y in range(0, 4 * TILE, TILE)]
+    count = -(-side // TILE)
+    tifffile.imwrite(path, (tiles[y % 4][x % 4] for y in range(count) for x in range(count)), shape=(side, side, 3),
+                     dtype=np.uint8, tile=(TILE, TILE), compression='zlib', photometric='rgb', metadata=None)
+
+
+@pytest.mark.timeout(3000)
+def test_a_slide_of_20000x20000_takes_less_than_a_gigabyte_and_a_half_and_goes_on_after_a_kill(tiny, tmp_path):
+    write_large_slide(tmp_path / 'large.tif', 20_000)
     # Not by the process's resource usage, which counts what the one that started it had.
     program = ('import re, sys; from espnet_ros.cli import main; code = main(sys.argv[1:]); '
                'print(re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1]); sys.exit(code)')
-    done = subprocess.run([sys.executable, '-c', program, 'predict', path, '--tiles', '--model', tiny, '--size',
-                           '384x384', '--backend', 'torch'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, '-c', program, 'predict', str(tmp_path / 'large.tif'), '--tiles', '--model', tiny,
+               '--size', '384x384', '--backend', 'torch']
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:  # until it tells its progress
+            found = re.search('large.tif: ([0-9]+) of 3721 tiles', line)
+            if found and int(found[1]) > 200:
+                process.kill()
+    assert process.returncode == -signal.SIGKILL
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
+    told = [int(count) for count in re.findall('large.tif: ([0-9]+) of 3721 tiles', done.stderr)]
+    assert told == sorted(told) and 100 < told[0] < told[-1] <= 3721  # it does not begin anew
     assert 50_000 < int(done.stdout.splitlines()[-1]) < 1.5e9 / 1024  # KiB
-    with tifffile.TiffFile('predictions/slide_labels.tif') as file:
-        assert file.pages[0].shape == (500, 20_000) and len(np.unique(file.pages[0].asarray())) > 1
+    with tifffile.TiffFile('predictions/large_labels.tif') as file:
+        assert file.pages[0].shape == (20_000, 20_000)
+        assert len(np.unique(file.pages[0].asarray()[-400:, -400:])) > 1
 
 
 def test_what_cannot_be_a_slide_gets_a_sentence(tiny, slide, tmp_path, capsys):
