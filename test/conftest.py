@@ -47,8 +47,9 @@ SLOW_PATHS = (
 """Folders and files whose tests run whole commands, compile networks, draw many streets, or start programs."""
 LONGEST = (
     'cli/test_cli_predict_slides.py', 'cli/test_cli_evaluate_ros.py', 'cli/test_cli_train.py', 'clients/test_replay.py',
-    'engine/test_memory.py', 'nodes/diagnostics/test_diagnostics_node.py', 'nodes/segmentation/test_segmentation_cameras.py',
-    'nodes/segmentation/test_segmentation_lifecycle.py', 'test_documented_commands.py',
+    'engine/test_memory.py', 'nodes/diagnostics/test_diagnostics_node.py',
+    'nodes/segmentation/test_segmentation_cameras.py', 'nodes/segmentation/test_segmentation_lifecycle.py',
+    'test_documented_commands.py',
     'training/test_process_group.py', 'training/test_shipped_models.py', 'training/test_trainer.py',
     'training/test_unseen_streets.py')
 """Files that take about a minute or more."""
