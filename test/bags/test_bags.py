@@ -1,4 +1,4 @@
-"""Bags as frames: every storage, exact stamps, what does not fit is named."""
+"""Bags of every storage as frames; what cannot be read is named."""
 import pickle
 import shutil
 import subprocess
@@ -11,7 +11,6 @@ from bag_maker import (
     COMPRESSED,
     IMAGE,
     LABEL_MAP,
-    SECOND,
     START,
     BagMaker,
     check_frames,
@@ -24,12 +23,9 @@ from bag_maker import (
 )
 from rosbags.rosbag2 import CompressionMode
 
-from espnet_ros.bags import buffer
 from espnet_ros.bags.reader import open_bag
-from espnet_ros.datasets import ground_truth
-from espnet_ros.errors import LabelError, ParameterError, SourceError
-from espnet_ros.labels import CAMVID, CATEGORY_SET
-from espnet_ros.labels.label_map import label_map_to_set
+from espnet_ros.errors import SourceError
+from espnet_ros.labels import CAMVID
 
 
 @pytest.mark.parametrize('storage, compression', [
@@ -120,219 +116,6 @@ def test_compressed_images_and_truth(tmp_path):
         np.testing.assert_array_equal(second.truth, labels(1))
 
 
-def test_jpeg_is_no_ground_truth(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/cam/ground_truth/label_map', LABEL_MAP)
-        bag.image('/cam/image_raw', START, picture(0))
-        bag.compressed('/cam/ground_truth', START, labels(0), '.jpg')
-    with open_bag(tmp_path / 'bag') as bag:
-        frame, = bag
-        assert frame.truth is None
-        problem, = bag.problems
-        assert problem.startswith('1 ground truth images on /cam/ground_truth cannot be used; the first, of stamp '
-                                  '1700000000.000000000: the compressed image')
-        assert 'is no PNG; labels must be PNG' in problem
-
-
-def test_the_user_says_what_the_ground_truth_means(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.frame(0)
-    with open_bag(tmp_path / 'bag') as bag:
-        frame, = bag
-        assert frame.truth is None and bag.label_set is None and bag.streams[0].labeled == 0
-        assert bag.problems == ('the ground truth on /camera/ground_truth is not used: its label set is given '
-                                'neither in the bag, on /camera/ground_truth/label_map, nor by the user',)
-    with open_bag(tmp_path / 'bag', truth=ground_truth('camvid', CATEGORY_SET)) as bag:
-        frame, = bag
-        table = np.append(CAMVID.category_table()[:255], 255).astype(np.uint8)
-        np.testing.assert_array_equal(frame.truth, table[labels(0)])
-        assert bag.label_set == CATEGORY_SET and bag.problems == ()
-
-
-def test_colored_ground_truth(tmp_path):
-    colors = CAMVID.palette()[labels(3)]  # RGB, black where unlabeled
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.image('/camera/image_raw', START, picture(3))
-        bag.image('/camera/ground_truth', START, colors, 'rgb8')
-    with open_bag(tmp_path / 'bag', truth=ground_truth('color', CAMVID)) as bag:
-        frame, = bag
-        np.testing.assert_array_equal(frame.truth, labels(3))
-
-
-@pytest.mark.parametrize('dtype, encoding', [(np.uint16, '16UC1'), (np.uint16, 'mono16'), (np.int32, '32SC1')])
-def test_ground_truth_of_more_bits(tmp_path, dtype, encoding):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number, extra in enumerate((0, 300)):
-            truth = labels(number).astype(dtype)
-            truth[0, 0] += extra
-            bag.image('/camera/image_raw', stamp_of(number), picture(number))
-            bag.image('/camera/ground_truth', stamp_of(number), truth, encoding)
-    with open_bag(tmp_path / 'bag') as bag:
-        good, bad = bag
-        np.testing.assert_array_equal(good.truth, labels(0))
-        assert bad.truth is None
-        assert 'it holds the value {} in 1 pixels, which is no class of camvid'.format(
-            int(labels(1)[0, 0]) + 300) in bag.problems[0]
-
-
-def test_only_equal_stamps_match(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(4):
-            bag.image('/camera/image_raw', stamp_of(number), picture(number))
-            bag.image('/camera/ground_truth', stamp_of(number) + (number == 2), labels(number))
-    with open_bag(tmp_path / 'bag') as bag:
-        assert [frame.truth is None for frame in bag] == [False, False, True, False]
-        assert bag.streams[0].labeled == 3
-        assert bag.problems == ('1 labeled stamps on /camera/ground_truth have no image on /camera/image_raw',)
-
-
-def test_truth_that_never_matches_is_explained(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(3):
-            bag.image('/camera/image_raw', stamp_of(number), picture(number))
-            bag.image('/camera/ground_truth', stamp_of(number) + 3_000_000, labels(number))
-    with open_bag(tmp_path / 'bag') as bag:
-        assert [frame.truth for frame in bag] == [None] * 3
-        assert bag.problems[0] == (
-            'no ground truth on /camera/ground_truth has the stamp of an image on /camera/image_raw; the '
-            'closest two are 0.003000 s apart, but stamps must be equal')
-
-
-def test_frames_without_truth_are_frames(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(6):
-            bag.frame(number, truth=number % 3 == 0)
-    with open_bag(tmp_path / 'bag') as bag:
-        frames = list(bag)
-        assert [frame.truth is not None for frame in frames] == [True, False, False] * 2
-        np.testing.assert_array_equal(frames[4].image, picture(4))
-        assert bag.streams[0][2:] == (6, 2, 0) and bag.problems == ()
-
-
-def test_a_bag_without_ground_truth(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        for number in range(3):
-            bag.image('/cam/depth', stamp_of(number), picture(number)[..., 0].astype(np.float32), '32FC1')
-            bag.image('/cam/image_rect', stamp_of(number), picture(number))
-            bag.compressed('/cam/image_rect/compressed', stamp_of(number), picture(number))
-            bag.image('/espnet/labels', stamp_of(number), labels(number))  # a prediction, not the truth
-    with open_bag(tmp_path / 'bag') as bag:
-        frames = list(bag)
-        assert [frame.topic for frame in frames] == ['/cam/image_rect'] * 3
-        assert all(frame.truth is None for frame in frames)
-        assert bag.problems[0] == (
-            'no frame has ground truth; its topic must be called ground_truth or be selected by name')
-        assert '/cam/image_rect/compressed, /espnet/labels' in bag.problems[1] and len(bag.problems) == 2
-    with open_bag(tmp_path / 'bag', truth_topic='/espnet/labels', truth=ground_truth('camvid')) as bag:
-        assert bag.streams == (('/cam/image_rect', '/espnet/labels', 3, 3, 0),)
-        np.testing.assert_array_equal(next(iter(bag)).truth, labels(0))
-
-
-def test_two_cameras_keep_their_own_truth(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        for side in ('/right', '/left'):
-            bag.text(side + '/ground_truth/label_map', LABEL_MAP)
-        for number in range(3):
-            for side, shift in (('/left', 0), ('/right', 10)):
-                bag.image(side + '/image_raw', stamp_of(number), picture(number + shift))
-                bag.image(side + '/ground_truth', stamp_of(number), labels(number + shift))
-    with open_bag(tmp_path / 'bag') as bag:
-        frames = list(bag)
-        assert [frame.stamp for frame in frames] == [stamp_of(n) for n in range(3) for _ in range(2)]
-        assert len(bag) == 6 and bag.problems == ()
-        for i, frame in enumerate(frames):
-            number = i // 2 + (10 if frame.topic == '/right/image_raw' else 0)
-            np.testing.assert_array_equal(frame.image, picture(number))
-            np.testing.assert_array_equal(frame.truth, labels(number))
-    with open_bag(tmp_path / 'bag', image_topic='/right/image_raw') as bag:
-        assert bag.streams == (('/right/image_raw', '/right/ground_truth', 3, 3, 0),)
-        np.testing.assert_array_equal(next(iter(bag)).truth, labels(10))
-
-
-def test_two_cameras_with_different_classes(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/a/ground_truth/label_map', LABEL_MAP)
-        bag.text('/b/ground_truth/label_map', LABEL_MAP.replace('"Sky"', '"Heaven"'))
-        for side in 'ab':
-            bag.image('/{}/image_raw'.format(side), START, picture(1))
-            bag.image('/{}/ground_truth'.format(side), START, labels(1))
-    with open_bag(tmp_path / 'bag') as bag:
-        assert [frame.truth is None for frame in bag] == [False, True] and bag.label_set == CAMVID
-        assert bag.problems == ('the ground truth on /b/ground_truth is not used: its label set camvid differs from '
-                                'that of another camera, camvid',)
-    with open_bag(tmp_path / 'bag', truth=ground_truth('camvid')) as bag:
-        assert [frame.truth is None for frame in bag] == [False, False]
-        assert bag.problems == ('the ground truth on /b/ground_truth is read as camvid, as requested; the label map on '
-                                '/b/ground_truth/label_map is ignored',)
-
-
-def test_two_cameras_of_which_one_has_truth(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(3):
-            bag.image('/another/image_raw', stamp_of(number) + 5, picture(50))
-            bag.frame(number)
-    with open_bag(tmp_path / 'bag') as bag:
-        check_frames(bag, range(3))
-        problem, = bag.problems
-        assert problem.startswith('unused image topics') and '/another/image_raw' in problem
-
-
-def test_stamps_out_of_order_are_put_in_order(tmp_path):
-    order = [3, 0, 1, 4, 2]
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for place, number in enumerate(order):
-            bag.image('/camera/image_raw', stamp_of(number), picture(number), time=START + place)
-            bag.image('/camera/ground_truth', stamp_of(number), labels(number), time=START + place)
-    with open_bag(tmp_path / 'bag') as bag:
-        check_frames(bag, range(5))
-        check_frames(bag.frames(1, 3), [1, 2])
-        assert bag.problems == tuple('2 stamps on /camera/{} are out of order; the frames were sorted'
-                                     .format(name) for name in ('image_raw', 'ground_truth'))
-
-
-def test_truth_that_was_added_at_the_end_waits_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(buffer, 'BUFFER_BYTES', 6000)  # two images
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(12):
-            bag.image('/camera/image_raw', stamp_of(number), picture(number))
-        for number in reversed(range(12)):
-            bag.image('/camera/ground_truth', stamp_of(number), labels(number), time=START + 100 * SECOND - number)
-    with open_bag(tmp_path / 'bag') as bag:
-        check_frames(bag, range(12))
-
-
-def test_repeated_stamps_count_once(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in (0, 1, 2):
-            bag.frame(number)
-        for number in (1, 2):
-            bag.image('/camera/image_raw', stamp_of(number), picture(40), time=START + SECOND)
-    with open_bag(tmp_path / 'bag') as bag:
-        check_frames(bag, range(3))
-        assert bag.problems == (
-            '1 stamps on /camera/image_raw are out of order; the frames were sorted',
-            '2 messages on /camera/image_raw repeat a stamp; the first of each stamp is used')
-
-
-def test_without_stamps_the_time_of_recording_counts(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(3):
-            bag.image('/camera/image_raw', 0, picture(number), time=stamp_of(number))
-            bag.image('/camera/ground_truth', 0, labels(number), time=stamp_of(number))
-    with open_bag(tmp_path / 'bag') as bag:
-        check_frames(bag, range(3))
-        assert '3 messages on /camera/image_raw have no stamp; their time of recording is used' in bag.problems
-
-
 def test_what_cannot_be_decoded_is_skipped_and_named_once(tmp_path):
     with BagMaker(tmp_path / 'bag') as bag:
         bag.text('/camera/ground_truth/label_map', LABEL_MAP)
@@ -389,29 +172,6 @@ def test_what_is_no_bag_is_said(tmp_path):
             open_bag(tmp_path / name)
 
 
-def test_a_topic_without_images_is_refused(tmp_path):
-    path = make(tmp_path / 'bag', 1)
-    for name in ('/none', '/camera/ground_truth/label_map'):
-        for argument in ('image_topic', 'truth_topic'):
-            with pytest.raises(ParameterError, match="no images on topic '{}'; those with images are "
-                                                     '/camera/ground_truth, /camera/image_raw'.format(name)):
-                open_bag(path, **{argument: name})
-
-
-@pytest.mark.parametrize('text', ['', '[]', '{}', '{"label_set": "x", "classes": [{}]}', '[' * 100000, 'null',
-                                  LABEL_MAP.replace('"id": 3', '"id": 300')])
-def test_a_label_map_that_is_none(tmp_path, text):
-    with pytest.raises(LabelError, match='/topic'):
-        label_map_to_set(text, '/topic')
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', text)
-        bag.frame(0)
-    with open_bag(tmp_path / 'bag') as bag:
-        frame, = bag
-        assert frame.truth is None and bag.label_set is None
-        assert bag.problems[0].startswith('the ground truth on /camera/ground_truth is not used: /camera/ground_truth/')
-
-
 def test_summary_tells_rates_and_gaps(tmp_path):
     with BagMaker(tmp_path / 'bag') as bag:
         for number in [*range(10), *range(30, 40)]:
@@ -455,38 +215,3 @@ def test_memory_does_not_grow_with_the_bag(tmp_path):
     few, small, many, large = map(int, done.stdout.split())
     assert (few, many) == (20, 160)
     assert large - small < 25000  # kB, of 108 MB more
-
-
-def test_instances_that_cannot_be_used_are_named_and_the_frames_are_kept(tmp_path):
-    good = np.full((24, 32), 26001, np.uint16)
-    with BagMaker(tmp_path / 'bag') as bag:
-        bag.text('/camera/ground_truth/label_map', LABEL_MAP)
-        for number in range(5):
-            bag.frame(number, truth=number != 4)
-            pixels = {1: good[:10], 2: good + np.uint16(20000)}.get(number, good)
-            bag.image('/camera/ground_truth/instances', stamp_of(number), pixels, encoding='mono16')
-        bag.image('/camera/ground_truth/instances', stamp_of(9), good, encoding='mono16')
-    with open_bag(tmp_path / 'bag') as bag:
-        assert bag.streams == (('/camera/image_raw', '/camera/ground_truth', 5, 4, 4),)
-        frames = list(bag)
-        assert [frame.truth is not None for frame in frames] == [True, True, True, True, False]
-        assert [frame.instances is not None for frame in frames] == [True, False, False, True, False]
-        assert np.array_equal(frames[0].instances, good)
-        assert bag.problems[0] == ('2 stamps on /camera/ground_truth/instances have no ground truth on '
-                                   '/camera/ground_truth')
-        assert '2 instance images on /camera/ground_truth/instances cannot be used' in bag.problems[1]
-        assert 'its size differs from that of the ground truth' in bag.problems[1] and len(bag.problems) == 2
-
-
-def test_instances_belong_to_the_ground_truth_that_is_chosen(tmp_path):
-    with BagMaker(tmp_path / 'bag') as bag:
-        for number in range(3):
-            bag.frame(number, truth=False)
-            bag.image('/mine', stamp_of(number), labels(number))
-            bag.image('/mine/instances', stamp_of(number), np.full((24, 32), 24001, np.uint16), encoding='mono16')
-    with open_bag(tmp_path / 'bag', truth_topic='/mine', truth=ground_truth('camvid')) as bag:
-        assert bag.streams == (('/camera/image_raw', '/mine', 3, 3, 3),) and bag.problems == ()
-        assert all((frame.instances == 24001).all() for frame in bag)
-    with open_bag(tmp_path / 'bag', image_topic='/camera/image_raw') as bag:
-        assert bag.streams == (('/camera/image_raw', '', 3, 0, 0),)
-        assert all(frame.instances is None for frame in bag)

@@ -1,13 +1,15 @@
-"""A small model for the command line, and nodes for it."""
+"""A small model for the command line, in an empty working directory."""
 import hashlib
 
 import pytest
 import torch
 
-from espnet_ros import labels
+from espnet_ros import labels, models
+from espnet_ros.engine import build_engine
 from espnet_ros.models.card import ModelCard, write_card
 from espnet_ros.models.checkpoint import write_weights
 from espnet_ros.network import NetworkConfig, build
+from espnet_ros.segmenter import Segmenter
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +36,12 @@ def tiny(tmp_path):
         training={}, results={}, weights='tiny.pth',
         sha256=hashlib.sha256((folder / 'tiny.pth').read_bytes()).hexdigest()), folder / 'tiny.yaml')
     return str(folder / 'tiny.yaml')
+
+
+@pytest.fixture
+def segment(tiny):
+    """What the segmenter says of an image."""
+    model = models.find(tiny)
+    engine = build_engine(model.card, models.load(model), 96, 64, 'torch')
+    return lambda image, size='camera', **options: Segmenter(
+        engine, size, 'bilinear' if size == 'camera' else 'nearest').segment(image, **options).labels

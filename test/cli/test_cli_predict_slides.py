@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip('openslide', reason='slides need openslide-python and openslide-bin')
 tifffile = pytest.importorskip('tifffile', reason='slides need tifffile')
 
+from picture_files import names_in  # noqa: E402
 from slide_maker import COLORS, TILE, SyntheticSlide, write_slide  # noqa: E402
 
 from espnet_ros import labels, models  # noqa: E402
@@ -21,10 +22,6 @@ from espnet_ros.cli import main  # noqa: E402
 from espnet_ros.engine import build_engine  # noqa: E402
 from espnet_ros.slides.reader import Slide  # noqa: E402
 from espnet_ros.slides.stitching import Stitcher  # noqa: E402
-
-
-def names_in(folder):
-    return sorted(path.name for path in pathlib.Path(folder).iterdir())
 
 
 @pytest.fixture
