@@ -44,7 +44,7 @@ def test_resizing_for_viewing_averages_when_it_shrinks():
 SIDES = st.integers(1, 70)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIDES, SIDES, SIDES, SIDES)
 def test_each_pixel_takes_the_label_under_its_center(width, height, from_width, from_height):
     source = np.random.RandomState(width).randint(0, 256, (from_height, from_width)).astype(np.uint8)

@@ -31,7 +31,7 @@ def count(truth, prediction, size):
     return matrix
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(IDS, IDS), max_size=40), st.integers(1, 5))
 def test_confusion_matrix_and_iou_equal_a_count_by_hand(pixels, size):
     truth, prediction = ([p[i] for p in pixels] for i in (0, 1))
@@ -72,7 +72,7 @@ def test_images_of_different_shape_are_an_error():
         confusion_matrix(np.zeros(2), np.zeros(3), 2)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=60))
 def test_category_sums_equal_a_count_of_categories(pixels):
     truth, prediction = (np.array([p[i] for p in pixels], np.uint8) for i in (0, 1))
@@ -116,7 +116,7 @@ def test_the_authors_protocol_counts_unlabeled_truth_as_false_positives(shared):
     assert round(100 * mean_iou(category_confusion(counted, labels.CAMVID)), 2) == 77.97
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(IDS, IDS), max_size=40), st.integers(1, 5))
 def test_accuracies_and_the_row_of_the_unlabeled_equal_a_count_by_hand(pixels, size):
     truth, prediction = (np.array([p[i] for p in pixels], np.uint8) for i in (0, 1))

@@ -3,12 +3,11 @@ import pathlib
 import re
 
 import pytest
-import yaml
 
 pytest.importorskip('rclpy', reason='it needs ROS 2')
 
 from espnet_ros.nodes import describe  # noqa: E402
-from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES, SegmentationParameters  # noqa: E402
+from espnet_ros.nodes.segmentation.settings import SEGMENTATION_RULES  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -19,13 +18,6 @@ def test_the_configuration_file_is_what_the_rules_say(name):
     assert text == describe.describe(name), 'run: python3 -m espnet_ros.nodes.describe {0} > config/{0}.yaml'.format(
         name)
     assert max(map(len, text.splitlines())) <= 120
-
-
-def test_it_holds_the_defaults():
-    content = yaml.safe_load(describe.describe('segment'))
-    defaults = {name: list(value) if isinstance(value, tuple) else value
-                for name, value in SegmentationParameters()._asdict().items()}
-    assert content == {'/**': {'ros__parameters': defaults}}
 
 
 def test_the_page_on_tuning_names_no_parameter_that_is_not_there():

@@ -231,7 +231,7 @@ HOSTILE = strategies.recursive(
     max_leaves=5)
 
 
-@hypothesis.settings(max_examples=150, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=150, derandomize=True)
 @hypothesis.given(strategies.sampled_from(sorted(DESCRIPTIONS)), HOSTILE)
 def test_nothing_but_a_setting_is_accepted(key, value):
     values = read_recipe('paper').to_dict()
