@@ -40,7 +40,7 @@ setup(
     maintainer='espnet_ros contributors',
     license='MIT',
     packages=find_packages(include=[NAME, NAME + '.*']),
-    package_data={NAME + '.engine': ['pictures/*'], NAME + '.evaluation': ['templates/*'],
+    package_data={NAME + '.engine': ['pictures/*'], NAME + '.reports': ['templates/*'],
                   NAME + '.paper': ['*.yaml', '*.html', 'trained/*.json'],
                   NAME + '.view': ['page.html']},
     data_files=[

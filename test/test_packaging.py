@@ -165,6 +165,8 @@ def test_wheel_holds_programs_launch_files_configuration_and_models(copy, tmp_pa
     for folder in ('config', 'config/nav2', 'config/train', 'launch', 'models'):
         assert {'share/espnet_ros/{}/{}'.format(folder, path.name) for path in (ROOT / folder).iterdir()
                 if path.is_file()} <= names
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / 'espnet_ros').rglob('*')
+            if path.is_file() and path.parent.name != '__pycache__'} <= names
     assert not [name for name in names if name.startswith('test')]
     needs = re.findall(r'^Requires-Dist: (\S+?)(?:;.* extra == "(\w+)")?$', metadata, re.M)
     assert {extra for _, extra in needs} == {'', *EXTRAS}

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.unit
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'espnet_ros'
 BIN = pathlib.Path(sys.executable).parent
-ABOVE_ROBOT = {'bags', 'cli', 'clients', 'datasets', 'evaluation', 'monitor', 'paper', 'training', 'view'}
+ABOVE_ROBOT = {'bags', 'cli', 'clients', 'datasets', 'evaluation', 'monitor', 'paper', 'quantization', 'reports',
+               'training', 'view'}
 ROBOT_COMMANDS = ('__init__', '__main__', 'benchmark', 'build', 'completion', 'demo', 'doctor', 'export', 'files',
                   'models', 'options', 'predict', 'predictor', 'profile', 'progress', 'submission', 'tables')
 """Parts of the command line for a robot's Python too; the others evaluate, train and watch."""

@@ -21,7 +21,7 @@ def add_arguments(parser):
 
 
 def run(options):
-    from espnet_ros.evaluation.compare import compare, shown, write_comparison
+    from espnet_ros.reports.compare import compare, shown, write_comparison
     comparison = compare(options.a, options.b, options.block)
     names = [pathlib.Path(folder).resolve().name for folder in (options.a, options.b)]
     if options.out:

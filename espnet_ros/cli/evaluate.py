@@ -124,8 +124,8 @@ def run(options):
     from espnet_ros.cli.evaluation_output import ProgressBar, summary
     from espnet_ros.evaluation.live import check_node
     from espnet_ros.evaluation.offline import Setup
-    from espnet_ros.evaluation.pages import unique
     from espnet_ros.evaluation.scoring import compare_labels
+    from espnet_ros.reports.pages import unique
     from espnet_ros.segmenter import input_size
     through_ros = options.through_ros or options.node
     if options.rate and not through_ros:
@@ -220,6 +220,7 @@ def _evaluate(setup, options, player, bar):
     from espnet_ros.evaluation.live import ThroughNode
     from espnet_ros.evaluation.ray_workers import RayCluster
     from espnet_ros.evaluation.workers import InProcess, Processes
+    from espnet_ros.reports.report import write_report
 
     def open_workers(setup):
         if player is not None:
@@ -229,7 +230,9 @@ def _evaluate(setup, options, player, bar):
         return Processes(setup, options.workers) if options.workers > 1 else InProcess(setup)
 
     try:
-        return evaluate(setup, options.out, open_workers, options.restart, bar.update, working)
+        evaluation = evaluate(setup, options.out, open_workers, options.restart, bar.update, working)
+        write_report(options.out, evaluation)
+        return evaluation.statistics
     except (KeyboardInterrupt, EspnetError) as error:
         if bar.done or isinstance(error, KeyboardInterrupt):
             print("espnet-ros: the results so far are kept in '{}'; run the same command to resume".format(options.out),

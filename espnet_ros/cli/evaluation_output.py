@@ -2,10 +2,10 @@
 import pathlib
 
 from espnet_ros.cli.progress import Steps
-from espnet_ros.evaluation.pages import PAGE, percent
-from espnet_ros.evaluation.report import images_in_words
 from espnet_ros.metrics.confusion import pixel_accuracy
 from espnet_ros.metrics.instances import mean_score
+from espnet_ros.reports.pages import percent
+from espnet_ros.reports.report import PAGE, images_in_words
 
 
 class ProgressBar(Steps):

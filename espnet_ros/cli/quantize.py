@@ -42,7 +42,7 @@ def run(options):
     data = [open_dataset(spec) for spec in options.data]
     val = [open_dataset(spec) for spec in options.val]
     from espnet_ros.cli.progress import working  # PyTorch is loaded only when names and paths are right
-    from espnet_ros.evaluation.quantization import quantize, split
+    from espnet_ros.quantization.quantize import quantize, split
     if not val:
         data, val = split(data)
     with working('quantizing'):

@@ -1,1 +1,1 @@
-"""Evaluation of models on labeled frames: scores, latency and a report."""
+"""Evaluation of models on labeled frames: scores and latency."""

@@ -1,4 +1,4 @@
-"""Evaluations from setup to report."""
+"""Evaluations from setup to results."""
 import contextlib
 import heapq
 import importlib.metadata
@@ -11,13 +11,14 @@ from espnet_ros import __version__, models
 from espnet_ros.bags.reader import Bag
 from espnet_ros.evaluation.journal import FRAMES, Journal, read_frames, reading
 from espnet_ros.evaluation.offline import FrameReference
-from espnet_ros.evaluation.report import WorstFrame, write_report
+from espnet_ros.evaluation.pictures import FramePictures
+from espnet_ros.evaluation.results import write_results
 from espnet_ros.evaluation.scans import ranging_topics
 from espnet_ros.evaluation.statistics import Statistics, frame_score
 from espnet_ros.telemetry.host import cpu_kind, cpu_name
 
 WORST = 6
-"""Frames that a report shows."""
+"""Frames whose pictures a report shows."""
 SCENE_SECONDS = 1.0
 _PACKAGES = ('numpy', 'torch', 'opencv-python-headless', 'opencv-python', 'rosbags')
 
@@ -30,14 +31,36 @@ class Progress(typing.NamedTuple):
     statistics: Statistics
 
 
+class WorstFrame(typing.NamedTuple):
+    """A frame for the report: its record (see `Evaluator.run`), number in the evaluation (from 1), score, pictures."""
+
+    record: dict
+    number: int
+    score: float
+    pictures: FramePictures
+
+
+class Evaluation(typing.NamedTuple):
+    """A finished evaluation.
+
+    statistics: Statistics of all records. metrics: what metrics.json holds. worst: WorstFrames, worst first. scans: the
+    picture (BGR, or None) of each of metrics['scans'].
+    """
+
+    statistics: Statistics
+    metrics: dict
+    worst: list[WorstFrame]
+    scans: list
+
+
 def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda progress: None,
              working=contextlib.nullcontext):
-    """Evaluate a model on the frames of a Setup, write the report, and return the Statistics.
+    """Evaluate a model on the frames of a Setup, write the results, and return the Evaluation.
 
-    folder: for the report; an interrupted evaluation in it is resumed, or discarded with `restart`. open_workers: takes
-    the Setup and returns workers such as workers.InProcess. on_progress: takes the Progress after each step. working:
-    takes what is being done without progress, and returns a context manager for that time. Raises EspnetError; the
-    results until then are kept.
+    folder: for the results; an interrupted evaluation in it is resumed, or discarded with `restart`. open_workers:
+    takes the Setup and returns workers such as workers.InProcess. on_progress: takes the Progress after each step.
+    working: takes what is being done without progress, and returns a context manager for that time. Raises EspnetError;
+    the results until then are kept.
     """
     lengths = [len(source) for source in setup.sources]
     configuration = configuration_of(setup)
@@ -54,12 +77,12 @@ def evaluate(setup, folder, open_workers, restart=False, on_progress=lambda prog
             workers.close()
         problems = [text for source in setup.sources for text in source.problems] + journal.problems
         statistics.conclude(journal.sessions, problems, [plain for plain, _ in scans])
-        details = {'configuration': configuration, 'sessions': journal.sessions, 'problems': problems,
-                   'scans': statistics.scans}
-    write_report(folder, statistics, details, [
+        metrics = dict(statistics.metrics(), configuration=configuration, sessions=journal.sessions, problems=problems,
+                       scans=statistics.scans)
+    write_results(journal.folder, metrics, statistics)
+    return Evaluation(statistics, metrics, [
         WorstFrame(record, number, score, drawn)
         for (score, record, number, _), drawn in zip(worst, pictures) if drawn], [picture for _, picture in scans])
-    return statistics
 
 
 def new_statistics(setup):

@@ -12,6 +12,7 @@ from espnet_ros.labels import CATEGORIES
 from espnet_ros.models.card import write_card
 from espnet_ros.models.checkpoint import sha256_of, write_weights
 from espnet_ros.network import parameter_count
+from espnet_ros.reports.report import write_report
 
 REPORT = 'report'
 
@@ -46,7 +47,9 @@ def evaluated(path, card, dataset, report, watch=lambda progress: None, backend=
     frames = DatasetFrames(dataset, card.label_set)
     setup = Setup(str(path), card.input_width, card.input_height, backend, 'auto', precision, (frames,),
                   tuple(compare_labels(card.label_set, [frames.label_set])), 'cityscapes', True)
-    statistics = evaluate(setup, report, InProcess, restart=True, on_progress=watch)
+    evaluation = evaluate(setup, report, InProcess, restart=True, on_progress=watch)
+    write_report(report, evaluation)
+    statistics = evaluation.statistics
     return {'class mIOU': percent(statistics.class_miou), 'category mIOU': percent(statistics.category_miou),
             'class IoU': dict(zip(card.label_set.names, map(percent, statistics.class_iou))),
             'category IoU': dict(zip(CATEGORIES[1:], map(percent, statistics.category_iou)))}

@@ -409,8 +409,8 @@ class Evaluations(Target):
                 for folder, name in zip(('begun', 'intact', 'intact'), self.files)]
 
     def run(self, data):
-        from espnet_ros.evaluation.compare import compare
         from espnet_ros.evaluation.journal import Journal
+        from espnet_ros.reports.compare import compare
         place, good = self.folder / 'case', self.folder / 'intact'
         problems = []
         for name in self.files:

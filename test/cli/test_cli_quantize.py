@@ -11,8 +11,8 @@ from espnet_ros.cli import main
 from espnet_ros.datasets import open_dataset
 from espnet_ros.engine import build_engine
 from espnet_ros.errors import EngineError
-from espnet_ros.evaluation.quantization import Quantized
 from espnet_ros.models.card import read_card
+from espnet_ros.quantization.quantize import Quantized
 from espnet_ros.scene import Street
 
 FACTS = {'calibrated on': ['8 of 8 images of street'], 'mIOU lost': 0.7}
@@ -27,7 +27,7 @@ def quantized(monkeypatch):
         calls.append((calibration, held_out))
         progress('calibrating')
         return Quantized(b'content', FACTS['mIOU lost'], FACTS)
-    monkeypatch.setattr('espnet_ros.evaluation.quantization.quantize', stand_in)
+    monkeypatch.setattr('espnet_ros.quantization.quantize.quantize', stand_in)
     return calls
 
 

@@ -22,12 +22,13 @@ from espnet_ros.evaluation.evaluate import configuration_of, evaluate
 from espnet_ros.evaluation.frames import DatasetFrames
 from espnet_ros.evaluation.journal import read_frames
 from espnet_ros.evaluation.offline import Evaluator, Setup
-from espnet_ros.evaluation.pages import percent
 from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.statistics import Statistics
 from espnet_ros.evaluation.workers import InProcess, Processes
 from espnet_ros.labels import CAMVID, CATEGORIES, CITYSCAPES, train_id_to_label_id
 from espnet_ros.metrics.confusion import category_confusion, iou, mean_iou
+from espnet_ros.reports.pages import percent
+from espnet_ros.reports.report import page
 
 SUPPORT = str(pathlib.Path(__file__).resolve().parents[1] / 'support')
 
@@ -58,9 +59,10 @@ class Interrupted:
 def test_the_folder_holds_what_was_measured(tmp_path):
     setup = setup_for(tmp_path, count=8)
     steps = []
-    statistics = evaluate(setup, tmp_path / 'out', InProcess, on_progress=lambda p: steps.append((p.frames, p.total)))
+    statistics = evaluate(setup, tmp_path / 'out', InProcess,
+                          on_progress=lambda p: steps.append((p.frames, p.total))).statistics
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
-        'confusion.csv', 'frames.jsonl', 'metrics.json', 'progress.jsonl', 'report.html']
+        'confusion.csv', 'frames.jsonl', 'metrics.json', 'progress.jsonl']
     records = list(read_frames(tmp_path / 'out'))
     assert steps[0] == (0, 8) and steps[-1] == (8, 8) and len(records) == 8
     confusion = np.zeros((12, 12), int)
@@ -102,18 +104,19 @@ def test_an_interrupted_evaluation_resumes_to_the_same_end(whole, tmp_path, step
     with pytest.raises(KeyboardInterrupt):
         evaluate(setup, tmp_path / 'parts', lambda s: Interrupted(s, steps))
     assert len(list(read_frames(tmp_path / 'parts'))) == steps
-    assert not (tmp_path / 'parts' / 'report.html').exists()
+    assert not (tmp_path / 'parts' / 'metrics.json').exists()
     begun = []
     evaluate(setup, tmp_path / 'parts', InProcess, on_progress=lambda p: begun.append(p.frames))
     assert begun[0] == steps and lasting(tmp_path / 'parts') == lasting(expected)
 
 
-def test_a_finished_evaluation_only_gets_its_report_again(whole):
+def test_a_finished_evaluation_only_gets_its_results_again(whole):
     setup, folder = whole
     before = (folder / 'frames.jsonl').read_bytes()
-    (folder / 'report.html').unlink()
-    evaluate(setup, folder, InProcess)
-    assert (folder / 'frames.jsonl').read_bytes() == before and (folder / 'report.html').exists()
+    (folder / 'metrics.json').unlink()
+    again = evaluate(setup, folder, InProcess)
+    assert (folder / 'frames.jsonl').read_bytes() == before and (folder / 'metrics.json').exists()
+    assert len(again.worst) == 6 and again.metrics == json.loads((folder / 'metrics.json').read_text())
 
 
 def test_edited_results_are_not_continued(whole, tmp_path):
@@ -130,11 +133,10 @@ def test_worker_processes_leave_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, 'CHUNK', 3)
     make(tmp_path / 'b', 4)
     setup = setup_for(tmp_path, [make(tmp_path / 'a', 7), tmp_path / 'b'])
-    evaluate(setup, tmp_path / 'one', InProcess)
-    evaluate(setup, tmp_path / 'two', lambda s: Processes(s, 2))
+    found = [evaluate(setup, tmp_path / 'one', InProcess),
+             evaluate(setup, tmp_path / 'two', lambda s: Processes(s, 2))]
     assert lasting(tmp_path / 'one') == lasting(tmp_path / 'two')
-    pages = [(tmp_path / name / 'report.html').read_text().split('Worst frames')[1].split('<h2>Setup</h2>')[0]
-             for name in ('one', 'two')]
+    pages = [page(evaluation).split('Worst frames')[1].split('<h2>Setup</h2>')[0] for evaluation in found]
     assert pages[0] == pages[1] and pages[0].count('<img ') == 6 * 4
     # Begun with processes, a run can be ended in one.
     with pytest.raises(KeyboardInterrupt):
@@ -145,19 +147,19 @@ def test_worker_processes_leave_the_same(tmp_path, monkeypatch):
 
 def test_other_label_sets_are_compared_by_category(tmp_path):
     setup = setup_for(tmp_path, count=3, label_set=CITYSCAPES)
-    statistics = evaluate(setup, tmp_path / 'out', InProcess)
+    evaluation = evaluate(setup, tmp_path / 'out', InProcess)
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
     assert metrics['classScores'] == {} and metrics['averageScoreClasses'] is None
-    assert metrics['averageScoreCategories'] == mean_iou(statistics.confusion[:7])
+    assert metrics['averageScoreCategories'] == mean_iou(evaluation.statistics.confusion[:7])
     assert tuple(metrics['categoryScores']) == CATEGORIES[1:]
-    assert 'Classes are not compared' in (tmp_path / 'out' / 'report.html').read_text()
+    assert 'Classes are not compared' in page(evaluation)
 
 
 def test_a_bag_without_ground_truth_is_timed(tmp_path):
     with BagMaker(tmp_path / 'bag') as bag:
         for number in range(3):
             bag.frame(number, truth=False)
-    statistics = evaluate(setup_for(tmp_path), tmp_path / 'out', InProcess)
+    statistics = evaluate(setup_for(tmp_path), tmp_path / 'out', InProcess).statistics
     assert (statistics.frames, statistics.scored, statistics.labeled, statistics.coverage) == (3, 0, 0, 0.0)
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
     assert metrics['averageScoreCategories'] is None and metrics['latency']['p95'] > 0
@@ -182,7 +184,7 @@ def test_objects_of_cityscapes_are_scored_from_folder_to_report(tmp_path):
             assert cv2.imwrite(str(path), pixels)
     write_bag(tmp_path / 'bag', [open_dataset('cityscapes:{}:val'.format(tmp_path))])
     setup = setup_for(tmp_path, [tmp_path / 'bag'], label_set=CITYSCAPES)
-    statistics = evaluate(setup, tmp_path / 'out', InProcess)
+    evaluation = evaluate(setup, tmp_path / 'out', InProcess)
     evaluate(setup, tmp_path / 'two', lambda s: Processes(s, 2))
     assert lasting(tmp_path / 'out') == lasting(tmp_path / 'two')
 
@@ -194,12 +196,12 @@ def test_objects_of_cityscapes_are_scored_from_folder_to_report(tmp_path):
     scripts.args.evalInstLevelScore, scripts.args.JSONOutput, scripts.args.quiet = True, False, True
     expected = scripts.evaluateImgLists(predicted, names, scripts.args)
     metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
-    assert metrics['instanceFrames'] == statistics.objects.frames == 4
+    assert metrics['instanceFrames'] == evaluation.statistics.objects.frames == 4
     for key in ('averageScoreClasses', 'averageScoreInstClasses', 'averageScoreCategories',
                 'averageScoreInstCategories'):
         assert metrics[key] == pytest.approx(expected[key], abs=1e-6), key
-    page = (tmp_path / 'out' / 'report.html').read_text()
-    assert '<th>iIoU</th>' in page and percent(metrics['averageScoreInstClasses']) in page
+    text = page(evaluation)
+    assert '<th>iIoU</th>' in text and percent(metrics['averageScoreInstClasses']) in text
 
 
 @pytest.mark.slow
@@ -218,7 +220,7 @@ def test_memory_does_not_grow_with_the_bag(tmp_path):
                'for count in ("20", "140"):\n'
                '    folder = pathlib.Path(sys.argv[1]) / count\n'
                '    setup = setup_for(folder)._replace(outlines=False)\n'
-               '    print(evaluate(setup, folder / "out", InProcess).scored)\n'
+               '    print(evaluate(setup, folder / "out", InProcess).statistics.scored)\n'
                '    print(re.search("VmHWM:[^0-9]*([0-9]+)", open("/proc/self/status").read())[1])')
     done = subprocess.run([sys.executable, '-c', program, str(tmp_path), SUPPORT],
                           stdout=subprocess.PIPE, check=True, timeout=300)
@@ -244,7 +246,7 @@ def camvid_val(shared, tmp_path_factory):
     setup = Setup(str(weights), 480, 360, 'torch', 'cpu', 'fp32', (frames,),
                   tuple(compare_labels(models.find(weights).card.label_set, [frames.label_set])), 'cityscapes', False)
     folder = tmp_path_factory.mktemp('camvid')
-    return evaluate(setup, folder, InProcess), folder
+    return evaluate(setup, folder, InProcess).statistics, folder
 
 
 @pytest.mark.parametrize('protocol, expected', [('cityscapes', 70.10), ('authors', 68.68)])

@@ -17,6 +17,7 @@ from espnet_ros.evaluation.scoring import compare_labels
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CAMVID, CITYSCAPES
 from espnet_ros.models.card import read_card
+from espnet_ros.reports.report import page
 
 
 class Objects(Memory):
@@ -49,8 +50,8 @@ def test_a_dataset_gives_the_results_of_a_bag_of_it(tmp_path, instances):
         dataset = Objects('objects', CITYSCAPES, [item[1:3] for item in dataset])
     write_bag(tmp_path / 'bag', [dataset], BagSettings(images='png'))
     setup = setup_for(tmp_path, label_set=CITYSCAPES)
-    expected = evaluate(setup, tmp_path / 'from bag', InProcess)
-    found = evaluate(with_source(setup, DatasetFrames(dataset)), tmp_path / 'from dataset', InProcess)
+    expected = evaluate(setup, tmp_path / 'from bag', InProcess).statistics
+    found = evaluate(with_source(setup, DatasetFrames(dataset)), tmp_path / 'from dataset', InProcess).statistics
     assert result(tmp_path / 'from dataset') == result(tmp_path / 'from bag')
     assert found.objects.frames == expected.objects.frames == (5 if instances else 0)
     metrics = json.loads((tmp_path / 'from dataset/metrics.json').read_text())
@@ -67,7 +68,7 @@ def test_instances_are_scored_by_the_rule_of_the_authors_too(tmp_path):
     found = {}
     for protocol in ('cityscapes', 'authors'):
         scored = with_source(setup._replace(protocol=protocol), DatasetFrames(dataset))
-        found[protocol] = evaluate(scored, tmp_path / protocol, InProcess)
+        found[protocol] = evaluate(scored, tmp_path / protocol, InProcess).statistics
     rows = found['authors'].confusion
     assert rows[-1, :-1].sum() > 0 and np.array_equal(rows, found['cityscapes'].confusion)
     car = CITYSCAPES.names.index('car')
@@ -97,8 +98,8 @@ def test_a_dataset_can_be_sent_to_other_processes(tmp_path):
     setup = setup_for(tmp_path, label_set=CITYSCAPES)
     setup = with_source(setup, DatasetFrames(Drive(6, 96, 64), name='drive:6:96x64'))
     evaluate(setup, tmp_path / 'one', InProcess)
-    evaluate(pickle.loads(pickle.dumps(setup)), tmp_path / 'two', InProcess)
+    evaluation = evaluate(pickle.loads(pickle.dumps(setup)), tmp_path / 'two', InProcess)
     assert result(tmp_path / 'one') == result(tmp_path / 'two')
-    page = (tmp_path / 'two/report.html').read_text()
-    assert 'drive:6:96x64: 6 frames, 6 of them labeled, ground truth of cityscapes' in page
-    assert page.count('<img ') == 6 * 4
+    text = page(evaluation)
+    assert 'drive:6:96x64: 6 frames, 6 of them labeled, ground truth of cityscapes' in text
+    assert text.count('<img ') == 6 * 4

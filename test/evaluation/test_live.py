@@ -20,6 +20,7 @@ from espnet_ros.evaluation.tasks import Task
 from espnet_ros.evaluation.workers import InProcess
 from espnet_ros.labels import CAMVID
 from espnet_ros.models.card import read_card
+from espnet_ros.reports.report import page
 
 NOTHING = {'received': 0, 'lost': 0, 'dropped': 0, 'refused': 0, 'skipped': 0, 'failed': 0}
 
@@ -127,16 +128,17 @@ def test_images_are_played_when_they_are_due(tmp_path):
 def test_dropped_images_are_counted_and_told_apart(tmp_path):
     setup = setup_for(tmp_path, count=10)
     node, _ = through(setup, 1000.0, dropped=(1, 2, 9))
-    statistics = evaluate(setup._replace(mode=playback_mode(1000.0)), tmp_path / 'out', lambda s: node)
+    evaluation = evaluate(setup._replace(mode=playback_mode(1000.0)), tmp_path / 'out', lambda s: node)
+    statistics = evaluation.statistics
     assert [r['stamp'] for r in read_frames(tmp_path / 'out')] == [stamp_of(n) for n in (0, 3, 4, 5, 6, 7, 8)]
     assert statistics.images == dict.fromkeys(OUTCOMES, 0) | {'sent': 10, 'answered': 7, 'dropped': 3}
     assert statistics.coverage == 0.7 and len(statistics.ages) == 6
     metrics = json.loads((tmp_path / 'out/metrics.json').read_text())
     assert metrics['images'] == statistics.images and metrics['age']['p50'] == statistics.age(50)
     sentence = '3 of 10 images had no answer: 3 dropped by the node for newer ones'
-    page = (tmp_path / 'out/report.html').read_text()
-    assert sentence in metrics['problems'] and sentence in page
-    assert '10 images sent, 7 answered, 3 dropped by the node for newer ones.' in page and 'age, ms' in page
+    text = page(evaluation)
+    assert sentence in metrics['problems'] and sentence in text
+    assert '10 images sent, 7 answered, 3 dropped by the node for newer ones.' in text and 'age, ms' in text
 
 
 def test_without_diagnostics_nobody_knows_why(tmp_path):
@@ -159,7 +161,7 @@ def test_ctrl_c_keeps_what_was_answered_and_the_rest_is_played_later(tmp_path):
     kept = [record['stamp'] for record in read_frames(tmp_path / 'out')]
     assert set(kept) <= {stamp_of(n) for n in (0, 1, 3, 4)}
     node, player = through(setup, 1000.0)
-    statistics = evaluate(setup, tmp_path / 'out', lambda s: node)
+    statistics = evaluate(setup, tmp_path / 'out', lambda s: node).statistics
     stamps = [record['stamp'] for record in read_frames(tmp_path / 'out')]
     assert stamps[:len(kept)] == kept and stamps[-1] == stamp_of(7)
     assert {stamp_of(n) for n in range(8)} - set(stamps) <= {stamp_of(2)}

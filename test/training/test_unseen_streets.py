@@ -40,7 +40,7 @@ def test_unseen(shared, recording, tmp_path, width, height, expected, tolerance)
     with open_bag(recording) as bag:
         setup = Setup(model.weights_path, width, height, 'torch', 'cpu', 'fp32', (bag,),
                       tuple(compare_labels(model.card.label_set, [bag.label_set])), 'cityscapes', False)
-        statistics = evaluate(setup, tmp_path / 'report', InProcess)
+        statistics = evaluate(setup, tmp_path / 'report', InProcess).statistics
     assert statistics.scored == 101
     assert 100 * statistics.category_miou == pytest.approx(expected, abs=tolerance)
 

@@ -6,8 +6,8 @@ import pytest
 from small_models import CARD, network
 
 from espnet_ros.datasets import open_dataset
-from espnet_ros.evaluation import quantization
-from espnet_ros.evaluation.rounding import round_weights
+from espnet_ros.quantization import quantize
+from espnet_ros.quantization.rounding import round_weights
 
 openvino = pytest.importorskip('openvino')
 pytest.importorskip('onnx')
@@ -51,7 +51,7 @@ def test_weights_that_follow_make_up_for_the_error_of_one(factors):
 
 
 def test_wide_convolutions_are_left_alone(monkeypatch):
-    monkeypatch.setattr('espnet_ros.evaluation.rounding._MOST_INPUTS', 35)
+    monkeypatch.setattr('espnet_ros.quantization.rounding._MOST_INPUTS', 35)
     quantized = graph(True, (1, 1, 1, 1))
     before = answer(quantized)
     round_weights(openvino, quantized, graph(False, (1, 1, 1, 1)), [IMAGE])
@@ -60,10 +60,10 @@ def test_wide_convolutions_are_left_alone(monkeypatch):
 
 def test_inputs_put_back_into_float_are_not_rounded():
     model = graph(True, (1, 1, 1, 1))
-    assert list(quantization._quantizers(model)) == ['quantizer']
-    result = quantization._with_float(model, ['quantizer'])
-    assert not quantization._quantizers(result) and list(quantization._quantizers(model)) == ['quantizer']
-    assert quantization._float_layers(result) == ['convolution'] and not quantization._float_layers(model)
+    assert list(quantize._quantizers(model)) == ['quantizer']
+    result = quantize._with_float(model, ['quantizer'])
+    assert not quantize._quantizers(result) and list(quantize._quantizers(model)) == ['quantizer']
+    assert quantize._float_layers(result) == ['convolution'] and not quantize._float_layers(model)
 
 
 @pytest.mark.parametrize('losses, smoothing, in_float', [
@@ -80,13 +80,13 @@ def test_no_more_is_left_in_float_than_accuracy_needs(monkeypatch, losses, smoot
         __version__='0', quantize=calibrated, Dataset=lambda *arguments: None, AdvancedQuantizationParameters=dict,
         AdvancedSmoothQuantParameters=dict, QuantizationPreset=types.SimpleNamespace(MIXED=0),
         OverflowFix=types.SimpleNamespace(ENABLE=0), ModelType=types.SimpleNamespace(TRANSFORMER=0))
-    monkeypatch.setattr(quantization, '_library', {'openvino': openvino, 'nncf': nncf}.get)
-    monkeypatch.setattr(quantization, '_score', lambda compiled, frames, size: quantization.Score(
+    monkeypatch.setattr(quantize, '_library', {'openvino': openvino, 'nncf': nncf}.get)
+    monkeypatch.setattr(quantize, '_score', lambda compiled, frames, size: quantize.Score(
         next(scores), [np.zeros((4, 4), np.uint8)] * len(frames)))
-    monkeypatch.setattr(quantization, '_ranked', lambda *arguments: ['first', 'second', 'third'])
-    monkeypatch.setattr(quantization, '_with_float', lambda model, names: tried.append(len(names)) or model)
+    monkeypatch.setattr(quantize, '_ranked', lambda *arguments: ['first', 'second', 'third'])
+    monkeypatch.setattr(quantize, '_with_float', lambda model, names: tried.append(len(names)) or model)
     data = [open_dataset('street:2:96x64')]
-    found = quantization.quantize(CARD, network(), data, data)
+    found = quantize.quantize(CARD, network(), data, data)
     assert settings == smoothing and tried == in_float and found.lost == pytest.approx(losses[-1])
     assert found.facts['sums'] == ('in float' if len(losses) > 1 else 'in int8')
     assert next(scores, None) is None

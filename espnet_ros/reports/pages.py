@@ -2,14 +2,11 @@
 import base64
 import math
 
-PAGE, METRICS, CONFUSION = 'report.html', 'metrics.json', 'confusion.csv'
-"""Files of an evaluation."""
-
 
 def environment():
     """Return the Jinja environment of this package's templates, which escapes everything that is filled in."""
     import jinja2  # here, so that commands that write no page start fast
-    found = jinja2.Environment(loader=jinja2.PackageLoader('espnet_ros.evaluation'), autoescape=True,
+    found = jinja2.Environment(loader=jinja2.PackageLoader('espnet_ros.reports'), autoescape=True,
                                undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     found.filters.update(percent=percent, milliseconds=milliseconds, data_uri=data_uri,
                          color='rgb({0[0]} {0[1]} {0[2]})'.format,

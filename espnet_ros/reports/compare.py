@@ -9,12 +9,13 @@ import numpy as np
 
 from espnet_ros.errors import ParameterError
 from espnet_ros.evaluation.journal import FRAMES, read_frames, reading
-from espnet_ros.evaluation.pages import METRICS, environment, unique
 from espnet_ros.evaluation.protocols import PROTOCOLS, rows_of
+from espnet_ros.evaluation.results import METRICS
 from espnet_ros.files import read_bytes, write_file
 from espnet_ros.labels import CATEGORIES, LabelSet, label_set_from_dict
 from espnet_ros.limits import JSON_BYTES
 from espnet_ros.metrics.confusion import category_confusion
+from espnet_ros.reports.pages import environment, unique
 
 DRAWS = 2000
 CONFIDENCE = 0.95

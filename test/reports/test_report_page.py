@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from browser import browser  # noqa: F401
 
-from espnet_ros.evaluation.charts import BINS, histogram, summarized, timeline
-from espnet_ros.evaluation.compare import Difference, SideBySide, write_comparison
+from espnet_ros.evaluation.evaluate import Evaluation, WorstFrame
 from espnet_ros.evaluation.pictures import frame_pictures
-from espnet_ros.evaluation.report import WorstFrame, write_report
+from espnet_ros.evaluation.results import write_results
 from espnet_ros.evaluation.scoring import compare_labels, score_frame
 from espnet_ros.evaluation.statistics import Statistics, frame_score
 from espnet_ros.labels import CAMVID, CITYSCAPES
+from espnet_ros.reports.charts import BINS, histogram, summarized, timeline
+from espnet_ros.reports.compare import Difference, SideBySide, write_comparison
+from espnet_ros.reports.report import write_report
 
 DETAILS = {
     'configuration': {
@@ -49,7 +51,9 @@ def write(folder, label_set=CAMVID, frames=30):
         if number < 2:
             worst.append(WorstFrame(record, number + 1, frame_score(record),
                                     frame_pictures(comparison, image, truth, labels)))
-    write_report(folder, statistics, DETAILS, worst, [None, np.zeros((240, 560, 3), np.uint8)])
+    metrics = dict(statistics.metrics(), **DETAILS)
+    write_results(folder, metrics, statistics)
+    write_report(folder, Evaluation(statistics, metrics, worst, [None, np.zeros((240, 560, 3), np.uint8)]))
     return folder / 'report.html'
 
 

@@ -9,8 +9,8 @@ import pytest
 from evaluation_rig import finished_evaluation as evaluation
 
 from espnet_ros.errors import EspnetError, ParameterError
-from espnet_ros.evaluation.compare import compare, comparison_page, shown
 from espnet_ros.labels import CAMVID, CITYSCAPES
+from espnet_ros.reports.compare import compare, comparison_page, shown
 
 
 def by_name(found):

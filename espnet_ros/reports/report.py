@@ -1,30 +1,20 @@
-"""Results of an evaluation as files: report.html, metrics.json, confusion.csv."""
-import csv
-import io
-import json
+"""The page of an evaluation, report.html."""
 import pathlib
 import typing
 
 import numpy as np
 
-from espnet_ros.evaluation import charts
 from espnet_ros.evaluation.offline import OFFLINE, ONE_BY_ONE
-from espnet_ros.evaluation.pages import CONFUSION, METRICS, PAGE, environment, percent, unique
-from espnet_ros.evaluation.pictures import FramePictures, encoded
+from espnet_ros.evaluation.pictures import encoded
 from espnet_ros.evaluation.protocols import PROTOCOLS
 from espnet_ros.evaluation.statistics import OUTCOMES
 from espnet_ros.files import write_file
 from espnet_ros.labels import CATEGORIES, CATEGORY_COLORS
 from espnet_ros.metrics.confusion import category_confusion, class_accuracy
+from espnet_ros.reports import charts
+from espnet_ros.reports.pages import environment, percent, unique
 
-
-class WorstFrame(typing.NamedTuple):
-    """A frame for the report: its record (see `Evaluator.run`), number in the evaluation (from 1), score, pictures."""
-
-    record: dict
-    number: int
-    score: float
-    pictures: FramePictures | None
+PAGE = 'report.html'
 
 
 class Row(typing.NamedTuple):
@@ -39,31 +29,14 @@ class Row(typing.NamedTuple):
     iiou: float
 
 
-def write_report(folder, statistics, details, worst=(), scans=()):
-    """Write the files of a report. Raises EspnetError.
-
-    statistics: Statistics of all records. details: plain data, for metrics.json and the page: configuration, sessions,
-    problems, scans. worst: WorstFrames. scans: the picture (BGR, or None) of each of details['scans'].
-    """
-    folder = pathlib.Path(folder)
-    metrics = dict(statistics.metrics(), **details)
-    write_file(folder / METRICS, (json.dumps(metrics, indent=1) + '\n').encode())
-    write_file(folder / CONFUSION, confusion_csv(statistics).encode())
-    write_file(folder / PAGE, page(statistics, metrics, worst, scans).encode())
+def write_report(folder, evaluation):
+    """Write the page of an evaluate.Evaluation. Raises EspnetError."""
+    write_file(pathlib.Path(folder) / PAGE, page(evaluation).encode())
 
 
-def confusion_csv(statistics):
-    """Return the confusion matrix as text: ground truth in rows, prediction in columns, in pixels."""
-    names = [*statistics.label_set.names, 'unlabeled']
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['truth/prediction', *names])
-    writer.writerows([name, *row] for name, row in zip(names, statistics.confusion.tolist()))
-    return text.getvalue()
-
-
-def page(statistics, metrics, worst, scans=()):
-    """Return the HTML page, which is self-contained."""
+def page(evaluation):
+    """Return the HTML page of an evaluate.Evaluation, which is self-contained."""
+    statistics, metrics, worst, scans = evaluation
     seconds = np.array(statistics.latencies)
     latency = [charts.histogram(1000 * seconds, 'latency in ms', 'frames'),
                charts.timeline(1000 * seconds, 'frame', 'latency in ms')] if len(seconds) else []
@@ -72,8 +45,8 @@ def page(statistics, metrics, worst, scans=()):
         classes=_class_rows(statistics, metrics) if statistics.by_class else [],
         categories=_category_rows(statistics, metrics), matrix=_matrix(statistics), latency=latency,
         images=images_in_words(statistics.images) if statistics.images else '',
-        scans=list(zip(metrics.get('scans', ()), [picture if picture is None else encoded('.jpg', picture)
-                                                  for picture in scans])),
+        scans=list(zip(metrics['scans'], [picture if picture is None else encoded('.jpg', picture)
+                                          for picture in scans])),
         facts=_facts(metrics), scores=charts.timeline(statistics.scores, 'frame', 'mIOU', top=1.0))
 
 

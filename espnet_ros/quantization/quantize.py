@@ -13,10 +13,10 @@ from espnet_ros.deploy.onnx import onnx_model
 from espnet_ros.engine.calibration import MAX_IMAGES
 from espnet_ros.engine.companion import pack, unpack
 from espnet_ros.errors import ParameterError
-from espnet_ros.evaluation.rounding import IMAGES, round_weights
 from espnet_ros.evaluation.scoring import aligned, compare_labels
 from espnet_ros.images.resize import resize_image
 from espnet_ros.metrics.confusion import category_confusion, confusion_matrix, iou, mean
+from espnet_ros.quantization.rounding import IMAGES, round_weights
 
 TARGET_LOSS = 0.4
 """Points of mIOU that all layers in int8 may lose; beyond that sums, then the layers that cost most, stay in float."""

@@ -1,0 +1,1 @@
+"""Models in int8 for OpenVINO on CPUs."""

@@ -1,0 +1,1 @@
+"""Evaluations as pages, one or two side by side."""
