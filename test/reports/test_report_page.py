@@ -36,10 +36,10 @@ DETAILS = {
     'problems': ['2 images on <script>alert(1)</script> cannot be decoded']}
 
 
-def write(folder, label_set=CAMVID, frames=30):
+def write(folder, label_set=CAMVID, frames=30, by_class=True):
     """Write a report of random frames and return the path of its page."""
     comparison, = compare_labels(label_set, [label_set])
-    statistics, random, worst = Statistics(comparison.label_set, True, 32), np.random.default_rng(0), []
+    statistics, random, worst = Statistics(comparison.label_set, by_class, 32), np.random.default_rng(0), []
     for number in range(frames):
         truth = random.choice(np.array([*label_set.ids, 255], np.uint8), (6, 8)).repeat(20, 0).repeat(20, 1)
         labels = np.where(random.random(truth.shape) < 0.7, truth, truth.T[:120, :120].repeat(2, 1)[:, :160])
@@ -175,6 +175,11 @@ def test_on_paper_it_is_light_and_complete(tmp_path, look):
 def test_without_frames_or_ground_truth_there_is_a_page(tmp_path, look):
     page = look(write(tmp_path, frames=0))
     assert page.locator('.tile b').all_inner_texts() == 7 * ['–'] + ['0.00']
+
+
+def test_scores_by_category_show_none_of_classes(tmp_path):
+    text = write(tmp_path, by_class=False).read_text()
+    assert '>category mIOU, %<' in text and '>class mIOU' not in text and '>mean class accuracy' not in text
 
 
 def test_pictures_are_in_the_page(tmp_path):
