@@ -159,8 +159,8 @@ def _finish(build, card, name, height, width, confidence):
         x = build.add('Reshape', build.cast(name, 'float32'), build.constant(np.array(
             [1, 1, height // config.stride, width // config.stride], np.int64)))
         most = build.constant(np.array(255, np.float32))
-        # Below 0, such as -1 for what is ignored, is unlabeled, not class 0.
-        x = build.add('Where', build.add('Less', x, build.constant(np.array(0, np.float32))), most, x)
+        # Below 0, such as -1 for what is ignored, is unlabeled, not class 0; so is NaN, which is not above -1.
+        x = build.add('Where', build.add('Greater', x, build.constant(np.array(-1, np.float32))), x, most)
         x = build.add('Min', x, most)
         if config.stride > 1:
             x = build.add('Resize', x, '', build.constant(np.array([1, 1, config.stride, config.stride], np.float32)),

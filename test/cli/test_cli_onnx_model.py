@@ -131,6 +131,22 @@ def test_labels_below_0_are_unlabeled(files, backend):
     assert np.array_equal(engine.run(image)[0], np.where(wanted == 9, 4, 255))
 
 
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+@pytest.mark.parametrize('kind', ['logits', 'probabilities', 'labels'])
+def test_nan_is_unlabeled_or_without_confidence(files, kind, backend):
+    pytest.importorskip(backend)
+    assert add(files, classifier(kind=kind, change=onnx_files.not_a_number_in_the_dark), *PLAIN) == 0
+    model = models.find('net')
+    engine = build_engine(model.card, models.load(model), WIDTH, HEIGHT, backend, 'cpu', 'fp32', strict=True)
+    image, wanted = squares()
+    image[:16] = 0
+    labels, confidence = engine.run(image, True)
+    assert np.array_equal(labels[16:], wanted[16:]) and confidence[16:].min() > 80
+    assert (labels[:16] == 255).all() if kind == 'labels' else (confidence[:16] == 0).all()
+    seen = Segmenter(engine).segment(image, threshold=0.1).labels
+    assert (seen[:16] == 255).all() and np.array_equal(seen[16:], wanted[16:])
+
+
 def test_a_label_set_may_have_the_networks_name(files):
     (files / 'net.yaml').write_text(LABELS)
     (files / 'net.onnx').write_bytes(classifier())

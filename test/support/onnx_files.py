@@ -158,6 +158,21 @@ def not_a_number(model):
     model.graph.initializer[1].raw_data = np.full(3, np.nan, np.float32).tobytes()
 
 
+def not_a_number_in_the_dark(model):
+    """Answer with NaN where no channel reaches 0.1."""
+    last, is_labels = model.graph.node.pop(), model.graph.output[0].type.tensor_type.elem_type == TensorProto.INT64
+    model.graph.initializer.extend([numpy_helper.from_array(np.array(0.1, np.float32), 'least'),
+                                    numpy_helper.from_array(np.array(0, np.float32), 'zero')])
+    model.graph.node.extend([
+        helper.make_node('ReduceMax', ['floats'], ['brightest'], axes=[1], keepdims=int(not is_labels)),
+        helper.make_node('Sub', ['brightest', 'least'], ['difference']),
+        helper.make_node('Sqrt', ['difference'], ['root']),
+        helper.make_node('Mul', ['root', 'zero'], ['nothing']),
+        helper.make_node('Cast', last.input, ['before'], to=TensorProto.FLOAT),
+        helper.make_node('Add', ['before', 'nothing'], last.output)])
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
+
+
 def text(model):
     """Answer with strings."""
     model.graph.node[-1].op_type = 'Cast'

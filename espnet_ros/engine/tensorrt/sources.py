@@ -96,7 +96,7 @@ class LabelHead(UpsamplingHead):
     def forward(self, features, height, width, confidence=False):
         """Return index (of the class) and probability 1, [N, height, width]; the latter None unless asked for."""
         index = functional.interpolate(features, size=(height, width), mode='nearest')[:, 0].round()
-        index = index.masked_fill(index < 0, 255)  # unlabeled, as in deploy.foreign
+        index = index.masked_fill(~(index > -1), 255)  # also NaN: unlabeled, as in deploy.foreign
         return index, torch.ones_like(index) if confidence else None
 
 

@@ -76,6 +76,15 @@ def test_labels_below_0_are_unlabeled(tmp_path, monkeypatch):
     assert np.array_equal(labels, np.where(wanted == 9, 4, 255))
 
 
+def test_labels_that_are_nan_are_unlabeled(tmp_path, monkeypatch):
+    make_jetson(monkeypatch)
+    image, wanted = squares()
+    image[:16] = 0
+    content = classifier(kind='labels', change=onnx_files.not_a_number_in_the_dark)
+    labels, _ = engine(tmp_path, content, kind='labels').run(image)
+    assert (labels[:16] == 255).all() and np.array_equal(labels[16:], wanted[16:])
+
+
 def test_the_cache_knows_the_file_and_its_card(tmp_path, monkeypatch):
     make_jetson(monkeypatch)
     built = engine(tmp_path)
