@@ -74,22 +74,22 @@ class _Warnings:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._file = self._process = None
+        self._file, self._process = None, os.getpid()
         self._printed = float('-inf')
 
     @contextlib.contextmanager
     def caught(self):
-        """A context that yields a list, to which the decoder's warnings (str) are appended at its end."""
+        """A context that yields a list, to which the decoder's warnings (str) are appended at its end.
+
+        For one thread at a time: nobody could tell whose warnings they are.
+        """
         found = []
-        # A thread that decodes beside another one has its warnings caught there.
-        if not self._lock.acquire(False):
-            yield found
-            return
-        try:
+        if self._process != os.getpid():  # forked: the file is its parent's, and nobody may be left to open the lock
+            self._lock, self._file, self._process = threading.Lock(), None, os.getpid()
+        with self._lock:
             stderr = None
             with contextlib.suppress(OSError):  # no descriptor or no temporary folder: then they are printed
-                if self._process != os.getpid():  # a forked process would share its parent's
-                    self._file, self._process = tempfile.TemporaryFile(), os.getpid()
+                self._file = self._file or tempfile.TemporaryFile()
                 stderr = os.dup(2)
                 os.dup2(self._file.fileno(), 2)
             try:
@@ -99,8 +99,6 @@ class _Warnings:
                     os.dup2(stderr, 2)
                     os.close(stderr)
                     found += self._sorted()
-        finally:
-            self._lock.release()
 
     def _sorted(self):
         """Return the warnings in the file; print what else is there, and a warning now and then."""

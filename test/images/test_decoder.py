@@ -1,4 +1,5 @@
 """The image decoder's budgets: scans of a JPEG, texts in a PNG, and what it prints."""
+import concurrent.futures
 import os
 import re
 import struct
@@ -140,6 +141,35 @@ def test_warnings_of_the_decoder_are_returned_and_printed_once_in_a_while(capfd,
         assert image.shape == (296, 424, 3) and warning.startswith('Corrupt JPEG data')
     assert capfd.readouterr().err.count('Corrupt JPEG data') == 1
     assert decoder.decode(cv2.imencode('.png', IMAGE)[1].tobytes(), (53, 37), cv2.IMREAD_COLOR, 'it')[1] == ''
+
+
+def test_the_warnings_of_one_thread_are_not_those_of_another(monkeypatch):
+    monkeypatch.setattr(decoder, '_WARNINGS', decoder._Warnings())
+    good, damaged, begun, met = cv2.imencode('.jpg', IMAGE)[1].tobytes(), damaged_jpeg(), threading.Event(), []
+    imdecode, other = cv2.imdecode, threading.Event()
+
+    def slowly(data, flags):
+        if len(data) == len(good):
+            begun.set()
+            met.append(other.wait(1.0))
+            return imdecode(data, flags)
+        image = imdecode(data, flags)
+        other.set()
+        return image
+    monkeypatch.setattr(cv2, 'imdecode', slowly)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(decoder.decode, good, (53, 37), cv2.IMREAD_COLOR, 'it')
+        assert begun.wait(30.0)
+        assert decoder.decode(damaged, (424, 296), cv2.IMREAD_COLOR, 'it')[1].startswith('Corrupt JPEG data')
+        assert first.result()[1] == '' and met == [False]
+
+
+def test_a_process_that_is_forked_while_its_parent_decodes_does_not_wait_for_it(monkeypatch):
+    warnings, pid = decoder._Warnings(), os.getpid()
+    monkeypatch.setattr(decoder, '_WARNINGS', warnings)
+    with warnings.caught():
+        monkeypatch.setattr(os, 'getpid', lambda: pid + 1)
+        assert decoder.decode(damaged_jpeg(), (424, 296), cv2.IMREAD_COLOR, 'it')[1].startswith('Corrupt JPEG data')
 
 
 def test_what_others_print_meanwhile_is_not_lost(capfd, monkeypatch):
