@@ -33,12 +33,16 @@ class Worker(threading.Thread):
         self._streams = streams
         self._settings = settings
         self._stopped = threading.Event()
-        self._arrived = threading.Condition()
+        self._arrived = arrived = threading.Condition()
         self._began = time.monotonic()
         self._segmenter = None
         self._engine = EngineState(keys.BUILDING)
+
+        def on_put():  # not a method, which would keep the worker and its engine as long as the input
+            with arrived:
+                arrived.notify()
         for stream in streams:
-            stream.input.slot.on_put = self._on_put
+            stream.input.slot.on_put = on_put
 
     @property
     def active(self):
@@ -75,10 +79,6 @@ class Worker(threading.Thread):
         self._serve()
         for other in others:
             other.join()
-
-    def _on_put(self):
-        with self._arrived:
-            self._arrived.notify()
 
     def _serve(self):
         """Segment images until stopped."""

@@ -1,6 +1,8 @@
 """The worker with stand-ins for node, input, outputs and segmenter."""
+import gc
 import threading
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -160,6 +162,25 @@ def test_two_cameras_are_served_at_once_where_the_engine_can(make_worker):
         parts.slot.put(MESSAGE)
     wait_until(lambda: len(a.published) == len(b.published) == 1)  # neither could be alone
     assert [stream.published for stream in streams] == [1, 1]
+
+
+def test_an_engine_goes_with_its_worker_and_does_not_wait_for_the_garbage_collector(parts, stream):
+    class Segmenter:
+        engine, segment, at_output_size = parts.engine, parts.segment, parts.at_output_size
+    worker = Worker(parts, lambda progress: Segmenter(), [stream], SegmentationParameters)
+    worker.start()
+    worker.activate()
+    parts.slot.put(MESSAGE)
+    wait_until(lambda: stream.published)
+    segmenter = weakref.ref(worker._segmenter)
+    gc.disable()
+    try:
+        worker.stop(60.0)
+        parts.published.clear()
+        del worker
+        assert segmenter() is None and stream.published
+    finally:
+        gc.enable()
 
 
 def test_images_of_one_camera_keep_their_order(make_worker):
