@@ -76,7 +76,7 @@ class OpenVINOEngine(Engine):
 
     def _take_fastest(self, precisions, cache_dir, progress):
         """Run in int8 or in the first of the precisions that works, whichever is faster. Raises EngineError."""
-        name = '{}-{}x{}-openvino'.format(self.card.name, self.width, self.height)
+        name = '{}-{}x{}-openvino-{}'.format(self.card.name, self.width, self.height, self.concurrency)
         key = {'weights': self.card.sha256, 'int8': self.card.int8.sha256, 'OpenVINO': self._openvino.__version__,
                'CPU': _cpu_name(), 'cores': len(os.sched_getaffinity(0)), 'concurrency': self.concurrency}
         cache, kept = None, b''
@@ -140,6 +140,7 @@ class OpenVINOEngine(Engine):
         compiled = self._compiled
         if not self._suits(compiled, confidence):
             del compiled  # two graphs would take 80 MB more (1024x512)
+            self._of_thread.__dict__.clear()
             with self._compiling:
                 compiled = self._compiled_for(confidence)
         return _infer(self._own_request(compiled), image, confidence and len(compiled.outputs) > 1)

@@ -144,6 +144,10 @@ def test_auto_takes_the_faster_one_and_remembers_it(card, speeds, tmp_path, int8
         assert (engine.run(IMAGE)[0] == wanted).mean() > 0.999 and engine.run(IMAGE, True)[1] is not None
     OpenVINOEngine(card, network(), 136, 72, cache_dir=cache)
     assert speeds.measured == ['fp32', 'int8'] * 2  # another size is another question
+    for _ in range(2):  # and so is a node of several cameras, which forgets nothing of one with a single camera
+        OpenVINOEngine(card, network(), 96, 64, cache_dir=cache, concurrency=2)
+        OpenVINOEngine(card, network(), 96, 64, cache_dir=cache)
+    assert speeds.measured == ['fp32', 'int8'] * 3
 
 
 @pytest.mark.parametrize('int8', [(1.5, 0.6), (0.5, 1.5)])

@@ -2,14 +2,17 @@
 import concurrent.futures
 import os
 import sys
+import threading
 import time
 import types
 import warnings
+import weakref
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from ros_process import wait_until
 from small_models import CARD, CONFIG, network
 
 from espnet_ros import models
@@ -252,6 +255,28 @@ def test_several_threads_at_once_while_confidence_is_asked_for(monkeypatch, fail
             assert (confidence is not None) == (number % 3 == 2 and not fails)
             assert confidence is None or np.abs(confidence.astype(int) - sure).max() <= 1
     assert compiled == ([True, False] if fails else [True])  # once, whoever asks
+
+
+def test_a_thread_that_waits_for_confidence_keeps_no_graph_without_it(monkeypatch):
+    engine, begun = OpenVINOEngine(CARD, network(), 96, 64, precision='fp32', concurrency=2), threading.Event()
+    graph, compile_graph = weakref.ref(engine._compiled), OpenVINOEngine._compile
+
+    def wait_and_compile(self, confidence):
+        begun.set()
+        wait_until(lambda: graph() is None)
+        return compile_graph(self, confidence)
+
+    def run():
+        engine.run(IMAGE)
+        other.set()
+        assert begun.wait(60.0)
+        return engine.run(IMAGE)[0]
+    monkeypatch.setattr(OpenVINOEngine, '_compile', wait_and_compile)
+    other = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        labels = pool.submit(run)
+        assert other.wait(60.0)
+        assert np.array_equal(engine.run(IMAGE, confidence=True)[0], labels.result())
 
 
 def test_the_graph_with_confidence_is_verified_too(monkeypatch):
