@@ -22,7 +22,7 @@ programs or the hypervisor took more than 5% of the CPU, the interval is wider t
 there were fewer than 6 turns, too few for 95%.
 Models without weights on this machine are measured with random ones, which take as long.
 Give several values to measure every combination. --cameras N
-compares one process that serves N cameras in turn with N processes, too: labels per second of
+compares one process that serves N cameras with N processes, too: labels per second of
 all cameras, age of the labels when all images come at the same time, and memory."""
 
 

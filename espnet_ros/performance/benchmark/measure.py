@@ -20,7 +20,7 @@ class Candidate(typing.NamedTuple):
     """What to measure: a model at an input size with an engine's settings, for images of a camera.
 
     model: name or path. backend, device, precision: as build_engine takes them; backend 'baseline' is the published
-    pipeline. cameras: how many work at the same time. shared: whether one process serves all of them in turn; else
+    pipeline. cameras: how many work at the same time. shared: whether one process serves all of them; else
     each has its own.
     """
 
