@@ -1,4 +1,5 @@
 """What newcomers get wrong: one sentence that says what to do, without a traceback."""
+import pathlib
 import socket
 import sys
 import types
@@ -27,6 +28,7 @@ def here(tmp_path, monkeypatch, taken, tiny):
     cv2.imwrite('street.png', np.zeros((64, 96, 3), np.uint8))
     (tmp_path / 'work' / 'empty').mkdir()
     torch.save({'a.weight': torch.zeros(3, 3)}, 'own.pth')
+    pathlib.Path('own.onnx').write_bytes(b'network')
     for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pytorch_engine, '_computes_in_bf16', lambda: False)
@@ -42,6 +44,8 @@ def here(tmp_path, monkeypatch, taken, tiny):
     ('predict nowhere', 'give a picture, a video, a folder or a pattern such as *.png'),
     ('predict no/street.png', "there is no folder 'no' either, from '"),
     ('predict empty', "the folder 'empty' holds no images (.png, "),
+    ('predict street.png --model own.onnx', "no known model; add it, and give its name from then on: espnet-ros models "
+                                            "add 'own.onnx'"),
     ('predict street.png --model own.pth', "put their model card beside them as 'own.yaml'"),
     ('predict street.png --size 500x300', 'input_width is 500; it must be a multiple of 8 from 64 to 4096'),
     ('predict street.png --confidence-threshold 90', '90 is not from 0 to 1; write 0.9 or 90%'),
