@@ -279,8 +279,8 @@ def _by_weights(path):
             return Model(known.card, path)
     card_path = os.path.splitext(path)[0] + '.yaml'
     if not os.path.isfile(card_path) and path.endswith('.onnx'):
-        raise ModelError("the network '{0}' is no known model; add it, and give its name from then on: espnet-ros models "
-                         "add '{0}'".format(path))
+        raise ModelError("the network '{0}' is no known model; add it, and give its name from then on: espnet-ros "
+                         "models add '{0}'".format(path))
     if not os.path.isfile(card_path):
         raise ModelError("the weights '{}' (SHA-256 {}) are no known model's; put their model card beside them as '{}'"
                          .format(path, actual, os.path.basename(card_path)))
