@@ -257,10 +257,9 @@ def onnx_package():
 
 
 def _parsed(content, where):
+    onnx = onnx_package()
     try:
-        return onnx_package().load_model_from_string(content)
-    except ModelError:
-        raise
+        return onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's, of several kinds
         raise ModelError("the network '{}' is not an ONNX file, or is cut off or damaged ({})".format(
             where, _first_line(error)))
